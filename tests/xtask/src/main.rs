@@ -1,1 +1,127 @@
-fn main() {}
+//! The project's own commands: `cargo xtask build | test | bench | check | ...`.
+//!
+//! One module a command. `workspace` knows what there is, `process` runs it,
+//! `guests` turns drivers into components.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod build;
+mod check;
+mod generated;
+mod guests;
+mod miri;
+mod process;
+mod shuttle;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use workspace::Workspace;
+
+/// A command, as `help` and the README show it.
+struct Task {
+    usage: &'static str,
+    about: &'static str,
+    run: fn(&Workspace, &[String]) -> Result<Outcome>,
+}
+
+/// Whether the thing that was asked for came out well.
+///
+/// An error is for what kept a command from finding out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Passed,
+    Failed,
+}
+
+const TASKS: &[Task] = &[
+    Task {
+        usage: "build",
+        about: "the program, the sample drivers and the test guests, as release builds",
+        run: build::run,
+    },
+    Task {
+        usage: "test",
+        about: "every test but the long ones: host, samples, a few thousand schedules, integration",
+        run: test::run,
+    },
+    Task {
+        usage: "bench [--json]",
+        about: "the benchmarks, as ratios; further arguments go to them",
+        run: bench::run,
+    },
+    Task {
+        usage: "check",
+        about: "format, lints, documentation, layering, features, unsafe code, freshness",
+        run: check::run,
+    },
+    Task {
+        usage: "generate",
+        about: "rewrites the generated parts of the documentation",
+        run: generated::run,
+    },
+    Task {
+        usage: "shuttle [--schedules N]",
+        about: "the work-loop core under 100000 random thread schedules",
+        run: shuttle::run,
+    },
+    Task {
+        usage: "miri",
+        about: "the work-loop core's tests under Miri (needs a nightly toolchain)",
+        run: miri::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else {
+        eprint!("{}", help());
+        return ExitCode::from(2);
+    };
+    if matches!(name.as_str(), "help" | "--help" | "-h") {
+        print!("{}", help());
+        return ExitCode::SUCCESS;
+    }
+    let Some(task) = TASKS.iter().find(|task| task.name() == name) else {
+        eprint!("error: there is no command `{name}`\n\n{}", help());
+        return ExitCode::from(2);
+    };
+    match Workspace::load().and_then(|workspace| (task.run)(&workspace, rest)) {
+        Ok(Outcome::Passed) => ExitCode::SUCCESS,
+        Ok(Outcome::Failed) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Task {
+    fn name(&self) -> &'static str {
+        self.usage.split(' ').next().unwrap_or_default()
+    }
+}
+
+impl Outcome {
+    fn of(passed: bool) -> Self {
+        if passed { Self::Passed } else { Self::Failed }
+    }
+}
+
+/// One line a command; the README shows the same text.
+fn help() -> String {
+    let width = TASKS.iter().map(|task| task.usage.len()).max().unwrap_or(0);
+    let lines = TASKS
+        .iter()
+        .map(|task| format!("cargo xtask {:width$}  {}\n", task.usage, task.about));
+    lines.collect::<Vec<_>>().concat()
+}
+
+fn no_arguments(arguments: &[String]) -> Result<()> {
+    match arguments.first() {
+        None => Ok(()),
+        Some(argument) => bail!("unexpected argument `{argument}`: this command takes none"),
+    }
+}

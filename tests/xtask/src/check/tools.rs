@@ -1,0 +1,60 @@
+//! What rustfmt, clippy and rustdoc say.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::Failure;
+use crate::workspace::{Selection, Workspace};
+use crate::{guests, process};
+
+pub(super) fn format(workspace: &Workspace) -> Result<Vec<Failure>> {
+    let mut command = process::cargo(&workspace.root);
+    command.args(["fmt", "--all", "--check"]);
+    judge(&mut command, "the code is not formatted", "cargo fmt --all")
+}
+
+/// In the release profile, whose build scripts and macros the tests share.
+pub(super) fn lints(workspace: &Workspace) -> Result<Vec<Failure>> {
+    let mut failures = Vec::new();
+    for selection in ALL {
+        let mut command = workspace.cargo("clippy", selection);
+        command.args(["--all-targets", "--", "--deny=warnings"]);
+        failures.extend(judge(&mut command, "clippy has warnings", MEND_WARNINGS)?);
+    }
+    Ok(failures)
+}
+
+/// The guests once more, for what only exists in a component.
+pub(super) fn guest_lints(workspace: &Workspace) -> Result<Vec<Failure>> {
+    let mut command = guests::command(workspace, "clippy");
+    command.args(["--", "--deny=warnings"]);
+    judge(
+        &mut command,
+        "clippy has warnings about guests",
+        MEND_WARNINGS,
+    )
+}
+
+pub(super) fn documentation(workspace: &Workspace) -> Result<Vec<Failure>> {
+    let mut failures = Vec::new();
+    for selection in ALL {
+        let mut command = workspace.cargo("doc", selection);
+        command
+            .arg("--no-deps")
+            .env("RUSTDOCFLAGS", "--deny=warnings");
+        failures.extend(judge(&mut command, "rustdoc has warnings", MEND_WARNINGS)?);
+    }
+    Ok(failures)
+}
+
+const ALL: [Selection; 3] = [Selection::Host, Selection::Guests, Selection::Xtask];
+
+const MEND_WARNINGS: &str = "change the code as the warnings above say; an exception is \
+     `#[expect(LINT, reason = \"...\")]` on the smallest item";
+
+fn judge(command: &mut Command, what: &str, mending: &str) -> Result<Vec<Failure>> {
+    let passed = process::passes(command)?;
+    let failure = (!passed).then(|| Failure::new(what, mending));
+    Ok(failure.into_iter().collect())
+}
