@@ -1,1 +1,47 @@
+//! Blinks a lamp. See README.md.
+
 #![forbid(unsafe_code)]
+
+use loopgate_guest::prelude::*;
+
+struct Blink {
+    led: OutputPin,
+    timer: Timer,
+    period: Duration,
+}
+
+impl Driver for Blink {
+    fn start(cx: &Context) -> Result<Self> {
+        let period = cx.config_or("period-ms", 500)?.millis();
+        if period.is_zero() {
+            let what = "config `period-ms` is `0`, which would never let the loop rest";
+            return Err(Error::new(ErrorCode::BadArgument, what));
+        }
+        let blink = Self {
+            led: cx.output("led")?,
+            timer: cx.timer()?,
+            period,
+        };
+        blink.timer.set_timeout(period)?;
+        Ok(blink)
+    }
+
+    fn timeout(&mut self, _: TimerId, expiry: Timeout) -> Result<()> {
+        self.led.toggle()?;
+        // Counted from the deadline, not from now: lateness does not add up.
+        // After a long standstill the missed turns are skipped.
+        let next = expiry.deadline + self.period;
+        let next = if next > expiry.now {
+            next
+        } else {
+            expiry.now + self.period
+        };
+        self.timer.wake_at(next)
+    }
+
+    fn stop(&mut self) {
+        info!("stopped; the host takes the lamp to its safe state");
+    }
+}
+
+driver!(Blink);

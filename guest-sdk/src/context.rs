@@ -1,0 +1,156 @@
+//! What a driver starts from: its board entry.
+
+use std::str::FromStr;
+
+use crate::bindings::exports::loopgate::driver::handlers;
+use crate::gpio::{self, InputPin, Line, OutputPin};
+use crate::{
+    Client, CommandGate, Error, ErrorCode, Interrupt, Result, ServiceBuilder, Timer, WorkLoop,
+};
+
+/// Why [`Driver::start`](crate::Driver::start) is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The board starts, or the driver was stopped and is started again.
+    Boot,
+    /// The driver failed and is given another try.
+    Restart,
+    /// A new version of the component takes over.
+    Reload,
+}
+
+/// The driver's board entry: what it says, and the devices that it grants.
+///
+/// Everything that a `Context` opens must be kept by the driver: dropping it
+/// gives it back.
+#[derive(Debug)]
+pub struct Context {
+    cause: Cause,
+    config: Vec<(String, String)>,
+}
+
+impl Context {
+    /// Why `start` is called.
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// What the board entry's `config` says for `key`.
+    pub fn config(&self, key: &str) -> Option<&str> {
+        let entry = self.config.iter().find(|(name, _)| name == key)?;
+        Some(&entry.1)
+    }
+
+    /// As [`config`](Self::config), parsed; `default` where the entry does not
+    /// name `key`.
+    ///
+    /// # Errors
+    ///
+    /// `bad-argument`, naming key and value, where the value is no `T`.
+    pub fn config_or<T: FromStr>(&self, key: &str, default: T) -> Result<T> {
+        let Some(text) = self.config(key) else {
+            return Ok(default);
+        };
+        text.parse().map_err(|_| {
+            let expected = std::any::type_name::<T>();
+            let what = format!("config `{key}` is `{text}`, which is no `{expected}`");
+            Error::new(ErrorCode::BadArgument, what)
+        })
+    }
+
+    /// Opens the pin that the board entry calls `name` as an input.
+    ///
+    /// # Errors
+    ///
+    /// `not-granted` where the entry has no such pin or another direction,
+    /// `busy` where it is open already, `no-device` where the board lacks it.
+    pub fn input(&self, name: &str) -> Result<InputPin> {
+        gpio::open_input(name)
+    }
+
+    /// Opens the pin as an output, driven low from the first moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`input`](Self::input).
+    pub fn output(&self, name: &str) -> Result<OutputPin> {
+        gpio::open_output(name, false)
+    }
+
+    /// Opens the pin as an output, driven high from the first moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`input`](Self::input).
+    pub fn output_high(&self, name: &str) -> Result<OutputPin> {
+        gpio::open_output(name, true)
+    }
+
+    /// A source for the line's interrupts: on the work loop, and enabled.
+    ///
+    /// # Errors
+    ///
+    /// `bad-argument` where the line feeds a source already, `no-resources`
+    /// past the driver's limit of sources.
+    pub fn interrupt(&self, line: &Line) -> Result<Interrupt> {
+        Interrupt::create(Some(line))
+    }
+
+    /// A source for interrupts that the driver causes itself, with
+    /// [`Interrupt::signal`].
+    ///
+    /// # Errors
+    ///
+    /// `no-resources` past the driver's limit of sources.
+    pub fn software_interrupt(&self) -> Result<Interrupt> {
+        Interrupt::create(None)
+    }
+
+    /// A timer, not armed yet.
+    ///
+    /// # Errors
+    ///
+    /// `no-resources` past the driver's limit of sources.
+    pub fn timer(&self) -> Result<Timer> {
+        Timer::create()
+    }
+
+    /// A gate, for a driver that lets clients in and out by itself or has
+    /// several services behind one. [`service`](Self::service) creates its own.
+    ///
+    /// # Errors
+    ///
+    /// `no-resources` past the driver's limit of sources.
+    pub fn command_gate(&self) -> Result<CommandGate> {
+        CommandGate::create()
+    }
+
+    /// Begins to describe a service, which `publish` then offers.
+    pub fn service<'a>(&self, name: &'a str) -> ServiceBuilder<'a> {
+        ServiceBuilder::new(name)
+    }
+
+    /// Opens another driver's service.
+    ///
+    /// # Errors
+    ///
+    /// `not-granted` where the board entry's `uses` does not name it,
+    /// `no-device` where nobody publishes it now.
+    pub fn client(&self, service: &str) -> Result<Client> {
+        Client::open(service)
+    }
+
+    /// The loop that this driver runs on.
+    pub fn work_loop(&self) -> WorkLoop {
+        WorkLoop::get()
+    }
+
+    pub(crate) fn new(cause: handlers::Cause, config: Vec<(String, String)>) -> Self {
+        let cause = match cause {
+            handlers::Cause::Boot => Cause::Boot,
+            handlers::Cause::Restart => Cause::Restart,
+            handlers::Cause::Reload => Cause::Reload,
+        };
+        Self { cause, config }
+    }
+}

@@ -1,0 +1,129 @@
+//! Pins, by the names that the board file gives them.
+
+use crate::Result;
+use crate::bindings::loopgate::driver::{gpio as raw, interrupt};
+use crate::error::named;
+
+/// The edges that interrupt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edges {
+    /// From low to high.
+    Rising,
+    /// From high to low.
+    Falling,
+    /// Each change.
+    Both,
+}
+
+/// A pin that the driver reads.
+#[derive(Debug)]
+pub struct InputPin {
+    pin: raw::Pin,
+}
+
+impl InputPin {
+    /// The level now.
+    ///
+    /// # Errors
+    ///
+    /// `io` where the device reported a fault.
+    pub fn is_high(&self) -> Result<bool> {
+        Ok(self.pin.is_high().map_err(crate::ErrorCode::from)?)
+    }
+
+    /// The opposite of [`is_high`](Self::is_high).
+    ///
+    /// # Errors
+    ///
+    /// As `is_high`.
+    pub fn is_low(&self) -> Result<bool> {
+        self.is_high().map(|high| !high)
+    }
+
+    /// The pin as an interrupt line, to create a source from.
+    ///
+    /// # Errors
+    ///
+    /// `not-granted` where the board entry does not grant these edges.
+    pub fn edges(&self, edges: Edges) -> Result<Line> {
+        let edge = match edges {
+            Edges::Rising => raw::Edge::Rising,
+            Edges::Falling => raw::Edge::Falling,
+            Edges::Both => raw::Edge::Both,
+        };
+        let line = named(self.pin.interrupt(edge), || format!("edges `{edges:?}`"))?;
+        Ok(Line { line })
+    }
+}
+
+/// A pin that the driver drives.
+#[derive(Debug)]
+pub struct OutputPin {
+    pin: raw::Pin,
+}
+
+impl OutputPin {
+    /// Drives the pin.
+    ///
+    /// # Errors
+    ///
+    /// `io` where the device reported a fault.
+    pub fn set(&self, high: bool) -> Result<()> {
+        Ok(self.pin.set(high).map_err(crate::ErrorCode::from)?)
+    }
+
+    /// Drives the pin high.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    pub fn set_high(&self) -> Result<()> {
+        self.set(true)
+    }
+
+    /// Drives the pin low.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    pub fn set_low(&self) -> Result<()> {
+        self.set(false)
+    }
+
+    /// The level that is driven.
+    ///
+    /// # Errors
+    ///
+    /// `io` where the device reported a fault.
+    pub fn is_high(&self) -> Result<bool> {
+        Ok(self.pin.is_high().map_err(crate::ErrorCode::from)?)
+    }
+
+    /// Drives the opposite of what is driven.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    pub fn toggle(&self) -> Result<()> {
+        self.set(!self.is_high()?)
+    }
+}
+
+/// A device line that can interrupt. It may be dropped as soon as a source was
+/// created from it.
+#[derive(Debug)]
+pub struct Line {
+    pub(crate) line: interrupt::Line,
+}
+
+pub(crate) fn open_input(name: &str) -> Result<InputPin> {
+    let opened = raw::Pin::open(name, raw::Direction::Input);
+    let pin = named(opened, || format!("pin `{name}` as an input"))?;
+    Ok(InputPin { pin })
+}
+
+pub(crate) fn open_output(name: &str, high: bool) -> Result<OutputPin> {
+    let opened = raw::Pin::open(name, raw::Direction::Output(high));
+    let pin = named(opened, || format!("pin `{name}` as an output"))?;
+    Ok(OutputPin { pin })
+}

@@ -1,0 +1,122 @@
+//! Interrupts, from lines and from the driver itself.
+
+use crate::bindings::loopgate::driver::work_loop as raw;
+use crate::error::named;
+use crate::work_loop::{EventSource, next_token, sealed};
+use crate::{ErrorCode, Instant, Line, Result, WorkLoop};
+
+/// Counts interrupts and delivers them as
+/// [`Driver::interrupt`](crate::Driver::interrupt). Dropping it takes it off
+/// the loop.
+///
+/// What was counted is delivered or reported as lost, also after `disable`.
+#[derive(Debug)]
+pub struct Interrupt {
+    source: raw::InterruptEventSource,
+    id: InterruptId,
+}
+
+impl Interrupt {
+    /// What [`Driver::interrupt`](crate::Driver::interrupt) is told.
+    pub fn id(&self) -> InterruptId {
+        self.id
+    }
+
+    /// Counts one interrupt, as the line would. It is delivered after the
+    /// running handler has returned.
+    ///
+    /// # Errors
+    ///
+    /// `not-ready` while the source is on no loop.
+    pub fn signal(&self) -> Result<()> {
+        Ok(self.source.interrupt_occurred().map_err(ErrorCode::from)?)
+    }
+
+    /// Within the handler of this source: the interrupts that the call stands
+    /// for, oldest first, at most `max` of them; call again for more. What is
+    /// not taken is dropped when the handler returns. Empty for software
+    /// interrupts.
+    pub fn take_occurrences(&self, max: u32) -> Vec<Occurrence> {
+        let taken = self.source.take_occurrences(max);
+        taken.into_iter().map(Occurrence::from).collect()
+    }
+
+    /// Switches the line on, as it is after creation.
+    pub fn enable(&self) {
+        self.source.enable();
+    }
+
+    /// Switches the line off: edges while it is off are not counted.
+    pub fn disable(&self) {
+        self.source.disable();
+    }
+
+    /// Whether the line is on.
+    pub fn is_enabled(&self) -> bool {
+        self.source.is_enabled()
+    }
+
+    pub(crate) fn create(line: Option<&Line>) -> Result<Self> {
+        let token = next_token();
+        let created = raw::InterruptEventSource::create(line.map(|line| &line.line), token);
+        let interrupt = Self {
+            source: named(created, || "interrupt source".into())?,
+            id: InterruptId(token),
+        };
+        WorkLoop::get().add_event_source(&interrupt)?;
+        interrupt.enable();
+        Ok(interrupt)
+    }
+}
+
+impl EventSource for Interrupt {}
+
+impl sealed::Source for Interrupt {
+    fn source(&self) -> raw::EventSource<'_> {
+        raw::EventSource::Interrupt(&self.source)
+    }
+}
+
+/// Names an [`Interrupt`] of this driver; compare it with the `Interrupt`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct InterruptId(pub(crate) u32);
+
+impl PartialEq<Interrupt> for InterruptId {
+    fn eq(&self, interrupt: &Interrupt) -> bool {
+        *self == interrupt.id
+    }
+}
+
+/// The interrupts that one call stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interrupts {
+    /// How many were counted; 0 where all were lost.
+    pub count: u32,
+    /// How many more there were, for which the host had no room.
+    pub lost: u32,
+    /// The latest.
+    pub latest: Occurrence,
+}
+
+/// One interrupt, as the device saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occurrence {
+    /// Counts up by one for every occurrence of the line, so that a gap tells
+    /// what was lost.
+    pub sequence: u64,
+    /// When it happened, by the device's (for a kernel line: the kernel's) own
+    /// time stamp.
+    pub timestamp: Instant,
+    /// The level after the edge.
+    pub high: bool,
+}
+
+impl From<raw::Occurrence> for Occurrence {
+    fn from(raw: raw::Occurrence) -> Self {
+        Self {
+            sequence: raw.sequence,
+            timestamp: Instant::from_nanos(raw.timestamp),
+            high: raw.high,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The loop that the driver runs on.
+
+use std::cell::Cell;
+
+use crate::bindings::loopgate::driver::work_loop as raw;
+use crate::error::named;
+use crate::{ErrorCode, Result};
+
+/// This driver's work loop. Sources are on it from their creation, so that
+/// most drivers never name it.
+#[derive(Debug)]
+pub struct WorkLoop {
+    work_loop: raw::WorkLoop,
+}
+
+impl WorkLoop {
+    /// The loop that this driver runs on; always the same.
+    pub fn get() -> Self {
+        Self {
+            work_loop: raw::WorkLoop::get(),
+        }
+    }
+
+    /// Adds a source at the end of the chain, in which sources are served.
+    /// Adding one that is on the loop does nothing.
+    ///
+    /// # Errors
+    ///
+    /// `no-resources` past the driver's limit of sources.
+    pub fn add_event_source(&self, source: &impl EventSource) -> Result<()> {
+        let added = self.work_loop.add_event_source(&source.source());
+        named(added, || "adding a source to the work loop".into())
+    }
+
+    /// Takes a source off the loop: once this has returned none of its events
+    /// is delivered any more. A removed timer or gate comes back disabled.
+    ///
+    /// # Errors
+    ///
+    /// None that the contract names today.
+    pub fn remove_event_source(&self, source: &impl EventSource) -> Result<()> {
+        let removed = self.work_loop.remove_event_source(&source.source());
+        Ok(removed.map_err(ErrorCode::from)?)
+    }
+
+    /// Whether the caller is the loop's own thread: true in handlers of
+    /// events, false in a command that a client brought on its own thread.
+    pub fn on_thread(&self) -> bool {
+        self.work_loop.on_thread()
+    }
+
+    /// Whether the caller holds the gate. True in every handler.
+    pub fn in_gate(&self) -> bool {
+        self.work_loop.in_gate()
+    }
+}
+
+/// What can be on a work loop: [`Interrupt`](crate::Interrupt),
+/// [`Timer`](crate::Timer), [`CommandGate`](crate::CommandGate).
+pub trait EventSource: sealed::Source {}
+
+pub(crate) mod sealed {
+    use super::raw;
+
+    pub trait Source {
+        fn source(&self) -> raw::EventSource<'_>;
+    }
+}
+
+/// A token that no other source of this driver has. Counting is enough: 2^32
+/// sources are far past any limit of the host.
+pub(crate) fn next_token() -> u32 {
+    thread_local!(static NEXT: Cell<u32> = const { Cell::new(1) });
+    NEXT.replace(NEXT.get().wrapping_add(1))
+}
