@@ -1,1 +1,62 @@
-//! To come.
+//! Runs device drivers as sandboxed WebAssembly components.
+//!
+//! This crate is the embedding API of Loopgate: it reads a board file, loads
+//! the drivers it names, gives each what its entry grants, and calls their
+//! handlers one at a time inside the gate of their work loop. The program
+//! `loopgate` is a thin user of it.
+//!
+//! ```no_run
+//! use loopgate::{Board, Request};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let board = Board::builder().board_file("sample-drivers/board.toml")?.build()?;
+//! let reply = board.call("button-led", Request::named("presses"))?;
+//! println!("pressed {} times", reply.scalar);
+//! board.shutdown();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A driver is hostile until proven otherwise: whatever it does ends itself at
+//! most. What it may use is bounded by [`Limits`], what it may touch by its
+//! entry in the [`BoardFile`]; the rest does not exist for it.
+//!
+//! Handlers run on the loop's thread, or on the thread that calls
+//! [`Board::call`]. With `clock = "virtual"` there are no threads: time stands
+//! still until [`Board::run_until`] moves it, from event to event.
+#![deny(unsafe_code)]
+
+mod bindings;
+mod board;
+pub mod board_file;
+mod cache;
+mod counters;
+mod death;
+mod driver;
+mod engine;
+mod error;
+mod grants;
+mod guest;
+mod inspect;
+mod interface;
+mod limits;
+mod log;
+mod requests;
+mod service;
+mod simulation;
+mod stack;
+pub mod status;
+mod ticker;
+mod time;
+pub mod units;
+
+pub use board::{Board, Builder, Mode, Request, SelectorName};
+pub use board_file::BoardFile;
+pub use error::{BoardError, ComponentError, ErrorCode, RequestError};
+pub use inspect::{Finding, Inspection, inspect};
+pub use limits::{LimitHit, Limits, LimitsEntry};
+pub use loopgate_devices as devices;
+pub use loopgate_workloop as workloop;
+pub use requests::{Arguments, Reply};
+pub use service::Selector;
+pub use status::{DriverStatus, State, Status};

@@ -1,0 +1,521 @@
+//! The board file: which hardware there is, which drivers run on it, and what
+//! each of them may touch.
+
+use crate::error::BoardError;
+use crate::limits::{Limits, LimitsEntry};
+use crate::units::Span;
+use loopgate_devices::gpio;
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use toml::Spanned;
+
+/// A board file, read and checked. Paths in it are relative to its folder.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoardFile {
+    /// The board as a whole.
+    pub board: Hardware,
+    /// The drivers, in the order in which they start.
+    #[serde(default, rename = "driver")]
+    pub drivers: Vec<DriverEntry>,
+    /// Where the file lies, for relative paths; and its text, for line numbers.
+    #[serde(skip)]
+    source: Source,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+/// `[board]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Hardware {
+    /// Where the pins come from.
+    pub backend: Backend,
+    /// How time passes.
+    #[serde(default)]
+    pub clock: ClockKind,
+    /// `[[board.line]]`: simulated lines that no driver is granted, or whose
+    /// pull is not the default.
+    #[serde(default, rename = "line")]
+    pub lines: Vec<LineEntry>,
+    /// `[[board.stimulus]]`: levels that arrive from outside.
+    #[serde(default, rename = "stimulus")]
+    pub stimuli: Vec<StimulusEntry>,
+    /// `[[board.play]]`: recordings played into lines.
+    #[serde(default, rename = "play")]
+    pub plays: Vec<PlayEntry>,
+}
+
+/// The backend that owns the pins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    /// The simulated board.
+    Sim,
+}
+
+/// How time passes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClockKind {
+    /// As on the wall.
+    #[default]
+    Real,
+    /// From event to event, as fast as they can be handled, on one thread.
+    Virtual,
+}
+
+/// `[[board.line]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LineEntry {
+    /// The line's name.
+    pub name: Spanned<String>,
+    /// What pulls it while nothing drives it.
+    #[serde(default)]
+    pub pull: Pull,
+}
+
+/// What pulls a simulated line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pull {
+    /// Towards high.
+    Up,
+    /// Towards low.
+    #[default]
+    Down,
+}
+
+/// `[[board.stimulus]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct StimulusEntry {
+    /// When, from the start of the board.
+    pub at: Span,
+    /// Into which line.
+    pub line: Spanned<String>,
+    /// Which level.
+    pub level: Level,
+}
+
+/// A level of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Low.
+    Low,
+    /// High.
+    High,
+}
+
+/// `[[board.play]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PlayEntry {
+    /// A sigrok session file.
+    pub capture: Spanned<PathBuf>,
+    /// The recorded channel, by its name.
+    pub channel: String,
+    /// Into which line it is played.
+    pub line: Spanned<String>,
+    /// Whether high becomes low.
+    #[serde(default)]
+    pub invert: bool,
+    /// When the recording begins, from the start of the board.
+    #[serde(default)]
+    pub start: Option<Span>,
+}
+
+/// `[[driver]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct DriverEntry {
+    /// The driver's name on this board.
+    pub name: Spanned<String>,
+    /// The component's file.
+    pub component: Spanned<PathBuf>,
+    /// Whose work loop it runs on.
+    #[serde(default)]
+    pub work_loop: Placement,
+    /// Services that it may publish.
+    #[serde(default)]
+    pub provides: Vec<Spanned<String>>,
+    /// Services that it may open, in start order; the first is its provider.
+    #[serde(default)]
+    pub uses: Vec<Spanned<String>>,
+    /// Handed to `start`, in this order.
+    #[serde(default, deserialize_with = "pairs")]
+    pub config: Vec<(String, String)>,
+    /// Pins, by the name that the driver calls them.
+    #[serde(default)]
+    pub gpio: HashMap<String, GpioEntry>,
+    /// What it may use.
+    #[serde(default)]
+    limits: Option<Spanned<LimitsEntry>>,
+}
+
+/// Where a driver's work loop comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placement {
+    /// The loop of its provider: of the first service in `uses`, or else the
+    /// board's own.
+    #[default]
+    Provider,
+    /// One of its own.
+    Dedicated,
+}
+
+/// A pin granted to a driver.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct GpioEntry {
+    /// The line, as the kernel names it.
+    pub line: Spanned<String>,
+    /// Which way it may be used.
+    pub direction: PinDirection,
+    /// What pulls it while nothing drives it.
+    #[serde(default)]
+    pub bias: PinBias,
+    /// Which edges may interrupt; none where absent.
+    #[serde(default)]
+    pub edges: Option<PinEdges>,
+    /// Whether low is the active level, which the driver then sees as high.
+    #[serde(default)]
+    pub active_low: bool,
+    /// How long a level must hold before it counts.
+    #[serde(default)]
+    pub debounce: Option<Span>,
+}
+
+/// Which way a pin may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PinDirection {
+    /// It may be read.
+    Input,
+    /// It may be driven.
+    Output,
+}
+
+/// What pulls a pin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PinBias {
+    /// Whatever the board has.
+    #[default]
+    AsIs,
+    /// Towards high.
+    PullUp,
+    /// Towards low.
+    PullDown,
+    /// Nothing.
+    Disabled,
+}
+
+/// Which edges may interrupt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PinEdges {
+    /// From low to high.
+    Rising,
+    /// From high to low.
+    Falling,
+    /// Either.
+    Both,
+}
+
+impl BoardFile {
+    /// Reads and checks a board file.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, BoardError> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path)
+            .map_err(|cause| BoardError::Unreadable { path: path.to_owned(), cause })?;
+        Self::parse(&text, path)
+    }
+
+    /// Checks a board file's text; `path` is what its relative paths and the
+    /// errors refer to.
+    pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, BoardError> {
+        let source = Source { path: path.as_ref().to_owned(), text: text.to_owned() };
+        let mut file: Self = toml::from_str(text)
+            .map_err(|error| source.invalid(error.span().unwrap_or_default(), error.message()))?;
+        file.source = source;
+        file.check()?;
+        Ok(file)
+    }
+
+    /// A path in the file, made relative to the file's folder.
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        self.source.path.parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    /// The file and line of something in it.
+    pub fn place<T>(&self, of: &Spanned<T>) -> String {
+        self.source.place(of.span())
+    }
+
+    /// Where the file lies.
+    pub fn path(&self) -> &Path {
+        &self.source.path
+    }
+
+    /// The file's digest of names: which driver provides a service.
+    pub fn provider_of(&self, service: &str) -> Option<&DriverEntry> {
+        self.drivers.iter().find(|driver| driver.provides.iter().any(|name| name.get_ref() == service))
+    }
+
+    fn check(&self) -> Result<(), BoardError> {
+        let mut drivers = Unique::new("driver", &self.source);
+        let mut services = Unique::new("service", &self.source);
+        let mut lines = Unique::new("line", &self.source);
+        let mut configured = Unique::new("line", &self.source);
+        for line in &self.board.lines {
+            configured.add(&line.name, "the board")?;
+        }
+        for driver in &self.drivers {
+            drivers.add(&driver.name, "the board")?;
+            for service in &driver.provides {
+                services.add(service, driver.name.get_ref())?;
+            }
+            for pin in driver.gpio_in_order() {
+                lines.add(&pin.1.line, driver.name.get_ref())?;
+            }
+            driver.check().map_err(|(span, message)| self.source.invalid(span, &message))?;
+        }
+        self.check_uses()
+    }
+
+    /// What a driver uses is provided by a driver before it: starting in the
+    /// file's order then never finds a provider missing, and no cycle exists.
+    fn check_uses(&self) -> Result<(), BoardError> {
+        for (index, driver) in self.drivers.iter().enumerate() {
+            for service in &driver.uses {
+                let provided = self.drivers[..index].iter().flat_map(|driver| &driver.provides).any(|name| name.get_ref() == service.get_ref());
+                if !provided {
+                    let name = driver.name.get_ref();
+                    let cause = match self.provider_of(service.get_ref()) {
+                        Some(provider) => format!("its provider `{}` starts later; move that entry before `{name}`", provider.name.get_ref()),
+                        None => "no driver provides it; add it to some driver's `provides`".to_owned(),
+                    };
+                    return Err(self.source.invalid(service.span(), &format!("`{name}` uses the service `{}`, but {cause}", service.get_ref())));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names become parts of log lines, file names and commands.
+const NAME_MAX: usize = 64;
+
+impl DriverEntry {
+    /// The effective limits; `check` has seen that they are in range.
+    pub fn limits(&self) -> Limits {
+        self.limits.as_ref().and_then(|limits| limits.get_ref().effective().ok()).unwrap_or_default()
+    }
+
+    /// The granted pins in the file's order.
+    pub fn gpio_in_order(&self) -> Vec<(&str, &GpioEntry)> {
+        let mut pins: Vec<_> = self.gpio.iter().map(|(name, pin)| (name.as_str(), pin)).collect();
+        pins.sort_by_key(|(_, pin)| pin.line.span().start);
+        pins
+    }
+
+    fn check(&self) -> Result<(), (std::ops::Range<usize>, String)> {
+        let name = self.name.get_ref();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.is_empty() || name.len() > NAME_MAX || !name.chars().all(plain) {
+            return Err((self.name.span(), format!("driver name `{}` must be 1 to {NAME_MAX} letters, digits, `-`, `_` or `.`", name.escape_debug())));
+        }
+        if let Some(limits) = &self.limits {
+            limits.get_ref().effective().map_err(|message| (limits.span(), format!("driver `{name}`: {message}")))?;
+        }
+        for (pin, entry) in self.gpio_in_order() {
+            if entry.direction == PinDirection::Output && (entry.edges.is_some() || entry.debounce.is_some()) {
+                return Err((entry.line.span(), format!("pin `{pin}` of `{name}` is an output, `edges` and `debounce` are for inputs; leave them out")));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl GpioEntry {
+    /// What to ask the backend for.
+    pub(crate) fn request(&self, consumer: &str, initial: bool) -> gpio::LineRequest {
+        gpio::LineRequest {
+            line: self.line.get_ref().clone(),
+            consumer: consumer.to_owned(),
+            direction: match self.direction {
+                PinDirection::Input => gpio::Direction::Input,
+                PinDirection::Output => gpio::Direction::Output { initial },
+            },
+            bias: match self.bias {
+                PinBias::AsIs => gpio::Bias::AsIs,
+                PinBias::PullUp => gpio::Bias::PullUp,
+                PinBias::PullDown => gpio::Bias::PullDown,
+                PinBias::Disabled => gpio::Bias::Disabled,
+            },
+            drive: gpio::Drive::PushPull,
+            active_low: self.active_low,
+            debounce: self.debounce.map(|span| span.0),
+            edges: self.edges.map(Into::into),
+        }
+    }
+}
+
+impl From<PinEdges> for gpio::Edges {
+    fn from(edges: PinEdges) -> Self {
+        match edges {
+            PinEdges::Rising => Self::Rising,
+            PinEdges::Falling => Self::Falling,
+            PinEdges::Both => Self::Both,
+        }
+    }
+}
+
+impl PlayEntry {
+    /// When the recording begins, from the start of the board.
+    pub fn start(&self) -> Duration {
+        self.start.map_or(Duration::ZERO, |span| span.0)
+    }
+}
+
+impl Source {
+    fn place(&self, span: std::ops::Range<usize>) -> String {
+        let line = 1 + self.text.as_bytes().iter().take(span.start).filter(|&&byte| byte == b'\n').count();
+        format!("{}:{line}", self.path.display())
+    }
+
+    fn invalid(&self, span: std::ops::Range<usize>, message: &str) -> BoardError {
+        BoardError::Invalid { place: self.place(span), message: message.replace('\n', ", ").trim_end().to_owned() }
+    }
+}
+
+/// Refuses a name that stands in the file twice, and says where the first is.
+struct Unique<'a> {
+    kind: &'static str,
+    source: &'a Source,
+    seen: HashMap<&'a str, (String, &'a str)>,
+}
+
+impl<'a> Unique<'a> {
+    fn new(kind: &'static str, source: &'a Source) -> Self {
+        Self { kind, source, seen: HashMap::new() }
+    }
+
+    fn add(&mut self, name: &'a Spanned<String>, owner: &'a str) -> Result<(), BoardError> {
+        let place = self.source.place(name.span());
+        let Some((first, holder)) = self.seen.insert(name.get_ref(), (place, owner)) else { return Ok(()) };
+        let kind = self.kind;
+        let message = if holder == owner {
+            format!("{kind} `{}` stands here a second time, first at {first}; rename or remove one", name.get_ref())
+        } else {
+            format!("{kind} `{}` belongs to `{holder}` already ({first}), so `{owner}` cannot have it too; remove one", name.get_ref())
+        };
+        Err(self.source.invalid(name.span(), &message))
+    }
+}
+
+/// A table of strings, in the order of the file.
+fn pairs<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<(String, String)>, D::Error> {
+    struct Pairs;
+    impl<'de> serde::de::Visitor<'de> for Pairs {
+        type Value = Vec<(String, String)>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a table of strings, for example { period-ms = \"500\" }")
+        }
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut all = Vec::new();
+            while let Some(pair) = map.next_entry()? {
+                all.push(pair);
+            }
+            Ok(all)
+        }
+    }
+    from.deserialize_map(Pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[board]
+backend = "sim"
+
+[[board.stimulus]]
+at = "1 s"
+line = "GPIO17"
+level = "low"
+
+[[driver]]
+name = "button-led"
+component = "button_led.wasm"
+provides = ["button-led"]
+config = { z = "1", a = "2" }
+[driver.gpio]
+button = { line = "GPIO17", direction = "input", bias = "pull-up", edges = "both" }
+led = { line = "GPIO27", direction = "output" }
+[driver.limits]
+memory = "2 MiB"
+
+[[driver]]
+name = "user"
+component = "user.wasm"
+uses = ["button-led"]
+"#;
+
+    fn refused(text: &str) -> String {
+        BoardFile::parse(text, "dir/board.toml").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_good_file_is_read_in_its_order() {
+        let file = BoardFile::parse(GOOD, "dir/board.toml").unwrap();
+        let driver = &file.drivers[0];
+        assert_eq!(driver.config, [("z".into(), "1".into()), ("a".into(), "2".into())]);
+        assert_eq!(driver.gpio_in_order().iter().map(|pin| pin.0).collect::<Vec<_>>(), ["button", "led"]);
+        assert_eq!(driver.limits().memory, 2 << 20);
+        assert_eq!(file.resolve(driver.component.get_ref()), Path::new("dir/button_led.wasm"));
+    }
+
+    #[test]
+    fn each_mistake_names_line_thing_and_remedy() {
+        let table = [
+            (GOOD.replace("backend = \"sim\"", "backend = "), "dir/board.toml:3", "backend"),
+            (GOOD.replace("bias", "bais"), "dir/board.toml:16", "bais"),
+            (GOOD.replace("\"user\"", "\"button-led\""), "dir/board.toml:22", "a second time"),
+            (GOOD.replace("uses = [\"button-led\"]", "uses = [\"nobody\"]"), "dir/board.toml:24", "no driver provides"),
+            (GOOD.replace("\"user\"", "\"../user\""), "dir/board.toml:22", "letters"),
+            (GOOD.replace("2 MiB", "2 GiB"), "dir/board.toml:18", "`memory`"),
+            (GOOD.replace("\"GPIO27\"", "\"GPIO17\""), "dir/board.toml:17", "a second time"),
+            (GOOD.replace("direction = \"output\"", "direction = \"output\", edges = \"both\""), "dir/board.toml:17", "is an output"),
+            (GOOD.replace("sim", "mainframe"), "dir/board.toml:3", "mainframe"),
+        ];
+        for (text, place, words) in table {
+            let error = refused(&text);
+            assert!(error.starts_with(&format!("{place}: ")) && error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn two_drivers_cannot_claim_one_output() {
+        let text = format!("{GOOD}[driver.gpio]\nmine = {{ line = \"GPIO27\", direction = \"output\" }}\n");
+        let error = refused(&text);
+        assert!(error.contains("line `GPIO27` belongs to `button-led` already (dir/board.toml:17)"), "{error}");
+    }
+
+    #[test]
+    fn a_provider_must_come_first() {
+        let text = GOOD.replace("config = { z", "uses = [\"x\"]\nconfig = { z").replace("uses = [\"button-led\"]", "provides = [\"x\"]");
+        assert!(refused(&text).contains("move that entry before"), "{}", refused(&text));
+    }
+}

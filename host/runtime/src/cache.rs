@@ -1,0 +1,175 @@
+//! The cache of compiled components.
+//!
+//! Compiled code is native code: whoever can write it runs as the host. So
+//! the directory must belong to the host's user and be closed to others, and
+//! every entry carries a SHA-256 over engine, settings, component and code. An
+//! entry that is truncated or changed is compiled anew and replaced.
+
+use crate::error::ComponentError;
+use sha2::{Digest, Sha256};
+use std::hash::{Hash, Hasher};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+const MAGIC: &[u8; 16] = b"loopgate cache 1";
+const DIGEST: usize = 32;
+
+/// A directory of compiled components that only its owner can enter.
+pub(crate) struct Cache {
+    directory: PathBuf,
+}
+
+impl Cache {
+    /// Opens or makes the directory; refuses one that others could write.
+    pub(crate) fn open(directory: &Path) -> Result<Self, String> {
+        let shown = directory.display();
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(|error| format!("cache directory `{shown}` cannot be made: {error}"))?;
+        let meta = std::fs::symlink_metadata(directory)
+            .map_err(|error| format!("cache directory `{shown}` cannot be read: {error}"))?;
+        let mine = meta.uid() == rustix::process::geteuid().as_raw();
+        if !meta.is_dir() || !mine || meta.mode() & 0o077 != 0 {
+            return Err(format!("cache directory `{shown}` must belong to this user and be closed to others; `chmod 700` it, or name another"));
+        }
+        Ok(Self { directory: directory.to_owned() })
+    }
+
+    /// `$XDG_CACHE_HOME/loopgate`, else `~/.cache/loopgate`.
+    pub(crate) fn default_directory() -> Option<PathBuf> {
+        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache"))).map(|base| base.join("loopgate"))
+    }
+
+    /// The compiled component, from the cache or made by `compile` and kept.
+    pub(crate) fn component(
+        &self,
+        engine: &Engine,
+        name: &str,
+        bytes: &[u8],
+        compile: impl FnOnce() -> Result<Component, ComponentError>,
+    ) -> Result<Component, ComponentError> {
+        let key = key(engine, bytes);
+        let path = self.directory.join(hex(&key));
+        match std::fs::read(&path) {
+            Ok(entry) => match verify(&key, &entry).and_then(|code| load(engine, code)) {
+                Ok(component) => return Ok(component),
+                Err(cause) => tracing::warn!("cache entry `{}` of `{name}` is unusable ({cause}); compiling anew", path.display()),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!("cache entry `{}` of `{name}` cannot be read ({error}); compiling anew", path.display()),
+        }
+        let component = compile()?;
+        if let Err(error) = self.keep(&key, &path, &component) {
+            tracing::warn!("compiled `{name}` cannot be kept in `{}`: {error}", self.directory.display());
+        }
+        Ok(component)
+    }
+
+    /// Written aside and renamed, so that a reader finds all of it or nothing.
+    fn keep(&self, key: &[u8; DIGEST], path: &Path, component: &Component) -> Result<(), String> {
+        let code = component.serialize().map_err(|error| error.to_string())?;
+        let aside = self.directory.join(format!("{}.{}", hex(key), std::process::id()));
+        let write = || {
+            let mut file = std::fs::File::create(&aside)?;
+            file.write_all(MAGIC)?;
+            file.write_all(&seal(key, &code))?;
+            file.write_all(&code)?;
+            std::fs::rename(&aside, path)
+        };
+        write().map_err(|error| {
+            // What is left would only take space.
+            let _ = std::fs::remove_file(&aside);
+            error.to_string()
+        })
+    }
+}
+
+/// What an entry is for: this engine with these settings, and this component.
+fn key(engine: &Engine, bytes: &[u8]) -> [u8; DIGEST] {
+    let mut settings = std::hash::DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut settings);
+    Sha256::new().chain_update(settings.finish().to_le_bytes()).chain_update(bytes).finalize().into()
+}
+
+fn seal(key: &[u8; DIGEST], code: &[u8]) -> [u8; DIGEST] {
+    Sha256::new().chain_update(key).chain_update(code).finalize().into()
+}
+
+/// The code of an entry whose seal holds.
+fn verify<'a>(key: &[u8; DIGEST], entry: &'a [u8]) -> Result<&'a [u8], String> {
+    let rest = entry.strip_prefix(MAGIC).ok_or("it is no cache entry")?;
+    let (digest, code) = rest.split_at_checked(DIGEST).ok_or("it is truncated")?;
+    if digest == seal(key, code) { Ok(code) } else { Err("its digest does not match its content".into()) }
+}
+
+#[expect(unsafe_code, reason = "loading compiled code is what a cache is for; see SAFETY")]
+fn load(engine: &Engine, code: &[u8]) -> Result<Component, String> {
+    // SAFETY: the bytes are what `Component::serialize` gave to this user for
+    // this very engine, settings and component: the digest over all of them was
+    // verified, and the directory admits nobody else.
+    unsafe { Component::deserialize(engine, code) }.map_err(|error| error.to_string())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    const COMPONENT: &[u8] = &[0, b'a', b's', b'm', 0x0d, 0, 1, 0];
+
+    fn compiled(cache: &Cache, engine: &Engine, count: &Cell<u32>) {
+        let compile = || {
+            count.set(count.get() + 1);
+            Ok(Component::from_binary(engine, COMPONENT).unwrap())
+        };
+        cache.component(engine, "test", COMPONENT, compile).unwrap();
+    }
+
+    #[test]
+    fn an_entry_serves_until_it_is_damaged_and_is_then_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::open(&directory.path().join("cache")).unwrap();
+        let engine = Engine::default();
+        let count = Cell::new(0);
+        compiled(&cache, &engine, &count);
+        compiled(&cache, &engine, &count);
+        assert_eq!(count.get(), 1);
+
+        let path = cache.directory.join(hex(&key(&engine, COMPONENT)));
+        let whole = std::fs::read(&path).unwrap();
+        let mut damages = vec![Vec::new(), whole[..20].to_vec(), whole[..whole.len() - 1].to_vec()];
+        for position in [0, 16, 48, whole.len() / 2, whole.len() - 1] {
+            let mut flipped = whole.clone();
+            flipped[position] ^= 1;
+            damages.push(flipped);
+        }
+        for (round, damaged) in damages.into_iter().enumerate() {
+            std::fs::write(&path, damaged).unwrap();
+            compiled(&cache, &engine, &count);
+            assert_eq!(count.get(), 2 + u32::try_from(round).unwrap());
+            assert_eq!(std::fs::read(&path).unwrap(), whole);
+        }
+    }
+
+    #[test]
+    fn a_directory_that_others_can_enter_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(Cache::open(directory.path()).is_err_and(|error| error.contains("closed to others")));
+    }
+}

@@ -1,0 +1,101 @@
+//! What a driver has done so far. Written with the gate closed, read by
+//! anyone at any time.
+
+use crate::status::{Counts, HandlerTime, Usage};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// One call in this many is measured: two clock readings cost nearly half of
+/// a call.
+const SAMPLE: u64 = 64;
+
+#[derive(Default)]
+pub(crate) struct Counters {
+    interrupts: AtomicU64,
+    lost: AtomicU64,
+    timeouts: AtomicU64,
+    commands: AtomicU64,
+    calls: AtomicU64,
+    measured: AtomicU64,
+    total_ns: AtomicU64,
+    longest_ns: AtomicU64,
+    memory: AtomicU64,
+    sources: AtomicU64,
+    requests: AtomicU64,
+}
+
+/// With the gate closed there is one writer, so that no read-modify-write is
+/// needed.
+fn add(counter: &AtomicU64, by: u64) -> u64 {
+    let value = counter.load(Relaxed) + by;
+    counter.store(value, Relaxed);
+    value
+}
+
+impl Counters {
+    pub(crate) fn interrupts(&self, count: u32, lost: u32) {
+        add(&self.interrupts, u64::from(count));
+        if lost > 0 {
+            add(&self.lost, u64::from(lost));
+        }
+    }
+
+    pub(crate) fn timeout(&self) {
+        add(&self.timeouts, 1);
+    }
+
+    pub(crate) fn command(&self) {
+        add(&self.commands, 1);
+    }
+
+    /// A call begins: the time, if this one is measured.
+    pub(crate) fn begin(&self) -> Option<Instant> {
+        (add(&self.calls, 1) % SAMPLE == 1).then(Instant::now)
+    }
+
+    /// A call ends; `spanned` is its length where it was still running at a tick.
+    pub(crate) fn end(&self, begun: Option<Instant>, spanned: Option<Duration>) {
+        if let Some(length) = begun.map(|begun| begun.elapsed()).or(spanned) {
+            let nanos = length.as_nanos() as u64;
+            add(&self.measured, 1);
+            add(&self.total_ns, nanos);
+            if nanos > self.longest_ns.load(Relaxed) {
+                self.longest_ns.store(nanos, Relaxed);
+            }
+        }
+    }
+
+    /// What the instance uses, as of the end of its latest call.
+    pub(crate) fn usage(&self, usage: Usage) {
+        self.memory.store(usage.memory, Relaxed);
+        self.sources.store(usage.sources as u64, Relaxed);
+        self.requests.store(usage.requests as u64, Relaxed);
+    }
+
+    pub(crate) fn used(&self) -> Usage {
+        Usage {
+            memory: self.memory.load(Relaxed),
+            sources: self.sources.load(Relaxed) as usize,
+            requests: self.requests.load(Relaxed) as usize,
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            interrupts: self.interrupts.load(Relaxed),
+            lost: self.lost.load(Relaxed),
+            timeouts: self.timeouts.load(Relaxed),
+            commands: self.commands.load(Relaxed),
+            calls: self.calls.load(Relaxed),
+        }
+    }
+
+    pub(crate) fn handler_time(&self) -> HandlerTime {
+        let measured = self.measured.load(Relaxed);
+        HandlerTime {
+            measured,
+            mean_ns: self.total_ns.load(Relaxed).checked_div(measured).unwrap_or(0),
+            longest_ns: self.longest_ns.load(Relaxed),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! A driver: its life, and the one way into its instance.
+
+use crate::bindings::exports::loopgate::driver::handlers::{Cause, Guest as Handlers};
+use crate::board_file::DriverEntry;
+use crate::counters::Counters;
+use crate::engine::{Engine, Loaded};
+use crate::error::ErrorCode;
+use crate::grants::Grants;
+use crate::guest::Guest;
+use crate::limits::Limits;
+use crate::log::DriverLog;
+use crate::requests::Requests;
+use crate::service::Services;
+use crate::status::{State, Usage};
+use crate::time::Time;
+use crate::{death, stack};
+use loopgate_devices::gpio::GpioController;
+use loopgate_workloop::{Context, Instant, Interrupts, Wakeups, WorkLoop};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use wasmtime::Store;
+
+/// A driver of the board, whichever instance of its component runs now.
+pub(crate) struct Driver {
+    pub(crate) name: String,
+    pub(crate) entry: DriverEntry,
+    pub(crate) limits: Limits,
+    pub(crate) grants: Grants,
+    pub(crate) work_loop: Arc<WorkLoop>,
+    pub(crate) devices: Devices,
+    pub(crate) services: Arc<Services>,
+    pub(crate) time: Time,
+    pub(crate) log: DriverLog,
+    pub(crate) counters: Counters,
+    engine: Arc<Engine>,
+    generation: AtomicU64,
+    life: Mutex<Life>,
+    /// Only ever tried, and only with the gate closed: there it is free,
+    /// unless a call came back into a driver that is on the stack. A component
+    /// must never be re-entered, and this is what proves that it is not.
+    instance: Mutex<Option<Instance>>,
+}
+
+/// The hardware that drivers reach.
+#[derive(Clone)]
+pub(crate) struct Devices {
+    pub(crate) gpio: Arc<dyn GpioController>,
+}
+
+/// What a driver runs on, besides its own entry in the board file.
+pub(crate) struct Surroundings {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) devices: Devices,
+    pub(crate) services: Arc<Services>,
+    pub(crate) time: Time,
+    pub(crate) work_loop: Arc<WorkLoop>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Life {
+    pub(crate) state: State,
+    pub(crate) cause: Option<String>,
+}
+
+struct Instance {
+    store: Store<Guest>,
+    bindings: crate::bindings::Driver,
+}
+
+/// The handlers, as the logs name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handler {
+    Start,
+    Stop,
+    Interrupt,
+    Timeout,
+    Command,
+    Cancelled,
+}
+
+impl Handler {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Interrupt => "interrupt-occurred",
+            Self::Timeout => "timeout-occurred",
+            Self::Command => "command",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl Driver {
+    pub(crate) fn new(entry: &DriverEntry, around: Surroundings) -> Arc<Self> {
+        let name = entry.name.get_ref().clone();
+        let limits = entry.limits();
+        Arc::new(Self {
+            grants: Grants::new(entry),
+            log: DriverLog::new(&name, around.time.clock(), limits.log),
+            entry: entry.clone(),
+            limits,
+            work_loop: around.work_loop,
+            devices: around.devices,
+            services: around.services,
+            time: around.time,
+            counters: Counters::default(),
+            engine: around.engine,
+            generation: AtomicU64::new(0),
+            life: Mutex::new(Life { state: State::Stopped, cause: None }),
+            instance: Mutex::new(None),
+            name,
+        })
+    }
+
+    /// Makes an instance and starts it, with the gate closed throughout.
+    /// What went wrong stands in [`Driver::life`] afterwards.
+    pub(crate) fn start(self: &Arc<Self>, cx: &Context, loaded: &Loaded, cause: Cause) {
+        self.work_loop.close_gate(cx);
+        let generation = self.generation.fetch_add(1, Relaxed) + 1;
+        self.live(State::Starting, None);
+        let mut store = Guest::store(self.clone(), self.engine.wasmtime(), generation);
+        match self.instantiate(&mut store, loaded) {
+            Ok(bindings) => {
+                *self.instance.lock() = Some(Instance { store, bindings });
+                self.call_start(cx, cause);
+            }
+            Err(cause) => self.fail(cause),
+        }
+        // Closed above by this very context.
+        let _ = self.work_loop.open_gate(cx);
+    }
+
+    /// Component initialisers are guest code too, under the limit of `start`.
+    fn instantiate(&self, store: &mut Store<Guest>, loaded: &Loaded) -> Result<crate::bindings::Driver, String> {
+        store.data_mut().clock.begin(&self.limits, true);
+        store.set_epoch_deadline(1);
+        let _in_flight = self.engine.ticker.enter();
+        loaded.instantiate(&mut *store).map_err(|error| format!("while it was instantiated: {}", death::cause(store, &error)))
+    }
+
+    fn call_start(self: &Arc<Self>, cx: &Context, cause: Cause) {
+        let config = self.entry.config.clone();
+        match self.call(cx, Handler::Start, |store, handlers| handlers.call_start(store, cause, &config)) {
+            Ok(Ok(())) => {
+                self.live(State::Running, None);
+                tracing::info!("{}: running", self.name);
+            }
+            Ok(Err(reason)) => {
+                self.end(cx, State::Failed, Some(format!("`start` refused: {}", crate::log::printable(&reason))));
+            }
+            // Buried already.
+            Err(_) => {}
+        }
+    }
+
+    /// Calls `stop` and releases everything; with the gate closed throughout.
+    pub(crate) fn stop(self: &Arc<Self>, cx: &Context) {
+        self.work_loop.close_gate(cx);
+        if self.life().state == State::Running {
+            let stopped = self.call(cx, Handler::Stop, |store, handlers| handlers.call_stop(store));
+            if stopped.is_ok() {
+                self.end(cx, State::Stopped, None);
+            }
+        }
+        let _ = self.work_loop.open_gate(cx);
+    }
+
+    /// Calls into the instance. The gate is closed by `cx`.
+    ///
+    /// A trap, a deadline or a limit ends the instance before this returns.
+    pub(crate) fn call<R>(
+        self: &Arc<Self>,
+        cx: &Context,
+        handler: Handler,
+        f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<R>,
+    ) -> Result<R, ErrorCode> {
+        let mut guard = self.instance.try_lock().ok_or(ErrorCode::WouldDeadlock)?;
+        let Some(instance) = guard.as_mut() else { return Err(ErrorCode::DriverDied) };
+        let _nested = stack::enter().ok_or(ErrorCode::NoResources)?;
+        let result = {
+            let store = &mut instance.store;
+            let guest = store.data_mut();
+            guest.clock.begin(&self.limits, handler == Handler::Start);
+            guest.memory.refused = None;
+            store.set_epoch_deadline(1);
+            let timing = self.counters.begin();
+            let in_flight = self.engine.ticker.enter();
+            let result = f(store, instance.bindings.loopgate_driver_handlers());
+            drop(in_flight);
+            let guest = store.data();
+            self.counters.end(timing, guest.clock.spanned());
+            self.counters.usage(Usage { memory: guest.memory.in_use(), sources: guest.sources.len(), requests: guest.requests.len() });
+            result
+        };
+        result.map_err(|error| {
+            let cause = death::cause(&mut instance.store, &error);
+            drop(guard);
+            tracing::debug!("{}: {error:?}", self.name);
+            self.end(cx, State::Failed, Some(format!("{cause} (in `{}`)", handler.name())));
+            ErrorCode::DriverDied
+        })
+    }
+
+    pub(crate) fn interrupt_occurred(self: &Arc<Self>, cx: &Context, token: u32, interrupts: Interrupts) {
+        self.counters.interrupts(interrupts.count, interrupts.lost);
+        let Interrupts { count, lost, latest } = interrupts;
+        self.deliver(cx, Handler::Interrupt, |store, handlers| {
+            handlers.call_interrupt_occurred(store, token, count, lost, latest.sequence, latest.timestamp.as_nanos(), latest.high)
+        });
+    }
+
+    pub(crate) fn timeout_occurred(self: &Arc<Self>, cx: &Context, token: u32, deadline: Instant, now: Instant) {
+        self.counters.timeout();
+        self.deliver(cx, Handler::Timeout, |store, handlers| {
+            handlers.call_timeout_occurred(store, token, deadline.as_nanos(), now.as_nanos())
+        });
+    }
+
+    /// A call that nobody waits for. If it ends the driver, that was reported;
+    /// and the loop's sources are never served while the driver is on the stack.
+    fn deliver(self: &Arc<Self>, cx: &Context, handler: Handler, f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<()>) {
+        let delivered = self.call(cx, handler, f);
+        debug_assert_ne!(delivered, Err(ErrorCode::WouldDeadlock));
+    }
+
+    /// Looks at the instance's host side. With the gate closed, as everything
+    /// that takes the instance's lock: else a handler would find it taken.
+    pub(crate) fn with_guest<R>(&self, f: impl FnOnce(&Guest) -> R) -> Option<R> {
+        self.instance.try_lock()?.as_ref().map(|instance| f(instance.store.data()))
+    }
+
+    /// Counts the instances; the first is 1.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Relaxed)
+    }
+
+    pub(crate) fn life(&self) -> Life {
+        self.life.lock().clone()
+    }
+
+    /// The component could not be loaded, or not be instantiated.
+    pub(crate) fn fail(&self, cause: String) {
+        tracing::error!("{}: failed: {cause}", self.name);
+        self.live(State::Failed, Some(cause));
+    }
+
+    fn live(&self, state: State, cause: Option<String>) {
+        *self.life.lock() = Life { state, cause };
+    }
+
+    /// Takes the instance away: its sources leave the loop, its services the
+    /// board, its pending requests end, its lines are released. The gate is
+    /// closed by `cx`.
+    fn end(self: &Arc<Self>, cx: &Context, state: State, cause: Option<String>) {
+        match cause {
+            Some(cause) => self.fail(cause),
+            None => self.live(state, None),
+        }
+        self.services.unpublish(self, None);
+        self.counters.usage(Usage::default());
+        let Some(mut instance) = self.instance.try_lock().and_then(|mut guard| guard.take()) else { return };
+        let guest = instance.store.data_mut();
+        for (id, token) in guest.requests.end_all(ErrorCode::DriverDied) {
+            if let Some(gate) = guest.sources.gate(token) {
+                gate.wakeup(Requests::event(id), Wakeups::All);
+                gate.wakeup(Requests::TURN, Wakeups::All);
+            }
+        }
+        guest.sources.remove_all(cx, self);
+    }
+}

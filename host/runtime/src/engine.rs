@@ -1,0 +1,116 @@
+//! The engine that compiles and runs components, with the settings that hold
+//! for every driver.
+
+use crate::bindings::VERSION;
+use crate::cache::Cache;
+use crate::error::ComponentError;
+use crate::guest::Guest;
+use crate::interface;
+use crate::limits::{MEMORY_RESERVATION, STACK};
+use crate::ticker::Ticker;
+use std::path::Path;
+use std::sync::Arc;
+use wasmtime::component::{Component, InstancePre, Linker};
+
+/// Larger files are not compiled: a driver has kilobytes, and compiling is
+/// the one costly thing that a component can ask for before it has limits.
+const COMPONENT_MAX: u64 = 64 << 20;
+
+/// Compiles components, and stops handlers that run for too long.
+pub(crate) struct Engine {
+    wasmtime: wasmtime::Engine,
+    linker: Linker<Guest>,
+    cache: Option<Cache>,
+    pub(crate) ticker: Ticker,
+}
+
+/// A component that was compiled, linked and found to be a driver.
+pub(crate) type Loaded = crate::bindings::DriverPre<Guest>;
+
+impl Engine {
+    pub(crate) fn new(cache: Option<Cache>) -> Result<Arc<Self>, String> {
+        let wasmtime = wasmtime::Engine::new(&config()).map_err(|error| format!("{error:#}"))?;
+        let linker = interface::linker(&wasmtime).map_err(|error| format!("{error:#}"))?;
+        let ticker = Ticker::start(&wasmtime).map_err(|error| format!("no thread for the ticker: {error}"))?;
+        Ok(Arc::new(Self { wasmtime, linker, cache, ticker }))
+    }
+
+    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.wasmtime
+    }
+
+    /// Reads, compiles (or takes from the cache) and links a component.
+    pub(crate) fn load(&self, path: &Path) -> Result<Loaded, ComponentError> {
+        let component = self.compile(&path.display().to_string(), &read(path)?)?;
+        self.link(&path.display().to_string(), &component)
+    }
+
+    /// Compiles, or takes from the cache.
+    pub(crate) fn compile(&self, name: &str, bytes: &[u8]) -> Result<Component, ComponentError> {
+        recognise(name, bytes)?;
+        let compile = || {
+            Component::from_binary(&self.wasmtime, bytes)
+                .map_err(|error| ComponentError::Invalid { name: name.to_owned(), cause: cause_of(&error) })
+        };
+        match &self.cache {
+            Some(cache) => cache.component(&self.wasmtime, name, bytes, compile),
+            None => compile(),
+        }
+    }
+
+    /// Checks the component against the world `driver`.
+    pub(crate) fn link(&self, name: &str, component: &Component) -> Result<Loaded, ComponentError> {
+        interface::refuse_unknown_imports(&self.wasmtime, name, component)?;
+        let wrong = |error: &wasmtime::Error| ComponentError::WrongWorld {
+            name: name.to_owned(),
+            version: VERSION,
+            cause: cause_of(error),
+        };
+        let mut linker = self.linker.clone();
+        interface::wasi::add_to_linker(&mut linker, &self.wasmtime, component).map_err(|error| wrong(&error))?;
+        let pre: InstancePre<Guest> = linker.instantiate_pre(component).map_err(|error| wrong(&error))?;
+        Loaded::new(pre).map_err(|error| wrong(&error))
+    }
+}
+
+fn config() -> wasmtime::Config {
+    let mut config = wasmtime::Config::new();
+    config.epoch_interruption(true);
+    config.max_wasm_stack(STACK);
+    // The default reserves 4 GiB a memory, which small machines do not have.
+    config.memory_reservation(MEMORY_RESERVATION);
+    config.memory_reservation_for_growth(0);
+    config.memory_guard_size(64 << 10);
+    config
+}
+
+/// A component's file, bounded.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
+    let unreadable = |cause| ComponentError::Unreadable { path: path.to_owned(), cause };
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if size > COMPONENT_MAX {
+        return Err(ComponentError::TooLarge { path: path.to_owned(), size, limit: COMPONENT_MAX });
+    }
+    std::fs::read(path).map_err(unreadable)
+}
+
+/// Tells what was given by mistake from its first bytes: a core module and a
+/// component differ in the second half of the version word.
+fn recognise(name: &str, bytes: &[u8]) -> Result<(), ComponentError> {
+    let name = name.to_owned();
+    match bytes {
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(ComponentError::CoreModule { name }),
+        [0, b'a', b's', b'm', ..] => Ok(()),
+        [] => Err(ComponentError::NotWasm { name, found: "the file is empty".into() }),
+        [b'\x7f', b'E', b'L', b'F', ..] => Err(ComponentError::NotWasm { name, found: "it is a native ELF file".into() }),
+        _ => Err(ComponentError::NotWasm {
+            name,
+            found: format!("it begins with `{}`", bytes[..bytes.len().min(8)].escape_ascii()),
+        }),
+    }
+}
+
+/// The chain of causes on one line, the engine's advice for embedders left out.
+pub(crate) fn cause_of(error: &wasmtime::Error) -> String {
+    error.chain().map(|cause| cause.to_string().replace('\n', " ")).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,196 @@
+//! Errors of the embedding API.
+
+use std::path::PathBuf;
+
+/// What a request or a board operation can end with: the contract's
+/// `error-code`, for clients outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorCode {
+    /// An argument is outside what the operation accepts.
+    BadArgument,
+    /// The gate is not attached to a work loop.
+    NotReady,
+    /// The operation is not allowed here and now.
+    NotPermitted,
+    /// The board file grants no such resource or mode.
+    NotGranted,
+    /// The gate is closed by someone else and the caller would not wait.
+    CannotLock,
+    /// Waiting would never end.
+    WouldDeadlock,
+    /// A bounded resource is used up.
+    NoResources,
+    /// The device is in use, or the provider did not answer at once.
+    Busy,
+    /// The time that the caller allowed is over.
+    TimedOut,
+    /// Stopped, removed or cancelled before it could complete.
+    Aborted,
+    /// The device or the host cannot do this.
+    Unsupported,
+    /// There is no such device or service, or not now.
+    NoDevice,
+    /// The device, its bus or the provider reported a fault.
+    Io,
+    /// The driver at the other end failed, was stopped or was replaced.
+    DriverDied,
+}
+
+impl ErrorCode {
+    /// The contract's name of the code, for example `not-granted`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BadArgument => "bad-argument",
+            Self::NotReady => "not-ready",
+            Self::NotPermitted => "not-permitted",
+            Self::NotGranted => "not-granted",
+            Self::CannotLock => "cannot-lock",
+            Self::WouldDeadlock => "would-deadlock",
+            Self::NoResources => "no-resources",
+            Self::Busy => "busy",
+            Self::TimedOut => "timed-out",
+            Self::Aborted => "aborted",
+            Self::Unsupported => "unsupported",
+            Self::NoDevice => "no-device",
+            Self::Io => "io",
+            Self::DriverDied => "driver-died",
+        }
+    }
+}
+
+impl std::fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl From<loopgate_workloop::Error> for ErrorCode {
+    fn from(error: loopgate_workloop::Error) -> Self {
+        use loopgate_workloop::Error;
+        match error {
+            Error::BadArgument => Self::BadArgument,
+            Error::NotReady => Self::NotReady,
+            Error::NotPermitted => Self::NotPermitted,
+            Error::CannotLock => Self::CannotLock,
+            Error::TimedOut => Self::TimedOut,
+            Error::Aborted => Self::Aborted,
+            Error::NoResources => Self::NoResources,
+            Error::Unsupported => Self::Unsupported,
+        }
+    }
+}
+
+/// Why a request failed: the code, and for people what it was about.
+#[derive(Clone, Debug, thiserror::Error, serde::Serialize, serde::Deserialize)]
+#[error("{code}: {message}")]
+pub struct RequestError {
+    /// The contract's code.
+    pub code: ErrorCode,
+    /// Thing, cause and remedy.
+    pub message: String,
+}
+
+impl RequestError {
+    pub(crate) fn new(code: impl Into<ErrorCode>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into() }
+    }
+}
+
+/// Why a component cannot be used as a driver. The texts end in the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum ComponentError {
+    /// The file cannot be read.
+    #[error("component `{path}` cannot be read: {cause}; check `component` in the board file, it is relative to that file")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        cause: std::io::Error,
+    },
+    /// The file is larger than the host compiles.
+    #[error("component `{path}` has {size} bytes, more than the {limit} that are accepted; build it in release mode and strip it")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The file is no WebAssembly at all.
+    #[error("`{name}` is not WebAssembly ({found}); build the driver with `--target wasm32-wasip2`")]
+    NotWasm {
+        /// The component.
+        name: String,
+        /// What the file begins with.
+        found: String,
+    },
+    /// A core module where a component is needed.
+    #[error("`{name}` is a core module, not a component; build the driver with `--target wasm32-wasip2`, or wrap the module with a componentizer")]
+    CoreModule {
+        /// The component.
+        name: String,
+    },
+    /// The engine refuses it.
+    #[error("`{name}` is not a valid component: {cause}; rebuild the driver")]
+    Invalid {
+        /// The component.
+        name: String,
+        /// The engine's reason.
+        cause: String,
+    },
+    /// It imports what the world `driver` lacks.
+    #[error("`{name}` imports {imports}, which this host does not have; {remedy}")]
+    UnknownImports {
+        /// The component.
+        name: String,
+        /// The imports, each in backticks.
+        imports: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// It does not export what the world `driver` requires, or with other types.
+    #[error("`{name}` is not a driver of `loopgate:driver@{version}`: {cause}; rebuild it against this host's contract")]
+    WrongWorld {
+        /// The component.
+        name: String,
+        /// The contract's version that this host has.
+        version: &'static str,
+        /// What is missing or different.
+        cause: String,
+    },
+}
+
+/// Why a board cannot be built. A driver that cannot be loaded is none of
+/// these: it stands as failed in the board's status and the others run.
+#[derive(Debug, thiserror::Error)]
+pub enum BoardError {
+    /// The board file cannot be read.
+    #[error("board file `{path}` cannot be read: {cause}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        cause: std::io::Error,
+    },
+    /// The board file says something that cannot be.
+    #[error("{place}: {message}")]
+    Invalid {
+        /// File and line.
+        place: String,
+        /// Thing, cause and remedy.
+        message: String,
+    },
+    /// A capture cannot be played.
+    #[error("{place}: {cause}")]
+    Capture {
+        /// File and line of the `[[board.play]]`.
+        place: String,
+        /// The capture reader's error.
+        cause: loopgate_devices::capture::Error,
+    },
+    /// The engine or a thread cannot be set up on this machine.
+    #[error("the host cannot start: {0}")]
+    Host(String),
+}

@@ -1,0 +1,228 @@
+//! What the host keeps beside one driver instance: the data of its store.
+
+use crate::driver::Driver;
+use crate::interface::work_loop::Sources;
+use crate::limits::{LimitHit, Limits};
+use crate::log::LineBuffer;
+use crate::requests::Requests;
+use crate::ticker::TICK;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use wasmtime::component::{Resource, ResourceTable};
+use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
+
+/// The data of a driver's store. All of it is reached with the gate closed.
+pub(crate) struct Guest {
+    pub(crate) driver: Arc<Driver>,
+    pub(crate) table: ResourceTable,
+    pub(crate) sources: Sources,
+    pub(crate) requests: Requests,
+    pub(crate) clock: CallClock,
+    pub(crate) memory: MemoryLimiter,
+    pub(crate) random: Random,
+    pub(crate) output: LineBuffer,
+}
+
+impl Guest {
+    /// A store for one instance of the driver, with every limit set.
+    pub(crate) fn store(driver: Arc<Driver>, engine: &wasmtime::Engine, generation: u64) -> Store<Guest> {
+        let limits = driver.limits.clone();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles as usize);
+        let guest = Guest {
+            table,
+            sources: Sources::default(),
+            requests: Requests::new(limits.requests),
+            clock: CallClock::default(),
+            memory: MemoryLimiter::new(&limits),
+            random: Random::seeded(&driver.name, generation),
+            output: LineBuffer::default(),
+            driver,
+        };
+        let mut store = Store::new(engine, guest);
+        store.limiter(|guest| &mut guest.memory);
+        // Lists are copied before host code sees them, so this is what bounds
+        // them; the slack is for the rest of a call's arguments.
+        store.set_hostcall_fuel(limits.payload as usize + (8 << 10));
+        // Handles also exist without a table entry (`resource.new`, WASI's).
+        store.set_max_component_handles(limits.handles as usize + 64);
+        store.epoch_deadline_callback(|mut cx| {
+            cx.data_mut().clock.tick()?;
+            Ok(UpdateDeadline::Continue(1))
+        });
+        store
+    }
+
+    /// Enters something into the handle table, `None` where it is full.
+    pub(crate) fn push<T: Send + 'static>(&mut self, entry: T) -> Option<Resource<T>> {
+        let handle = self.table.push(entry).ok();
+        if handle.is_none() {
+            self.driver.log.host(&format!("{}", LimitHit::Handles(self.driver.limits.handles)));
+        }
+        handle
+    }
+}
+
+/// Watches the time of the running handler.
+///
+/// Reading clocks costs a fifth of a whole call, so nothing is read unless a
+/// call is still running at a tick; it is then measured from that tick on.
+/// What was before is less than one tick.
+#[derive(Default)]
+pub(crate) struct CallClock {
+    cpu: Duration,
+    wall: Duration,
+    starting: bool,
+    since: Option<Reading>,
+    /// Delays that the handler asked for, which virtual time does not show on
+    /// the wall.
+    delayed: Duration,
+}
+
+/// Both clocks at one moment.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading {
+    cpu: Duration,
+    wall: Instant,
+}
+
+impl Reading {
+    fn now() -> Self {
+        let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        let cpu = Duration::new(cpu.tv_sec.unsigned_abs(), cpu.tv_nsec.unsigned_abs() as u32);
+        Self { cpu, wall: Instant::now() }
+    }
+}
+
+impl CallClock {
+    /// A handler begins.
+    pub(crate) fn begin(&mut self, limits: &Limits, starting: bool) {
+        self.starting = starting;
+        (self.cpu, self.wall) = if starting { (limits.start, limits.start) } else { (limits.handler_cpu, limits.handler_wall) };
+        self.since = None;
+        self.delayed = Duration::ZERO;
+    }
+
+    /// How long the handler has run, where it has seen a tick.
+    pub(crate) fn spanned(&self) -> Option<Duration> {
+        self.since.map(|since| since.wall.elapsed() + TICK)
+    }
+
+    /// The engine's epoch moved on while guest code ran.
+    fn tick(&mut self) -> Result<(), LimitHit> {
+        let now = Reading::now();
+        let Some(since) = self.since else {
+            self.since = Some(now);
+            return Ok(());
+        };
+        if now.cpu.saturating_sub(since.cpu) >= self.cpu {
+            return Err(if self.starting { LimitHit::Start(self.cpu) } else { LimitHit::HandlerCpu(self.cpu) });
+        }
+        if now.wall.duration_since(since.wall) + self.delayed >= self.wall {
+            return Err(if self.starting { LimitHit::Start(self.wall) } else { LimitHit::HandlerWall(self.wall) });
+        }
+        Ok(())
+    }
+
+    /// What is left for waiting in this handler.
+    pub(crate) fn left(&mut self) -> Duration {
+        let since = *self.since.get_or_insert_with(Reading::now);
+        self.wall.saturating_sub(since.wall.elapsed() + self.delayed)
+    }
+
+    /// Charges a delay that passes in virtual time only.
+    pub(crate) fn charge(&mut self, span: Duration) {
+        self.delayed += span;
+    }
+
+    /// Before a call into another driver, whose time is its own.
+    pub(crate) fn pause(&self) -> Option<Reading> {
+        self.since.map(|_| Reading::now())
+    }
+
+    /// After that call: what passed does not count here.
+    pub(crate) fn resume(&mut self, paused: Option<Reading>) {
+        if let (Some(since), Some(paused)) = (&mut self.since, paused) {
+            let now = Reading::now();
+            since.cpu += now.cpu.saturating_sub(paused.cpu);
+            since.wall += now.wall.duration_since(paused.wall);
+        }
+    }
+}
+
+/// Sums the memories and the tables of an instance, and refuses what is over.
+pub(crate) struct MemoryLimiter {
+    memory: u64,
+    memory_limit: u64,
+    tables: u64,
+    tables_limit: u64,
+    /// What was refused in the running call. The guest learns that its memory
+    /// did not grow; if it ends over that, this was the cause.
+    pub(crate) refused: Option<LimitHit>,
+}
+
+impl MemoryLimiter {
+    fn new(limits: &Limits) -> Self {
+        Self { memory: 0, memory_limit: limits.memory, tables: 0, tables_limit: limits.table_elements, refused: None }
+    }
+
+    /// Bytes of linear memory in use.
+    pub(crate) fn in_use(&self) -> u64 {
+        self.memory
+    }
+}
+
+impl ResourceLimiter for MemoryLimiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let asked = self.memory + (desired - current) as u64;
+        if asked > self.memory_limit {
+            self.refused = Some(LimitHit::Memory { asked, limit: self.memory_limit });
+            return Ok(false);
+        }
+        self.memory = asked;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let asked = self.tables + (desired - current) as u64;
+        if asked > self.tables_limit {
+            self.refused = Some(LimitHit::Tables { asked, limit: self.tables_limit });
+            return Ok(false);
+        }
+        self.tables = asked;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        64
+    }
+
+    fn tables(&self) -> usize {
+        64
+    }
+
+    fn memories(&self) -> usize {
+        16
+    }
+}
+
+/// The random numbers of WASI, the same for the same driver and generation: a
+/// driver's hash tables need them, nobody's secrets do.
+pub(crate) struct Random(u64);
+
+impl Random {
+    fn seeded(name: &str, generation: u64) -> Self {
+        // FNV-1a.
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        Self(hash ^ generation)
+    }
+
+    /// SplitMix64.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}

@@ -1,0 +1,96 @@
+//! `gpio`: pins by the names that the board file gives them.
+
+use super::interrupt::Line;
+use crate::bindings::WitErrorCode;
+use crate::bindings::loopgate::driver::gpio::{Direction, Edge, Host, HostPin};
+use crate::error::ErrorCode;
+use crate::guest::Guest;
+use loopgate_devices::gpio::{Edges, Error, GpioLine};
+use std::sync::Arc;
+use wasmtime::component::Resource;
+
+/// An open pin. Dropping it releases the line.
+pub struct Pin {
+    name: String,
+    output: bool,
+    line: Arc<dyn GpioLine>,
+}
+
+type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
+
+impl Host for Guest {}
+
+impl HostPin for Guest {
+    fn open(&mut self, name: String, direction: Direction) -> Answer<Resource<Pin>> {
+        Ok(self.open_pin(&name, direction).map_err(Into::into))
+    }
+
+    fn is_high(&mut self, pin: Resource<Pin>) -> Answer<bool> {
+        let answer = self.table.get(&pin)?.line.is_high();
+        Ok(answer.map_err(|error| self.device_error(&error)))
+    }
+
+    fn set(&mut self, pin: Resource<Pin>, high: bool) -> Answer<()> {
+        let pin = self.table.get(&pin)?;
+        if !pin.output {
+            return Ok(Err(WitErrorCode::NotPermitted));
+        }
+        let answer = pin.line.set(high);
+        Ok(answer.map_err(|error| self.device_error(&error)))
+    }
+
+    fn interrupt(&mut self, pin: Resource<Pin>, edge: Edge) -> Answer<Resource<Line>> {
+        let edges = match edge {
+            Edge::Rising => Edges::Rising,
+            Edge::Falling => Edges::Falling,
+            Edge::Both => Edges::Both,
+        };
+        let pin = self.table.get(&pin)?;
+        if pin.output {
+            return Ok(Err(WitErrorCode::NotPermitted));
+        }
+        if let Err(reason) = self.driver.grants.edges(&pin.name, edges) {
+            return Ok(Err(self.refused(&reason)));
+        }
+        match pin.line.interrupt(edges) {
+            Ok(line) => Ok(self.push(Line(line)).ok_or(WitErrorCode::NoResources)),
+            Err(error) => Ok(Err(self.device_error(&error))),
+        }
+    }
+
+    fn drop(&mut self, pin: Resource<Pin>) -> wasmtime::Result<()> {
+        self.table.delete(pin)?;
+        Ok(())
+    }
+}
+
+impl Guest {
+    fn open_pin(&mut self, name: &str, direction: Direction) -> Result<Resource<Pin>, ErrorCode> {
+        let (output, initial) = match direction {
+            Direction::Input => (false, false),
+            Direction::Output(high) => (true, high),
+        };
+        let driver = self.driver.clone();
+        let entry = driver.grants.pin(name, output).map_err(|reason| ErrorCode::from(self.refused(&reason)))?;
+        let request = entry.request(&driver.name, initial);
+        let line = driver.devices.gpio.request(&request).map_err(|error| ErrorCode::from(self.device_error(&error)))?;
+        self.push(Pin { name: name.to_owned(), output, line }).ok_or(ErrorCode::NoResources)
+    }
+
+    /// The log says why, since a code cannot.
+    fn refused(&self, reason: &str) -> WitErrorCode {
+        self.driver.log.host(reason);
+        WitErrorCode::NotGranted
+    }
+
+    fn device_error(&self, error: &Error) -> WitErrorCode {
+        self.driver.log.host(&error.to_string());
+        match error {
+            Error::NoLine { .. } => WitErrorCode::NoDevice,
+            Error::Busy { .. } => WitErrorCode::Busy,
+            Error::NotOutput { .. } => WitErrorCode::NotPermitted,
+            Error::Unsupported { .. } => WitErrorCode::Unsupported,
+            _ => WitErrorCode::Io,
+        }
+    }
+}

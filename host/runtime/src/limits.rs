@@ -1,0 +1,209 @@
+//! What a driver may use, and the words in which it is told that it used more.
+
+use crate::units::{Bytes, Rate, Span, show_bytes, show_span};
+use std::time::Duration;
+
+/// The limits of one driver instance, as effective.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Limits {
+    /// All linear memories of the instance together, in bytes.
+    pub memory: u64,
+    /// All tables of the instance together, in elements.
+    pub table_elements: u64,
+    /// Guest code in one handler: processor time of the thread that runs it.
+    #[serde(serialize_with = "as_shown")]
+    pub handler_cpu: Duration,
+    /// One handler from entry to return, devices and delays included, calls
+    /// to other drivers not.
+    #[serde(serialize_with = "as_shown")]
+    pub handler_wall: Duration,
+    /// `start`, in place of the two above.
+    #[serde(serialize_with = "as_shown")]
+    pub start: Duration,
+    /// Stack of guest code in one call, in bytes: the engine's, the same for
+    /// every driver.
+    pub stack: u64,
+    /// Down calls on one stack: the same for every driver.
+    pub nesting: u32,
+    /// What one host call may carry, in bytes, either way.
+    pub payload: u64,
+    /// Sources, pins, lines, gates and clients that exist at a time.
+    pub handles: u32,
+    /// Occurrences that one interrupt source holds until they are delivered.
+    pub occurrences: u32,
+    /// Requests pending at a time.
+    pub requests: u32,
+    /// Bytes of log a second.
+    pub log: u64,
+}
+
+fn as_shown<S: serde::Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&show_span(*span))
+}
+
+/// Guest stack of one call. A host call nests at most [`NESTING`] of these.
+pub(crate) const STACK: usize = 128 << 10;
+/// Down calls on one stack.
+pub(crate) const NESTING: u32 = 8;
+/// Host frames between two guests on a stack; measured at under 16 KiB.
+pub(crate) const HOST_FRAMES: usize = 64 << 10;
+/// Address space that one linear memory reserves, and the most that `memory` can be.
+pub(crate) const MEMORY_RESERVATION: u64 = 16 << 20;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 4 << 20,
+            table_elements: 20_000,
+            handler_cpu: Duration::from_millis(10),
+            handler_wall: Duration::from_millis(250),
+            start: Duration::from_secs(5),
+            stack: STACK as u64,
+            nesting: NESTING,
+            payload: 64 << 10,
+            handles: 256,
+            occurrences: 1024,
+            requests: 256,
+            log: 16 << 10,
+        }
+    }
+}
+
+/// `[driver.limits]` of a board file: what is absent keeps its default.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LimitsEntry {
+    memory: Option<Bytes>,
+    handler_cpu: Option<Span>,
+    handler_wall: Option<Span>,
+    start: Option<Span>,
+    payload: Option<Bytes>,
+    handles: Option<u32>,
+    occurrences: Option<u32>,
+    requests: Option<u32>,
+    log: Option<Rate>,
+}
+
+impl LimitsEntry {
+    /// The effective limits, or which entry is out of range.
+    pub fn effective(&self) -> Result<Limits, String> {
+        let default = Limits::default();
+        let second = Duration::from_secs(1);
+        Ok(Limits {
+            memory: bytes("memory", self.memory, default.memory, 64 << 10, MEMORY_RESERVATION)?,
+            handler_cpu: span("handler-cpu", self.handler_cpu, default.handler_cpu, 10 * second)?,
+            handler_wall: span("handler-wall", self.handler_wall, default.handler_wall, 60 * second)?,
+            start: span("start", self.start, default.start, 600 * second)?,
+            payload: bytes("payload", self.payload, default.payload, 256, 4 << 20)?,
+            handles: count("handles", self.handles, default.handles, 65_536)?,
+            occurrences: count("occurrences", self.occurrences, default.occurrences, 1 << 20)?,
+            requests: count("requests", self.requests, default.requests, 65_536)?,
+            log: bytes("log", self.log.map(|rate| Bytes(rate.0)), default.log, 0, 64 << 20)?,
+            ..default
+        })
+    }
+}
+
+fn bytes(name: &str, given: Option<Bytes>, default: u64, least: u64, most: u64) -> Result<u64, String> {
+    let value = given.map_or(default, |bytes| bytes.0);
+    if (least..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(format!("limit `{name}` is {}, but must be between {} and {}", show_bytes(value), show_bytes(least), show_bytes(most)))
+}
+
+fn span(name: &str, given: Option<Span>, default: Duration, most: Duration) -> Result<Duration, String> {
+    let value = given.map_or(default, |span| span.0);
+    let least = Duration::from_millis(1);
+    if (least..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(format!("limit `{name}` is {}, but must be between {} and {}", show_span(value), show_span(least), show_span(most)))
+}
+
+fn count(name: &str, given: Option<u32>, default: u32, most: u32) -> Result<u32, String> {
+    let value = given.unwrap_or(default);
+    if (1..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(format!("limit `{name}` is {value}, but must be between 1 and {most}"))
+}
+
+/// A limit that an instance ran into: the cause of its end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LimitHit {
+    /// Guest code ran for too long.
+    #[error("limit `handler-cpu`: more than {} of processor time in one handler", show_span(*.0))]
+    HandlerCpu(Duration),
+    /// A handler took too long.
+    #[error("limit `handler-wall`: one handler took more than {}", show_span(*.0))]
+    HandlerWall(Duration),
+    /// `start` took too long.
+    #[error("limit `start`: `start` took more than {}", show_span(*.0))]
+    Start(Duration),
+    /// Memory could not grow.
+    #[error("limit `memory`: asked for {} where {} is allowed", show_bytes(*.asked), show_bytes(*.limit))]
+    Memory {
+        /// What the memories would have had together, in bytes.
+        asked: u64,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// Tables could not grow.
+    #[error("limit `table-elements`: asked for {asked} where {limit} are allowed")]
+    Tables {
+        /// What the tables would have had together.
+        asked: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The guest's stack is used up.
+    #[error("limit `stack`: more than {} of stack in one call", show_bytes(STACK as u64))]
+    Stack,
+    /// A call carried too much.
+    #[error("limit `payload`: one call carried more than {}", show_bytes(*.0))]
+    Payload(u64),
+    /// Too many handles.
+    #[error("limit `handles`: more than {0} sources, pins, lines, gates and clients at a time")]
+    Handles(u32),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(text: &str) -> Result<Limits, String> {
+        toml::from_str::<LimitsEntry>(text).map_err(|error| error.message().to_owned())?.effective()
+    }
+
+    #[test]
+    fn what_is_absent_keeps_its_default() {
+        let limits = entry("memory = \"2 MiB\"\nlog = \"1 KiB/s\"").unwrap();
+        assert_eq!((limits.memory, limits.log), (2 << 20, 1 << 10));
+        assert_eq!(limits.handler_cpu, Limits::default().handler_cpu);
+    }
+
+    #[test]
+    fn what_is_out_of_range_names_the_limit() {
+        for (text, name) in [
+            ("memory = \"1 GiB\"", "`memory`"),
+            ("handler-cpu = \"0 ms\"", "`handler-cpu`"),
+            ("handles = 0", "`handles`"),
+            ("memroy = \"1 MiB\"", "`memroy`"),
+        ] {
+            let error = entry(text).unwrap_err();
+            assert!(error.contains(name), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_hit_names_its_limit() {
+        assert_eq!(
+            LimitHit::HandlerCpu(Duration::from_millis(10)).to_string(),
+            "limit `handler-cpu`: more than 10 ms of processor time in one handler"
+        );
+        let hit = LimitHit::Memory { asked: 5 << 20, limit: 4 << 20 };
+        assert_eq!(hit.to_string(), "limit `memory`: asked for 5 MiB where 4 MiB is allowed");
+    }
+}

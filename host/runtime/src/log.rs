@@ -1,0 +1,144 @@
+//! A driver's lines in the host's log: bounded in rate and length, and unable
+//! to look like anybody else's.
+
+use crate::bindings::loopgate::driver::log::Level;
+use loopgate_workloop::{Clock, Instant};
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// Longer lines are cut.
+const LINE_MAX: usize = 4096;
+
+/// The log of one driver, whichever instance of it writes.
+pub(crate) struct DriverLog {
+    name: Arc<str>,
+    clock: Arc<dyn Clock>,
+    /// Bytes a second, and at most that many at once.
+    rate: u64,
+    bucket: Mutex<Bucket>,
+}
+
+struct Bucket {
+    bytes: u64,
+    filled: Instant,
+    left_out: u64,
+}
+
+impl DriverLog {
+    pub(crate) fn new(name: &str, clock: Arc<dyn Clock>, rate: u64) -> Self {
+        let filled = clock.now();
+        Self { name: name.into(), clock, rate, bucket: Mutex::new(Bucket { bytes: rate, filled, left_out: 0 }) }
+    }
+
+    /// A line that the driver wrote.
+    pub(crate) fn driver(&self, level: Level, line: &str) {
+        let Some(left_out) = self.admit(line.len().min(LINE_MAX) as u64) else { return };
+        if left_out > 0 {
+            tracing::warn!(target: "driver", "{}: {left_out} lines left out, over its limit `log`", self.name);
+        }
+        let cut = &line[..line.floor_char_boundary(LINE_MAX)];
+        let text = printable(cut);
+        let name = &self.name;
+        match level {
+            Level::Trace => tracing::trace!(target: "driver", "{name}: {text}"),
+            Level::Debug => tracing::debug!(target: "driver", "{name}: {text}"),
+            Level::Info => tracing::info!(target: "driver", "{name}: {text}"),
+            Level::Warn => tracing::warn!(target: "driver", "{name}: {text}"),
+            Level::Error => tracing::error!(target: "driver", "{name}: {text}"),
+        }
+    }
+
+    /// What the host has to say of this driver because of something it did:
+    /// it pays for it too, since it could do it in a loop.
+    pub(crate) fn host(&self, line: &str) {
+        if self.admit(line.len() as u64).is_some() {
+            tracing::warn!(target: "loopgate", "{}: {line}", self.name);
+        }
+    }
+
+    /// Takes a line's bytes from the bucket: how many lines were left out
+    /// before it, or `None` if it is to be left out too.
+    fn admit(&self, bytes: u64) -> Option<u64> {
+        let now = self.clock.now();
+        let mut bucket = self.bucket.lock();
+        let elapsed = now.as_nanos().saturating_sub(bucket.filled.as_nanos());
+        let earned = (u128::from(elapsed) * u128::from(self.rate) / 1_000_000_000).min(u128::from(self.rate)) as u64;
+        if earned > 0 {
+            bucket.bytes = (bucket.bytes + earned).min(self.rate);
+            bucket.filled = now;
+        }
+        if bucket.bytes < bytes {
+            bucket.left_out += 1;
+            return None;
+        }
+        bucket.bytes -= bytes;
+        Some(std::mem::take(&mut bucket.left_out))
+    }
+}
+
+/// Control characters escaped: a driver must not move the cursor of whoever
+/// reads the log, nor begin a line that seems to be another's.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let escaped = c.is_control() && c != '\t';
+            let (plain, special) = if escaped { (None, Some(c.escape_default())) } else { (Some(c), None) };
+            plain.into_iter().chain(special.into_iter().flatten())
+        })
+        .collect()
+}
+
+/// Collects standard output and standard error into lines.
+#[derive(Default)]
+pub(crate) struct LineBuffer(Vec<u8>);
+
+impl LineBuffer {
+    /// Adds output; gives each line that is complete, or too long to wait.
+    pub(crate) fn add(&mut self, bytes: &[u8], mut line: impl FnMut(&str)) {
+        for &byte in bytes {
+            if byte != b'\n' {
+                self.0.push(byte);
+            }
+            if byte == b'\n' || self.0.len() >= LINE_MAX {
+                line(&String::from_utf8_lossy(&self.0));
+                self.0.clear();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use loopgate_workloop::VirtualClock;
+    use std::time::Duration;
+
+    #[test]
+    fn over_the_rate_lines_are_left_out_and_counted() {
+        let clock = Arc::new(VirtualClock::new());
+        let log = DriverLog::new("noisy", clock.clone(), 100);
+        assert_eq!(log.admit(60), Some(0));
+        assert_eq!(log.admit(60), None);
+        assert_eq!(log.admit(60), None);
+        clock.advance(Duration::from_millis(500));
+        assert_eq!(log.admit(60), Some(2));
+        clock.advance(Duration::from_secs(3600));
+        assert_eq!((log.admit(100), log.admit(1)), (Some(0), None));
+    }
+
+    #[test]
+    fn output_comes_in_lines_of_bounded_length() {
+        let mut lines = Vec::new();
+        let mut buffer = LineBuffer::default();
+        buffer.add(b"one\ntw", |line| lines.push(line.to_owned()));
+        buffer.add(b"o\n", |line| lines.push(line.to_owned()));
+        buffer.add(&[b'x'; LINE_MAX + 1], |line| lines.push(line.to_owned()));
+        assert_eq!(lines[..2], ["one", "two"]);
+        assert_eq!((lines.len(), lines[2].len()), (3, LINE_MAX));
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(printable("a\u{1b}[2J\r\nb\tc"), "a\\u{1b}[2J\\r\\nb\tc");
+    }
+}

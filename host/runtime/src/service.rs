@@ -1,0 +1,198 @@
+//! Published services, and the handing of requests to the drivers behind them.
+
+use crate::bindings::exports::loopgate::driver::handlers as wit;
+use crate::bindings::loopgate::driver::request as wit_request;
+use crate::driver::{Driver, Handler};
+use crate::error::ErrorCode;
+use crate::requests::{Arguments, Outcome, Pending, Reply, Requests};
+use loopgate_workloop::{CommandGate, Context, Wakeups};
+use parking_lot::RwLock;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A service that an instance of a driver published.
+pub(crate) struct Service {
+    pub(crate) name: String,
+    pub(crate) driver: Arc<Driver>,
+    /// Of the instance that published it; a later one publishes anew.
+    pub(crate) generation: u64,
+    pub(crate) gate: Arc<CommandGate>,
+    pub(crate) token: u32,
+    pub(crate) serial: bool,
+    pub(crate) input_max: u32,
+    pub(crate) selectors: Vec<Selector>,
+}
+
+/// One thing that a service can be asked.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Selector {
+    /// What the driver knows it by.
+    pub number: u32,
+    /// What people call it.
+    pub name: String,
+    /// What goes in.
+    pub input: String,
+    /// What comes out.
+    pub output: String,
+}
+
+/// How a driver answered.
+pub(crate) enum Answer {
+    Done(Outcome),
+    /// Not yet: the client sleeps until the request's event.
+    Pending(u64, Arc<Pending>),
+}
+
+/// What the client can do.
+#[derive(Clone, Copy)]
+pub(crate) struct Circumstances {
+    pub(crate) may_wait: bool,
+    pub(crate) reply_max: u32,
+}
+
+impl Service {
+    /// Refuses what must not reach the driver.
+    pub(crate) fn check(&self, arguments: &Arguments) -> Result<(), (ErrorCode, String)> {
+        let name = &self.name;
+        if !self.selectors.iter().any(|selector| selector.number == arguments.selector) {
+            return Err((ErrorCode::BadArgument, format!("service `{name}` has no selector {}; `loopgate status {name}` lists them", arguments.selector)));
+        }
+        let (size, most) = (arguments.data.len(), self.input_max);
+        if size > most as usize {
+            return Err((ErrorCode::BadArgument, format!("service `{name}` takes at most {most} bytes, the request has {size}")));
+        }
+        Ok(())
+    }
+
+    /// Whether a client must wait for its turn.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.serial && self.driver.with_guest(|guest| guest.requests.is_busy(self.token)).unwrap_or(false)
+    }
+
+    /// Hands a request to the driver. The gate is closed by `cx`.
+    pub(crate) fn command(&self, cx: &Context, circumstances: Circumstances, arguments: Arguments) -> Answer {
+        if self.driver.generation() != self.generation {
+            return Answer::Done(Err(ErrorCode::DriverDied));
+        }
+        let handed = self.driver.call(cx, Handler::Command, |store, handlers| {
+            let id = store.data_mut().requests.begin();
+            let wit_circumstances = wit::Circumstances { may_wait: circumstances.may_wait, reply_max: circumstances.reply_max };
+            let outcome = handlers.call_command(&mut *store, self.token, id, wit_circumstances, &arguments.into())?;
+            let early = store.data_mut().requests.end();
+            let answered = match (early, outcome) {
+                (Some(early), wit::Outcome::Done(_)) => {
+                    store.data().driver.log.host(&format!("answered request {id} twice, by `io-command-is-complete` and by its return value; the first counts"));
+                    early
+                }
+                (Some(early), wit::Outcome::Pending) => early,
+                (None, wit::Outcome::Done(outcome)) => outcome.map(Into::into).map_err(Into::into),
+                (None, wit::Outcome::Pending) => {
+                    let kept = if circumstances.may_wait { store.data_mut().requests.keep(id, self.token) } else { None };
+                    if let Some(pending) = kept {
+                        return Ok(Answer::Pending(id, pending));
+                    }
+                    handlers.call_cancelled(&mut *store, id)?;
+                    Err(if circumstances.may_wait { ErrorCode::NoResources } else { ErrorCode::Busy })
+                }
+            };
+            Ok(Answer::Done(answered))
+        });
+        match handed {
+            Ok(Answer::Done(outcome)) => Answer::Done(self.bounded(outcome, circumstances.reply_max)),
+            Ok(pending) => pending,
+            Err(code) => Answer::Done(Err(code)),
+        }
+    }
+
+    /// The client of a pending request gives up: tells the driver, unless the
+    /// request ended meanwhile.
+    pub(crate) fn cancel(&self, cx: &Context, id: u64) {
+        if self.driver.generation() != self.generation {
+            return;
+        }
+        // Whatever became of the driver in it, the request is over.
+        let _ = self.driver.call(cx, Handler::Cancelled, |store, handlers| {
+            if store.data_mut().requests.forget(id) {
+                handlers.call_cancelled(&mut *store, id)?;
+            }
+            Ok(())
+        });
+        self.next_turn();
+    }
+
+    /// One request is over: the next one of a serial service may go.
+    pub(crate) fn next_turn(&self) {
+        if self.serial {
+            self.gate.wakeup(Requests::TURN, Wakeups::One);
+        }
+    }
+
+    /// Refuses a reply that its client did not make room for: lowering it
+    /// into a guest would kill the client for the provider's fault.
+    pub(crate) fn bounded(&self, outcome: Outcome, reply_max: u32) -> Outcome {
+        match outcome {
+            Ok(reply) if reply.data.len() > reply_max as usize => {
+                let (size, name) = (reply.data.len(), &self.name);
+                self.driver.log.host(&format!("service `{name}` answered with {size} bytes where the client takes {reply_max}; the client gets `io`"));
+                Err(ErrorCode::Io)
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+/// The services of a board by name.
+#[derive(Default)]
+pub(crate) struct Services(RwLock<BTreeMap<String, Arc<Service>>>);
+
+impl Services {
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Service>> {
+        self.0.read().get(name).cloned()
+    }
+
+    /// Fails where the name is taken.
+    pub(crate) fn publish(&self, service: Service) -> Result<(), ErrorCode> {
+        use std::collections::btree_map::Entry;
+        match self.0.write().entry(service.name.clone()) {
+            Entry::Occupied(_) => Err(ErrorCode::BadArgument),
+            Entry::Vacant(place) => {
+                place.insert(Arc::new(service));
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes back what a driver published: through one gate, or all of it.
+    pub(crate) fn unpublish(&self, driver: &Arc<Driver>, gate: Option<u32>) {
+        self.0.write().retain(|_, service| !Arc::ptr_eq(&service.driver, driver) || gate.is_some_and(|token| token != service.token));
+    }
+
+    /// What a driver publishes now.
+    pub(crate) fn of(&self, driver: &Arc<Driver>) -> Vec<Arc<Service>> {
+        self.0.read().values().filter(|service| Arc::ptr_eq(&service.driver, driver)).cloned().collect()
+    }
+}
+
+impl From<Arguments> for wit_request::Arguments {
+    fn from(arguments: Arguments) -> Self {
+        Self { selector: arguments.selector, scalars: arguments.scalars.into(), data: arguments.data }
+    }
+}
+
+impl From<wit_request::Arguments> for Arguments {
+    fn from(arguments: wit_request::Arguments) -> Self {
+        Self { selector: arguments.selector, scalars: arguments.scalars.into(), data: arguments.data }
+    }
+}
+
+impl From<wit_request::Reply> for Reply {
+    fn from(reply: wit_request::Reply) -> Self {
+        Self { scalar: reply.scalar, data: reply.data }
+    }
+}
+
+impl From<Reply> for wit_request::Reply {
+    fn from(reply: Reply) -> Self {
+        Self { scalar: reply.scalar, data: reply.data }
+    }
+}

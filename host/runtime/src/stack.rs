@@ -1,0 +1,52 @@
+//! Room on the stack before a guest is entered.
+
+use crate::limits::{HOST_FRAMES, NESTING, STACK};
+use std::cell::Cell;
+
+thread_local! {
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Stack for the threads that run handlers: every nested guest may use its
+/// limit, since the engine measures each from where its call begins.
+pub(crate) const THREAD_STACK: usize = NESTING as usize * (STACK + HOST_FRAMES) + (512 << 10);
+
+/// A guest on this thread's stack.
+pub(crate) struct Entered(());
+
+/// Admits one more guest on this thread's stack, unless there are too many
+/// already or the thread (a client's, of whatever size) has no room for it.
+pub(crate) fn enter() -> Option<Entered> {
+    let depth = DEPTH.get();
+    let room = stacker::remaining_stack().is_none_or(|left| left >= STACK + HOST_FRAMES);
+    if depth >= NESTING || !room {
+        return None;
+    }
+    DEPTH.set(depth + 1);
+    Some(Entered(()))
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nesting_is_bounded_and_given_back() {
+        let entered: Vec<_> = std::iter::from_fn(enter).collect();
+        assert_eq!(entered.len(), NESTING as usize);
+        drop(entered);
+        assert!(enter().is_some());
+    }
+
+    #[test]
+    fn a_thread_without_room_is_refused() {
+        let small = std::thread::Builder::new().stack_size(STACK / 2).spawn(|| enter().is_none()).unwrap();
+        assert!(small.join().unwrap());
+    }
+}

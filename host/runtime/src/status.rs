@@ -1,0 +1,121 @@
+//! What a board says of itself.
+
+use crate::limits::Limits;
+use crate::service::Selector;
+use std::collections::BTreeMap;
+
+/// A board and everything on it.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Status {
+    /// The host's version.
+    pub version: &'static str,
+    /// The board file.
+    pub board: String,
+    /// `real` or `virtual`.
+    pub clock: &'static str,
+    /// Nanoseconds since the board started, by its own clock.
+    pub uptime_ns: u64,
+    /// The drivers, in the board file's order.
+    pub drivers: Vec<DriverStatus>,
+}
+
+/// One driver.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DriverStatus {
+    /// Its name on this board.
+    pub name: String,
+    /// The component's file.
+    pub component: String,
+    /// The work loop that it runs on.
+    pub work_loop: String,
+    /// Where it is in its life.
+    pub state: State,
+    /// Why it failed, in the words of the limit or trap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// Counts its instances, the first is 1.
+    pub generation: u64,
+    /// What it publishes now.
+    pub services: Vec<ServiceStatus>,
+    /// The lines granted to it, by its own names for them.
+    pub pins: BTreeMap<String, String>,
+    /// What it may use.
+    pub limits: Limits,
+    /// What it uses, as of the end of its latest handler.
+    pub usage: Usage,
+    /// What happened so far, over all generations.
+    pub counts: Counts,
+    /// How long its handlers take.
+    pub handler_time: HandlerTime,
+}
+
+/// Where a driver is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Not started, or stopped in order.
+    Stopped,
+    /// In `start`.
+    Starting,
+    /// Handling events.
+    Running,
+    /// Ended by its own fault, or never fit to run.
+    Failed,
+}
+
+/// A published service.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ServiceStatus {
+    /// What clients call it.
+    pub name: String,
+    /// Whether clients are let in.
+    pub enabled: bool,
+    /// The longest input in bytes.
+    pub input_max: u32,
+    /// What it can be asked.
+    pub selectors: Vec<Selector>,
+}
+
+/// What an instance uses.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Usage {
+    /// Bytes of linear memory.
+    pub memory: u64,
+    /// Sources on its loop.
+    pub sources: usize,
+    /// Requests that wait for their completion.
+    pub requests: usize,
+}
+
+/// What happened so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Counts {
+    /// Interrupts delivered.
+    pub interrupts: u64,
+    /// Interrupts that found no room.
+    pub lost: u64,
+    /// Timer expiries delivered.
+    pub timeouts: u64,
+    /// Commands handed over.
+    pub commands: u64,
+    /// Calls into the driver, of every kind.
+    pub calls: u64,
+}
+
+/// How long handlers take. One call in 64 is measured, and every call that
+/// is still running at a tick of 1 ms.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HandlerTime {
+    /// Calls that were measured.
+    pub measured: u64,
+    /// Their mean, in nanoseconds.
+    pub mean_ns: u64,
+    /// The longest, in nanoseconds.
+    pub longest_ns: u64,
+}
