@@ -3,9 +3,9 @@
 use std::str::FromStr;
 
 use crate::bindings::exports::loopgate::driver::handlers;
-use crate::gpio::{self, InputPin, Line, OutputPin};
 use crate::{
-    Client, CommandGate, Error, ErrorCode, Interrupt, Result, ServiceBuilder, Timer, WorkLoop,
+    Client, CommandGate, Error, ErrorCode, InputPin, Interrupt, Line, OutputPin, Result,
+    ServiceBuilder, Timer, WorkLoop,
 };
 
 /// Why [`Driver::start`](crate::Driver::start) is called.
@@ -65,7 +65,7 @@ impl Context {
     /// `not-granted` where the entry has no such pin or another direction,
     /// `busy` where it is open already, `no-device` where the board lacks it.
     pub fn input(&self, name: &str) -> Result<InputPin> {
-        gpio::open_input(name)
+        InputPin::open(name)
     }
 
     /// Opens the pin as an output, driven low from the first moment.
@@ -74,7 +74,7 @@ impl Context {
     ///
     /// As [`input`](Self::input).
     pub fn output(&self, name: &str) -> Result<OutputPin> {
-        gpio::open_output(name, false)
+        OutputPin::open(name, false)
     }
 
     /// Opens the pin as an output, driven high from the first moment.
@@ -83,7 +83,7 @@ impl Context {
     ///
     /// As [`input`](Self::input).
     pub fn output_high(&self, name: &str) -> Result<OutputPin> {
-        gpio::open_output(name, true)
+        OutputPin::open(name, true)
     }
 
     /// A source for the line's interrupts: on the work loop, and enabled.

@@ -22,6 +22,18 @@ pub struct InputPin {
 }
 
 impl InputPin {
+    /// Opens the pin that the board entry calls `name`. See
+    /// [`Context::input`](crate::Context::input), which is the same.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open(name: &str) -> Result<Self> {
+        let opened = raw::Pin::open(name, raw::Direction::Input);
+        let pin = named(opened, || format!("pin `{name}` as an input"))?;
+        Ok(Self { pin })
+    }
+
     /// The level now.
     ///
     /// # Errors
@@ -63,6 +75,18 @@ pub struct OutputPin {
 }
 
 impl OutputPin {
+    /// Opens the pin that the board entry calls `name`, driven `high` or low
+    /// from the first moment. See [`Context::output`](crate::Context::output).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open(name: &str, high: bool) -> Result<Self> {
+        let opened = raw::Pin::open(name, raw::Direction::Output(high));
+        let pin = named(opened, || format!("pin `{name}` as an output"))?;
+        Ok(Self { pin })
+    }
+
     /// Drives the pin.
     ///
     /// # Errors
@@ -114,16 +138,4 @@ impl OutputPin {
 #[derive(Debug)]
 pub struct Line {
     pub(crate) line: interrupt::Line,
-}
-
-pub(crate) fn open_input(name: &str) -> Result<InputPin> {
-    let opened = raw::Pin::open(name, raw::Direction::Input);
-    let pin = named(opened, || format!("pin `{name}` as an input"))?;
-    Ok(InputPin { pin })
-}
-
-pub(crate) fn open_output(name: &str, high: bool) -> Result<OutputPin> {
-    let opened = raw::Pin::open(name, raw::Direction::Output(high));
-    let pin = named(opened, || format!("pin `{name}` as an output"))?;
-    Ok(OutputPin { pin })
 }

@@ -56,7 +56,14 @@ impl Interrupt {
         self.source.is_enabled()
     }
 
-    pub(crate) fn create(line: Option<&Line>) -> Result<Self> {
+    /// A source fed by `line`, or by [`signal`](Self::signal) alone: on the work
+    /// loop, and enabled. See [`Context::interrupt`](crate::Context::interrupt),
+    /// which is the same.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn create(line: Option<&Line>) -> Result<Self> {
         let token = next_token();
         let created = raw::InterruptEventSource::create(line.map(|line| &line.line), token);
         let interrupt = Self {

@@ -227,7 +227,13 @@ impl Client {
         lift(self.client.attempt_command(&ask.arguments(), ask.reply_max))
     }
 
-    pub(crate) fn open(service: &str) -> Result<Self> {
+    /// Opens a service outside of `start`; see
+    /// [`Context::client`](crate::Context::client).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open(service: &str) -> Result<Self> {
         let client = named(raw::Client::open(service), || {
             format!("service `{service}`")
         })?;

@@ -35,7 +35,13 @@ impl CommandGate {
         self.gate.is_enabled()
     }
 
-    pub(crate) fn create() -> Result<Self> {
+    /// A gate on the work loop. See
+    /// [`Context::command_gate`](crate::Context::command_gate), which is the same.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn create() -> Result<Self> {
         let token = next_token();
         let created = work_loop::CommandGate::create(token);
         let gate = Self {
@@ -180,7 +186,9 @@ impl<'a> ServiceBuilder<'a> {
         named(published, || format!("publishing service `{}`", self.name))
     }
 
-    pub(crate) fn new(name: &'a str) -> Self {
+    /// Begins to describe the service `name`. See
+    /// [`Context::service`](crate::Context::service), which is the same.
+    pub fn new(name: &'a str) -> Self {
         Self {
             name,
             queueing: Queueing::default(),

@@ -64,7 +64,13 @@ impl Timer {
         self.source.is_enabled()
     }
 
-    pub(crate) fn create() -> Result<Self> {
+    /// A timer on the work loop, not armed. See
+    /// [`Context::timer`](crate::Context::timer), which is the same.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn create() -> Result<Self> {
         let token = next_token();
         let created = raw::TimerEventSource::create(token);
         let timer = Self {

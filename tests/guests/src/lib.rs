@@ -1,1 +1,61 @@
-//! To come.
+//! Drivers that probe or attack the host, for its tests.
+//!
+//! Each is an example of this crate: `examples/<suite>_<case>.rs`, one
+//! component. Hostile ones misbehave when their board entry says (config
+//! `when`), so that one component serves many tests; see [`Trigger`].
+
+#![forbid(unsafe_code)]
+
+mod trigger;
+
+pub use loopgate_guest;
+pub use trigger::{Trigger, When};
+
+/// Makes a driver that calls `$misbehave: fn(&Trigger) -> Result<Reply>` when
+/// its [`Trigger`] says. What it returns is the reply to a command, and goes to
+/// the log otherwise.
+#[macro_export]
+macro_rules! misbehaves {
+    ($misbehave:path) => {
+        use $crate::loopgate_guest as sdk;
+
+        struct Guest($crate::Trigger);
+
+        impl Guest {
+            fn when(&self, when: $crate::When) -> sdk::Result<()> {
+                self.0.when(when, $misbehave)
+            }
+        }
+
+        impl sdk::Driver for Guest {
+            fn start(cx: &sdk::Context) -> sdk::Result<Self> {
+                let guest = Self($crate::Trigger::arm(cx)?);
+                guest.when($crate::When::Start)?;
+                Ok(guest)
+            }
+
+            fn interrupt(&mut self, _: sdk::InterruptId, _: sdk::Interrupts) -> sdk::Result<()> {
+                self.when($crate::When::Interrupt)
+            }
+
+            fn timeout(&mut self, _: sdk::TimerId, _: sdk::Timeout) -> sdk::Result<()> {
+                self.when($crate::When::Timer)
+            }
+
+            fn command(&mut self, _: sdk::Request) -> sdk::Result<sdk::Reply> {
+                $misbehave(&self.0)
+            }
+
+            fn stop(&mut self) {
+                let _ = self.when($crate::When::Stop);
+            }
+        }
+
+        sdk::driver!(Guest);
+    };
+}
+
+/// A service's name, from config `service`.
+pub fn service_name<'a>(cx: &'a loopgate_guest::Context, default: &'a str) -> &'a str {
+    cx.config("service").unwrap_or(default)
+}

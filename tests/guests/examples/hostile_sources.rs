@@ -1,0 +1,38 @@
+//! Creates and keeps without end what `how` names, and tells what stopped it:
+//! `timers`, `interrupts`, `gates`, `lines` or `pins` (these two: of the input
+//! `in`), `clients` (of the service `echo`), `services` (which it is not
+//! granted).
+
+#![forbid(unsafe_code)]
+
+use loopgate_guest::prelude::*;
+use loopgate_test_guests::{Trigger, misbehaves};
+
+fn create(trigger: &Trigger) -> Result<Reply> {
+    let how = trigger.how.as_str();
+    let mut count: u64 = 0;
+    let result = match how {
+        "interrupts" => hoard(&mut count, || Interrupt::create(None)),
+        "gates" => hoard(&mut count, CommandGate::create),
+        "pins" => hoard(&mut count, || InputPin::open("in")),
+        "lines" => {
+            InputPin::open("in").and_then(|pin| hoard(&mut count, || pin.edges(Edges::Both)))
+        }
+        "clients" => hoard(&mut count, || Client::open("echo")),
+        "services" => hoard(&mut count, || ServiceBuilder::new("flood").publish()),
+        _ => hoard(&mut count, Timer::create),
+    };
+    let stopped = result.map_or_else(|error| error.code().name(), |()| "nothing");
+    Ok(format!("created {count} {how}, stopped by `{stopped}`").into())
+}
+
+/// Forgotten rather than dropped: the host's handles stay.
+fn hoard<T>(count: &mut u64, create: impl Fn() -> Result<T>) -> Result<()> {
+    for _ in 0..1_000_000 {
+        std::mem::forget(create()?);
+        *count += 1;
+    }
+    Ok(())
+}
+
+misbehaves!(create);

@@ -1,0 +1,16 @@
+//! Reads standard input when it is set off.
+
+#![forbid(unsafe_code)]
+
+use loopgate_guest::prelude::*;
+use loopgate_test_guests::{Trigger, misbehaves};
+
+fn read(_: &Trigger) -> Result<Reply> {
+    let mut line = String::new();
+    Ok(match std::io::stdin().read_line(&mut line) {
+        Ok(length) => format!("read {length} bytes").into(),
+        Err(error) => format!("could not read: {error}").into(),
+    })
+}
+
+misbehaves!(read);

@@ -1,0 +1,74 @@
+//! The well-behaved neighbour: counts the edges of its input `in` and its
+//! timer's ticks, so that a test sees whether it missed any.
+
+#![forbid(unsafe_code)]
+
+use loopgate_guest::prelude::*;
+use loopgate_test_guests::service_name;
+
+const EDGES: u32 = 1;
+const LOST: u32 = 2;
+const TICKS: u32 = 3;
+const CALLS: u32 = 4;
+
+struct Counter {
+    tick: Timer,
+    period: Duration,
+    edges: u64,
+    lost: u64,
+    ticks: u64,
+    calls: u64,
+    _pin: InputPin,
+    _source: Interrupt,
+    _service: Service,
+}
+
+impl Driver for Counter {
+    fn start(cx: &Context) -> Result<Self> {
+        let service = cx
+            .service(service_name(cx, "counter"))
+            .selector(EDGES, "edges", "", "edges of `in` delivered")
+            .selector(LOST, "lost", "", "edges of `in` reported as lost")
+            .selector(TICKS, "ticks", "", "timer expiries")
+            .selector(CALLS, "calls", "", "calls of the interrupt handler");
+        let pin = cx.input("in")?;
+        let counter = Self {
+            tick: cx.timer()?,
+            period: cx.config_or("period-ms", 10)?.millis(),
+            edges: 0,
+            lost: 0,
+            ticks: 0,
+            calls: 0,
+            _source: cx.interrupt(&pin.edges(Edges::Both)?)?,
+            _pin: pin,
+            _service: service.publish()?,
+        };
+        counter.tick.set_timeout(counter.period)?;
+        Ok(counter)
+    }
+
+    fn interrupt(&mut self, _: InterruptId, event: Interrupts) -> Result<()> {
+        self.edges += u64::from(event.count);
+        self.lost += u64::from(event.lost);
+        self.calls += 1;
+        Ok(())
+    }
+
+    fn timeout(&mut self, _: TimerId, expiry: Timeout) -> Result<()> {
+        self.ticks += 1;
+        self.tick.wake_at(expiry.deadline + self.period)
+    }
+
+    fn command(&mut self, request: Request) -> Result<Reply> {
+        let count = match request.selector {
+            EDGES => self.edges,
+            LOST => self.lost,
+            TICKS => self.ticks,
+            CALLS => self.calls,
+            _ => return Err(ErrorCode::BadArgument.into()),
+        };
+        Ok(Reply::new(count, count.to_string()))
+    }
+}
+
+driver!(Counter);

@@ -1,0 +1,119 @@
+//! When a hostile driver misbehaves.
+
+use std::str::FromStr;
+
+use loopgate_guest::prelude::*;
+
+/// Config `when`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// In `start`.
+    Start,
+    /// At an edge of the pin `in`.
+    Interrupt,
+    /// When a timer expires, `after-ms` (1 unless told) after the start.
+    Timer,
+    /// At any request to the service that config `service` names (`misbehave`
+    /// unless told).
+    Command,
+    /// In `stop`.
+    Stop,
+}
+
+impl FromStr for When {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "start" => Ok(Self::Start),
+            "interrupt" => Ok(Self::Interrupt),
+            "timer" => Ok(Self::Timer),
+            "command" => Ok(Self::Command),
+            "stop" => Ok(Self::Stop),
+            _ => Err(()),
+        }
+    }
+}
+
+/// What sets a hostile driver off, and how it misbehaves.
+#[derive(Debug)]
+pub struct Trigger {
+    /// Config `how`, for those that know several ways.
+    pub how: String,
+    /// Config `amount`: bytes, lines, times; what suits the misbehaviour.
+    pub amount: Option<u64>,
+    when: When,
+    // Held so that its events arrive.
+    _source: Source,
+}
+
+impl Trigger {
+    /// Reads the board entry and creates the source that it asks for.
+    ///
+    /// # Errors
+    ///
+    /// `bad-argument` where config `when` is missing or no moment.
+    pub fn arm(cx: &Context) -> Result<Self> {
+        let when = cx.config("when").and_then(|text| text.parse().ok());
+        let Some(when) = when else {
+            let what = "config `when` must be `start`, `interrupt`, `timer`, `command` or `stop`";
+            return Err(Error::new(ErrorCode::BadArgument, what));
+        };
+        let amount = cx.config("amount").and_then(|text| text.parse().ok());
+        Ok(Self {
+            how: cx.config("how").unwrap_or_default().into(),
+            amount,
+            when,
+            _source: Source::create(cx, when)?,
+        })
+    }
+
+    /// Misbehaves if `when` is the moment, and logs what came of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `misbehave`.
+    pub fn when(&self, when: When, misbehave: fn(&Self) -> Result<Reply>) -> Result<()> {
+        if when == self.when {
+            let reply = misbehave(self)?;
+            info!("misbehaved: {}", String::from_utf8_lossy(reply.data()));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+enum Source {
+    None,
+    Interrupt { _pin: InputPin, _edges: Interrupt },
+    Timer { _timer: Timer },
+    Service { _service: Service },
+}
+
+impl Source {
+    fn create(cx: &Context, when: When) -> Result<Self> {
+        Ok(match when {
+            When::Start | When::Stop => Self::None,
+            When::Interrupt => {
+                let pin = cx.input("in")?;
+                let edges = cx.interrupt(&pin.edges(Edges::Both)?)?;
+                Self::Interrupt {
+                    _pin: pin,
+                    _edges: edges,
+                }
+            }
+            When::Timer => {
+                let timer = cx.timer()?;
+                timer.set_timeout(cx.config_or("after-ms", 1)?.millis())?;
+                Self::Timer { _timer: timer }
+            }
+            When::Command => {
+                let service = cx
+                    .service(crate::service_name(cx, "misbehave"))
+                    .selector(1, "misbehave", "", "what came of it, where anything does")
+                    .publish()?;
+                Self::Service { _service: service }
+            }
+        })
+    }
+}
