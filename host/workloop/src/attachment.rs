@@ -1,0 +1,156 @@
+//! Where an event source is attached.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::gate::Key;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::work_loop::WorkLoop;
+use crate::work_loop::shared::Shared;
+
+/// An event source's place on at most one work loop, and its enabled flag.
+pub struct Attachment {
+    id: u64,
+    enabled: AtomicBool,
+    /// A leaf: held for a few instructions, also from primary contexts.
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Detached,
+    Attached(Arc<Shared>),
+    /// Off the chain, but callers are still inside: [118].
+    Leaving(Arc<Shared>),
+}
+
+impl Attachment {
+    /// On no loop, enabled.
+    pub fn new() -> Self {
+        // Not from `sync`: an identity is no point at which schedules differ.
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            enabled: AtomicBool::new(true),
+            state: Mutex::new(State::Detached),
+        }
+    }
+
+    /// The loop, also while a removed source's last callers are inside.
+    pub fn work_loop(&self) -> Option<Arc<WorkLoop>> {
+        self.shared()?.work_loop()
+    }
+
+    /// Whether the source is on a loop, from the removal on no longer.
+    pub fn is_attached(&self) -> bool {
+        matches!(*self.state.lock(), State::Attached(_))
+    }
+
+    /// Has the loop run soon. Takes no gate and allocates nothing; whether
+    /// there is a loop.
+    pub fn signal(&self) -> bool {
+        self.signal_after(|| ())
+    }
+
+    /// As [`signal`](Attachment::signal) after `record`, which is called only
+    /// where there is a loop.
+    pub(crate) fn signal_after(&self, record: impl FnOnce()) -> bool {
+        match &*self.state.lock() {
+            State::Attached(shared) => {
+                record();
+                shared.signal();
+                true
+            }
+            State::Detached | State::Leaving(_) => false,
+        }
+    }
+
+    /// The flag of [`EventSource::is_enabled`](crate::EventSource::is_enabled).
+    pub fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Acquire)
+    }
+
+    /// Sets the flag, and does nothing else.
+    pub fn set_enabled(&self, enabled: bool) {
+        self.enabled.store(enabled, Ordering::Release);
+    }
+
+    /// Tells a removal that waits for callers to look again.
+    pub fn caller_left(&self) {
+        if let Some(shared) = self.shared() {
+            shared
+                .gate()
+                .wakeup_on(self.left(), crate::gate::Wakeups::All);
+        }
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn left(&self) -> Key {
+        Key::Left(self.id)
+    }
+
+    pub(crate) fn shared(&self) -> Option<Arc<Shared>> {
+        match &*self.state.lock() {
+            State::Detached => None,
+            State::Attached(shared) | State::Leaving(shared) => Some(Arc::clone(shared)),
+        }
+    }
+
+    /// Whether this is the loop, and the source is not leaving it.
+    pub(crate) fn is_on(&self, shared: &Arc<Shared>) -> bool {
+        matches!(&*self.state.lock(), State::Attached(mine) if Arc::ptr_eq(mine, shared))
+    }
+
+    /// False where the source is on a loop already.
+    pub(crate) fn attach(&self, shared: &Arc<Shared>) -> bool {
+        let mut state = self.state.lock();
+        let free = matches!(*state, State::Detached);
+        if free {
+            *state = State::Attached(Arc::clone(shared));
+        }
+        free
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        matches!(*self.state.lock(), State::Leaving(_))
+    }
+
+    /// From now on nobody comes in; [`detach`](Attachment::detach) follows.
+    pub(crate) fn leave(&self) {
+        let mut state = self.state.lock();
+        *state = match std::mem::take(&mut *state) {
+            State::Attached(shared) => State::Leaving(shared),
+            other => other,
+        };
+    }
+
+    /// Lets go of the loop, in the gate, when the last caller of a removed
+    /// source has left.
+    pub fn detach(&self) {
+        // Dropped outside the lock: it may be the loop's last part.
+        let last = std::mem::take(&mut *self.state.lock());
+        drop(last);
+    }
+}
+
+impl Default for Attachment {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attachment")
+            .field("id", &self.id)
+            .field("enabled", &self.is_enabled())
+            .field("attached", &self.is_attached())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,262 @@
+//! Interrupts, from a line or from software.
+
+mod intake;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::attachment::Attachment;
+use crate::context::Context;
+use crate::error::Error;
+use crate::event_source::{EventSource, Pass};
+use crate::instant::Instant;
+use crate::interrupt::{InterruptSink, Interrupts, Occurrence};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use intake::{Device, Intake};
+
+/// What an interrupt source calls, in the gate.
+pub type InterruptAction = Arc<dyn Fn(&Context, &InterruptEventSource, Interrupts) + Send + Sync>;
+
+/// Counts interrupts and delivers them, as one call for all that are pending.
+///
+/// What was counted is delivered or reported as lost: also after
+/// [`disable`](EventSource::disable), which only stops the counting, and after
+/// a removal, as soon as the source is on a loop again.
+///
+/// A source with a line is enabled from birth as a flag, but its line is off
+/// until [`enable`](EventSource::enable) is called on a loop, and again after
+/// each addition ([26], [69]). A source without a line is always enabled.
+pub struct InterruptEventSource {
+    intake: Arc<Intake>,
+    action: Mutex<Option<InterruptAction>>,
+    delivery: Mutex<Delivery>,
+    /// The action runs, or sleeps. A pass from within it passes over this
+    /// source ([64] deviates: there it comes in again with the same count).
+    running: AtomicBool,
+    /// The driver itself switched the line off: it stays off after the action.
+    explicit_disable: AtomicBool,
+    /// Which addition to a loop this is.
+    registration: AtomicU32,
+}
+
+/// What a running action can take. Preallocated: a poll moves occurrences, no
+/// memory.
+struct Delivery {
+    batch: VecDeque<Occurrence>,
+    latest: Occurrence,
+}
+
+impl InterruptEventSource {
+    /// A source fed by `line`, or, without one, by
+    /// [`signal`](InterruptEventSource::signal) alone. `queue` is how many
+    /// occurrences of the line can be pending before the oldest are lost;
+    /// it means nothing without a line. Without an action everything stays
+    /// pending.
+    ///
+    /// # Errors
+    /// `BadArgument` for a line with a queue of 0.
+    pub fn new(
+        line: Option<Arc<dyn crate::InterruptLine>>,
+        queue: usize,
+        action: Option<InterruptAction>,
+    ) -> Result<Arc<Self>, Error> {
+        if line.is_some() && queue == 0 {
+            return Err(Error::BadArgument);
+        }
+        let room = if line.is_some() { queue } else { 0 };
+        Ok(Arc::new(Self {
+            intake: Arc::new(Intake::new(line, queue)),
+            action: Mutex::new(action),
+            delivery: Mutex::new(Delivery {
+                batch: VecDeque::with_capacity(room),
+                latest: Occurrence::default(),
+            }),
+            running: AtomicBool::new(false),
+            explicit_disable: AtomicBool::new(false),
+            registration: AtomicU32::new(0),
+        }))
+    }
+
+    /// Counts a software interrupt, which happened at `at`. The line, if there
+    /// is one, is not touched. Takes no gate, allocates nothing.
+    ///
+    /// # Errors
+    /// `NotReady` on no loop; nothing is counted.
+    pub fn signal(&self, at: Instant) -> Result<(), Error> {
+        if self.intake.signal(at) {
+            Ok(())
+        } else {
+            Err(Error::NotReady)
+        }
+    }
+
+    /// Within the action: moves at most `max` of the occurrences that the call
+    /// stands for to the end of `into`, oldest first, and says how many. What
+    /// is not taken is dropped when the action returns. Software interrupts
+    /// are not among them.
+    pub fn take_occurrences(&self, max: usize, into: &mut Vec<Occurrence>) -> usize {
+        let mut delivery = self.delivery.lock();
+        let count = max.min(delivery.batch.len());
+        into.extend(delivery.batch.drain(..count));
+        count
+    }
+
+    /// Replaces the action, from the next call on.
+    pub fn set_action(&self, action: Option<InterruptAction>) {
+        let outgoing = std::mem::replace(&mut *self.action.lock(), action);
+        drop(outgoing);
+        if self.intake.has_pending() {
+            self.intake.attachment.signal();
+        }
+    }
+
+    /// Consumes what is pending, before the action and not after it: what
+    /// comes meanwhile is the next call's ([62]).
+    fn consume(&self) -> Interrupts {
+        let intake = &*self.intake;
+        let mut delivery = self.delivery.lock();
+        let occurred = intake.occurred.take(u32::MAX);
+        let popped = intake
+            .device
+            .as_ref()
+            .map_or(0, |device| delivery.fill(device, occurred));
+        let displaced = occurred - popped;
+        let signalled = intake.signalled.take(u32::MAX - popped);
+        if signalled > 0 {
+            delivery.note_signal(intake);
+        }
+        Interrupts {
+            count: popped + signalled,
+            lost: displaced + intake.lost.take(u32::MAX - displaced),
+            latest: delivery.latest,
+        }
+    }
+
+    /// Opens a level line again that the primary context masked ([71]), unless
+    /// the driver closed it, the source left, or another occurrence of it
+    /// waits for its own action already.
+    fn unmask(&self, registration: u32) {
+        let Some(device) = self.intake.device.as_ref().filter(|device| device.level) else {
+            return;
+        };
+        let unchanged = self.intake.attachment.is_attached()
+            && self.registration.load(Ordering::Acquire) == registration;
+        if unchanged
+            && !self.explicit_disable.load(Ordering::Acquire)
+            && !self.intake.occurred.is_pending()
+        {
+            device.line.enable();
+        }
+    }
+
+    /// The device while its line is registered.
+    fn registered(&self) -> Option<&Device> {
+        let device = self.intake.device.as_ref()?;
+        self.intake.attachment.is_attached().then_some(device)
+    }
+}
+
+impl EventSource for InterruptEventSource {
+    fn attachment(&self) -> &Attachment {
+        &self.intake.attachment
+    }
+
+    fn check_for_work(&self, pass: &Pass<'_>) -> bool {
+        if !self.intake.has_pending() {
+            return false;
+        }
+        let Some(action) = self.action.lock().clone() else {
+            return false;
+        };
+        if self.running.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        let registration = self.registration.load(Ordering::Acquire);
+        let running = Running(self);
+        action(pass.context(), self, self.consume());
+        drop(running);
+        self.unmask(registration);
+        false
+    }
+
+    fn attached(&self, _: &Context) -> Result<(), Error> {
+        self.registration.fetch_add(1, Ordering::AcqRel);
+        match &self.intake.device {
+            Some(device) => {
+                let sink: Arc<dyn InterruptSink> = self.intake.clone();
+                device.line.register(sink)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The line is unregistered, the flags stay as they are ([26]).
+    fn detached(&self, _: &Context) {
+        if let Some(device) = &self.intake.device {
+            device.line.unregister();
+        }
+    }
+
+    /// Switches the line on. Nothing happens on no loop or without a line.
+    fn enable(&self, _: &Context) {
+        if let Some(device) = self.registered() {
+            device.line.enable();
+            self.explicit_disable.store(false, Ordering::Release);
+            self.intake.attachment.set_enabled(true);
+        }
+    }
+
+    /// Switches the line off; what was counted is still delivered. Nothing
+    /// happens on no loop or without a line.
+    fn disable(&self, _: &Context) {
+        if let Some(device) = self.registered() {
+            device.line.disable();
+            self.explicit_disable.store(true, Ordering::Release);
+            self.intake.attachment.set_enabled(false);
+        }
+    }
+
+    fn is_interrupt(&self) -> bool {
+        true
+    }
+}
+
+impl Delivery {
+    /// Moves up to `count` occurrences from the ring, as many as fit.
+    fn fill(&mut self, device: &Device, count: u32) -> u32 {
+        let room = u32::try_from(device.ring.capacity()).unwrap_or(u32::MAX);
+        let mut popped = 0;
+        while popped < count.min(room)
+            && let Some(occurrence) = device.ring.pop()
+        {
+            self.latest = occurrence;
+            self.batch.push_back(occurrence);
+            popped += 1;
+        }
+        popped
+    }
+
+    fn note_signal(&mut self, intake: &Intake) {
+        self.latest.timestamp = self.latest.timestamp.max(intake.signalled_at());
+        if intake.device.is_none() {
+            self.latest.sequence = intake.signalled.consumed();
+        }
+    }
+}
+
+/// Ends a delivery when the action has returned or unwound.
+struct Running<'a>(&'a InterruptEventSource);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let source = self.0;
+        source.delivery.lock().batch.clear();
+        source.running.store(false, Ordering::Release);
+        // A pass from within the action may have cleared the signal of what
+        // came meanwhile.
+        if source.intake.has_pending() {
+            source.intake.attachment.signal();
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Where interrupts are counted: all that primary contexts touch.
+
+use std::sync::Arc;
+
+use crate::attachment::Attachment;
+use crate::instant::Instant;
+use crate::interrupt::{InterruptLine, InterruptSink, Occurrence, Trigger};
+use crate::sync::Ring;
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+pub(super) struct Intake {
+    pub(super) attachment: Attachment,
+    pub(super) device: Option<Device>,
+    /// Counted by the line; reported lost by it; software interrupts.
+    pub(super) occurred: Counter,
+    pub(super) lost: Counter,
+    pub(super) signalled: Counter,
+    signalled_at: AtomicU64,
+}
+
+pub(super) struct Device {
+    pub(super) line: Arc<dyn InterruptLine>,
+    pub(super) level: bool,
+    /// When full it loses the oldest, as the kernel's queue of edges does.
+    pub(super) ring: Ring<Occurrence>,
+}
+
+/// Goes up only, so that what was counted stays pending until it is consumed,
+/// across disabling and removal ([61], [66]).
+pub(super) struct Counter {
+    produced: AtomicU64,
+    /// Written by the one who polls, in the gate.
+    consumed: AtomicU64,
+}
+
+impl Intake {
+    pub(super) fn new(line: Option<Arc<dyn InterruptLine>>, queue: usize) -> Self {
+        Self {
+            attachment: Attachment::new(),
+            device: line.map(|line| Device {
+                level: line.trigger() == Trigger::Level,
+                ring: Ring::new(queue),
+                line,
+            }),
+            occurred: Counter::new(),
+            lost: Counter::new(),
+            signalled: Counter::new(),
+            signalled_at: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts a software interrupt, unless the source is on no loop.
+    pub(super) fn signal(&self, at: Instant) -> bool {
+        self.attachment.signal_after(|| {
+            self.signalled_at
+                .fetch_max(at.as_nanos(), Ordering::Relaxed);
+            self.signalled.add(1);
+        })
+    }
+
+    pub(super) fn signalled_at(&self) -> Instant {
+        Instant::from_nanos(self.signalled_at.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn has_pending(&self) -> bool {
+        self.occurred.is_pending() || self.signalled.is_pending() || self.lost.is_pending()
+    }
+}
+
+impl InterruptSink for Intake {
+    fn interrupt_occurred(&self, occurrence: Occurrence) {
+        let Some(device) = &self.device else { return };
+        // Off first ([70]): an active level would interrupt for ever.
+        if device.level {
+            device.line.disable();
+        }
+        // Pushed before it is counted: the poll finds all that it counts,
+        // except what was displaced.
+        device.ring.force_push(occurrence);
+        self.occurred.add(1);
+        self.attachment.signal();
+    }
+
+    fn occurrences_lost(&self, count: u32) {
+        self.lost.add(count);
+        self.attachment.signal();
+    }
+}
+
+impl Counter {
+    fn new() -> Self {
+        Self {
+            produced: AtomicU64::new(0),
+            consumed: AtomicU64::new(0),
+        }
+    }
+
+    fn add(&self, count: u32) {
+        self.produced.fetch_add(u64::from(count), Ordering::Release);
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        self.produced.load(Ordering::Acquire) != self.consumed.load(Ordering::Relaxed)
+    }
+
+    /// Consumes what is pending, at most `limit`; the rest stays pending.
+    pub(super) fn take(&self, limit: u32) -> u32 {
+        let consumed = self.consumed.load(Ordering::Relaxed);
+        let pending = self.produced.load(Ordering::Acquire) - consumed;
+        let taken = u32::try_from(pending).unwrap_or(u32::MAX).min(limit);
+        let consumed = consumed + u64::from(taken);
+        self.consumed.store(consumed, Ordering::Relaxed);
+        taken
+    }
+
+    pub(super) fn consumed(&self) -> u64 {
+        self.consumed.load(Ordering::Relaxed)
+    }
+}
