@@ -176,7 +176,7 @@ impl<D: Slot> handlers::Guest for Export<D> {
         circumstances: handlers::Circumstances,
         arguments: raw::Arguments,
     ) -> handlers::Outcome {
-        let request = Request::new(GateId(gate), id, &circumstances, arguments);
+        let request = Request::new(GateId(gate), id, circumstances, arguments);
         let result = deliver::<D, _>(|driver| driver.command(request))
             .unwrap_or_else(|| Err(Error::from(ErrorCode::NotReady)));
         match answer(result) {

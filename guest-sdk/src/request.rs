@@ -45,7 +45,7 @@ impl Request {
     pub(crate) fn new(
         gate: GateId,
         id: raw::RequestId,
-        circumstances: &handlers::Circumstances,
+        circumstances: handlers::Circumstances,
         arguments: raw::Arguments,
     ) -> Self {
         Self {

@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn literals_need_no_type() {
-        assert_eq!(5.millis(), Duration::from_micros(5000));
+        assert_eq!(5.millis() + 7.micros(), Duration::from_micros(5_007));
     }
 
     #[test]

@@ -9,13 +9,10 @@ use std::collections::VecDeque;
 use loopgate_guest::prelude::*;
 use nec::{Decoder, Key};
 
-/// The service's only selector.
-const KEYS: u32 = 1;
-
-/// Keys kept; at most 60 bytes each when printed, so a reply has at most 15 KiB.
+/// How many keys are kept; the oldest makes room.
 const KEPT: usize = 256;
 
-/// Edges fetched at a time: what a frame has, and some.
+/// Edges fetched at a time: those of one frame, and some.
 const BATCH: u32 = 80;
 
 struct IrNec {
@@ -31,29 +28,22 @@ struct IrNec {
 impl Driver for IrNec {
     fn start(cx: &Context) -> Result<Self> {
         let pin = cx.input("ir")?;
-        let service = cx.service("ir").selector(
-            KEYS,
-            "keys",
-            "",
-            "the latest keys, oldest first, a JSON object a line; scalar: keys received in all",
-        );
+        let output = "the latest keys, oldest first, a JSON object a line; scalar: keys in all";
         Ok(Self {
             ir: cx.interrupt(&pin.edges(Edges::Both)?)?,
-            decoder: Decoder::new(),
+            decoder: Decoder::default(),
             next_sequence: 0,
             keys: VecDeque::with_capacity(KEPT),
             received: 0,
             _pin: pin,
-            _service: service.publish()?,
+            _service: cx.service("ir").selector(1, "keys", "", output).publish()?,
         })
     }
 
     fn interrupt(&mut self, _: InterruptId, event: Interrupts) -> Result<()> {
         if event.lost > 0 {
-            warn!(
-                "{} edges lost; the key they belong to is lost with them",
-                event.lost
-            );
+            let lost = event.lost;
+            warn!("{lost} edges lost, and the key that they belong to");
         }
         loop {
             let edges = self.ir.take_occurrences(BATCH);
@@ -67,20 +57,18 @@ impl Driver for IrNec {
     }
 
     fn command(&mut self, request: Request) -> Result<Reply> {
-        match request.selector {
-            KEYS => Ok(Reply::new(
-                self.received,
-                self.print(request.reply_max as usize),
-            )),
-            _ => Err(ErrorCode::BadArgument.into()),
-        }
+        // A client that takes little gets the end of the list, not an error.
+        let fit = request.reply_max as usize / nec::LINE_MAX;
+        let skipped = self.keys.len().saturating_sub(fit);
+        let lines = self.keys.iter().skip(skipped).map(|key| format!("{key}\n"));
+        Ok(Reply::new(self.received, lines.collect::<String>()))
     }
 }
 
 impl IrNec {
     fn edge(&mut self, edge: Occurrence) {
         if edge.sequence != self.next_sequence {
-            self.decoder.reset();
+            self.decoder = Decoder::default();
         }
         self.next_sequence = edge.sequence + 1;
         // The receiver pulls the line low while it sees the carrier.
@@ -92,19 +80,6 @@ impl IrNec {
         }
         self.keys.push_back(key);
         self.received += 1;
-    }
-
-    /// The latest keys that fit into `room` bytes: a client that takes little
-    /// gets the end of the list rather than an error.
-    fn print(&self, room: usize) -> String {
-        let lines: Vec<String> = self.keys.iter().map(|key| format!("{key}\n")).collect();
-        let mut length = 0;
-        let fits = |line: &&String| {
-            length += line.len();
-            length <= room
-        };
-        let count = lines.iter().rev().take_while(fits).count();
-        lines[lines.len() - count..].concat()
     }
 }
 

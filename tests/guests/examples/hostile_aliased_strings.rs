@@ -39,7 +39,7 @@ unsafe extern "C" {
     );
 }
 
-fn alias(trigger: &Trigger) -> Result<Reply> {
+fn alias(trigger: &Trigger) -> Reply {
     let count = usize::try_from(trigger.amount.unwrap_or(8)).unwrap_or(usize::MAX);
     let shared = vec![b'a'; MEBIBYTE];
     let text = Text {
@@ -67,11 +67,11 @@ fn alias(trigger: &Trigger) -> Result<Reply> {
             result.as_mut_ptr(),
         );
     }
-    Ok(format!(
+    format!(
         "host took {count} selectors: case {}, code {}",
         result[0], result[1]
     )
-    .into())
+    .into()
 }
 
 misbehaves!(alias);

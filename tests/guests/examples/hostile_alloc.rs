@@ -5,7 +5,7 @@
 use loopgate_guest::prelude::*;
 use loopgate_test_guests::{Trigger, misbehaves};
 
-fn allocate(_: &Trigger) -> Result<Reply> {
+fn allocate(_: &Trigger) -> Reply {
     let mut hoard = Vec::new();
     loop {
         hoard.push(vec![1_u8; 64 * 1024]);

@@ -42,7 +42,7 @@ impl Driver for Link {
             frames => frames,
         };
         let mut reply = Reply::from(());
-        descend(frames, [frames; 16], &mut || {
+        descend(frames, 1, 2, 3, &mut || {
             reply = self.call(request.scalars[0]);
         });
         Ok(reply)
@@ -67,19 +67,24 @@ impl Link {
     }
 }
 
-/// Goes `frames` deep, with sixteen values alive in each frame so that it has a
-/// size, and calls `at_the_end` there.
+/// Goes `frames` deep and calls `at_the_end` there. Ten values are alive across
+/// each call, as parameters of their own: an array would lie in the guest's
+/// memory instead of the host's stack.
 #[inline(never)]
-fn descend(frames: u64, alive: [u64; 16], at_the_end: &mut dyn FnMut()) -> u64 {
-    let alive = alive.map(black_box);
-    if frames == 0 {
+fn descend(frames: u64, p: u64, q: u64, r: u64, at_the_end: &mut dyn FnMut()) -> u64 {
+    let sums = [p ^ q, q ^ r, r ^ p].map(|sum| sum.rotate_left(7));
+    let products = [p, q, r].map(|factor| factor.wrapping_mul(frames | 1));
+    let below = if frames == 0 {
         at_the_end();
+        0
     } else {
-        black_box(descend as Descend)(frames - 1, alive, at_the_end);
-    }
-    alive.into_iter().map(black_box).sum()
+        let deeper: Descend = black_box(descend);
+        deeper(frames - 1, sums[0], products[1], sums[2], at_the_end)
+    };
+    let alive = sums.into_iter().chain(products).chain([p, q, r]);
+    alive.fold(below, |sum, value| sum.rotate_left(1) ^ value)
 }
 
-type Descend = fn(u64, [u64; 16], &mut dyn FnMut()) -> u64;
+type Descend = fn(u64, u64, u64, u64, &mut dyn FnMut()) -> u64;
 
 driver!(Link);

@@ -6,7 +6,7 @@
 use loopgate_guest::prelude::*;
 use loopgate_test_guests::{Trigger, misbehaves};
 
-fn flood(trigger: &Trigger) -> Result<Reply> {
+fn flood(trigger: &Trigger) -> Reply {
     let filling = match trigger.how.as_str() {
         "long" => "x".repeat(32 * 1024),
         "control" => "\u{1b}[31m\r\n\0\u{7}\u{202e}forged: line".into(),
@@ -15,7 +15,7 @@ fn flood(trigger: &Trigger) -> Result<Reply> {
     for line in 0..trigger.amount.unwrap_or(10_000) {
         warn!("flood {line} {filling}");
     }
-    Ok("flooded".into())
+    "flooded".into()
 }
 
 misbehaves!(flood);

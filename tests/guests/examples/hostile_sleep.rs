@@ -5,9 +5,9 @@
 use loopgate_guest::prelude::*;
 use loopgate_test_guests::{Trigger, misbehaves};
 
-fn sleep(trigger: &Trigger) -> Result<Reply> {
+fn sleep(trigger: &Trigger) -> Reply {
     std::thread::sleep(trigger.amount.unwrap_or(2_000).millis());
-    Ok("slept".into())
+    "slept".into()
 }
 
 misbehaves!(sleep);

@@ -5,12 +5,12 @@
 use loopgate_guest::prelude::*;
 use loopgate_test_guests::{Trigger, misbehaves};
 
-fn read(_: &Trigger) -> Result<Reply> {
+fn read(_: &Trigger) -> Reply {
     let mut line = String::new();
-    Ok(match std::io::stdin().read_line(&mut line) {
+    match std::io::stdin().read_line(&mut line) {
         Ok(length) => format!("read {length} bytes").into(),
         Err(error) => format!("could not read: {error}").into(),
-    })
+    }
 }
 
 misbehaves!(read);

@@ -5,7 +5,7 @@
 use loopgate_guest::prelude::*;
 use loopgate_test_guests::{Trigger, misbehaves};
 
-fn trap(_: &Trigger) -> Result<Reply> {
+fn trap(_: &Trigger) -> Reply {
     panic!("set off")
 }
 

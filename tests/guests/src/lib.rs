@@ -11,7 +11,7 @@ mod trigger;
 pub use loopgate_guest;
 pub use trigger::{Trigger, When};
 
-/// Makes a driver that calls `$misbehave: fn(&Trigger) -> Result<Reply>` when
+/// Makes a driver that calls `$misbehave: fn(&Trigger) -> Reply` when
 /// its [`Trigger`] says. What it returns is the reply to a command, and goes to
 /// the log otherwise.
 #[macro_export]
@@ -22,32 +22,34 @@ macro_rules! misbehaves {
         struct Guest($crate::Trigger);
 
         impl Guest {
-            fn when(&self, when: $crate::When) -> sdk::Result<()> {
-                self.0.when(when, $misbehave)
+            fn when(&self, when: $crate::When) {
+                self.0.when(when, $misbehave);
             }
         }
 
         impl sdk::Driver for Guest {
             fn start(cx: &sdk::Context) -> sdk::Result<Self> {
                 let guest = Self($crate::Trigger::arm(cx)?);
-                guest.when($crate::When::Start)?;
+                guest.when($crate::When::Start);
                 Ok(guest)
             }
 
             fn interrupt(&mut self, _: sdk::InterruptId, _: sdk::Interrupts) -> sdk::Result<()> {
-                self.when($crate::When::Interrupt)
+                self.when($crate::When::Interrupt);
+                Ok(())
             }
 
             fn timeout(&mut self, _: sdk::TimerId, _: sdk::Timeout) -> sdk::Result<()> {
-                self.when($crate::When::Timer)
+                self.when($crate::When::Timer);
+                Ok(())
             }
 
             fn command(&mut self, _: sdk::Request) -> sdk::Result<sdk::Reply> {
-                $misbehave(&self.0)
+                Ok($misbehave(&self.0))
             }
 
             fn stop(&mut self) {
-                let _ = self.when($crate::When::Stop);
+                self.when($crate::When::Stop);
             }
         }
 

@@ -1,5 +1,7 @@
 use super::*;
 
+const US: u64 = 1_000;
+
 /// Marks and spaces in microseconds, turned into what the decoder makes of
 /// them.
 #[derive(Default)]
@@ -113,7 +115,7 @@ fn lost_edges_lose_their_frame_only() {
     let mut remote = Sender::default();
     remote.pulse(9_000, 4_500);
     remote.pulse(562, 562);
-    remote.decoder.reset();
+    remote.decoder = Decoder::default();
     for _ in 0..31 {
         remote.pulse(562, 562);
     }
@@ -138,7 +140,7 @@ fn two_edges_of_one_kind_mean_that_one_was_missed() {
 
 #[test]
 fn time_that_goes_back_is_noise() {
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::default();
     for time in (0..1_000).rev() {
         assert_eq!(decoder.edge(time * US, time % 2 == 0), None);
     }
@@ -154,4 +156,27 @@ fn a_key_prints_as_one_json_object() {
         Key::Repeat(None).to_string(),
         r#"{"kind":"repeat","address":null,"command":null}"#
     );
+}
+
+#[test]
+fn the_longest_line_is_as_long_as_said() {
+    let longest = Code {
+        address: u16::MAX,
+        command: u8::MAX,
+    };
+    let lengths = [
+        Key::Repeat(Some(longest)),
+        Key::Repeat(None),
+        Key::Code(longest),
+    ]
+    .map(|key| key.to_string().len() + 1);
+    assert_eq!(lengths.into_iter().max(), Some(LINE_MAX));
+}
+
+#[test]
+fn a_stop_mark_that_is_a_spike_ends_no_frame() {
+    let mut remote = Sender::default();
+    remote.pulse(9_000, 2_250);
+    remote.pulse(20, 96_000);
+    assert_eq!(remote.keys, []);
 }
