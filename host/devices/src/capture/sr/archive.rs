@@ -1,0 +1,165 @@
+//! The zip around a session: where each part lies.
+//!
+//! Parts are decompressed by [`Samples`](super::Samples) and not by the zip
+//! crate, whose readers borrow the archive: a stream of edges has to own what
+//! it reads from.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use zip::read::{ArchiveOffset, Config};
+use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
+
+use super::Problem;
+
+/// A part of the archive, as the archive's directory has it: to be verified.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) name: String,
+    pub(super) deflated: bool,
+    /// Where its data begin in the file.
+    pub(super) start: u64,
+    /// Its length in the file.
+    pub(super) stored: u64,
+    /// Its length when expanded.
+    pub(super) size: u64,
+    pub(super) crc: u32,
+}
+
+pub(super) struct Archive {
+    zip: ZipArchive<io::BufReader<Section>>,
+}
+
+/// A range of a file as a reader with a position of its own.
+#[derive(Debug)]
+pub(super) struct Section {
+    file: Arc<File>,
+    start: u64,
+    length: u64,
+    position: u64,
+}
+
+impl Archive {
+    pub(super) fn open(file: Arc<File>) -> Result<Self, Problem> {
+        let length = file.metadata().map_err(Problem::Unreadable)?.len();
+        refuse_zip64(&file, length)?;
+        let reader = io::BufReader::new(Section::new(file, 0, length));
+        let config = Config {
+            archive_offset: ArchiveOffset::Known(0),
+        };
+        let zip = ZipArchive::with_config(config, reader).map_err(|error| match error {
+            ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                Problem::Unreadable(error)
+            }
+            error => Problem::Damaged(format!("it is no whole zip archive ({error})")),
+        })?;
+        Ok(Self { zip })
+    }
+
+    /// The part called `name`, if there is one.
+    pub(super) fn part(&mut self, name: &str) -> Result<Option<Part>, Problem> {
+        let Some(index) = self.zip.index_for_name(name) else {
+            return Ok(None);
+        };
+        let entry = self.zip.by_index_raw(index).map_err(|error| {
+            Problem::Damaged(format!(
+                "the beginning of its part `{name}` is not there ({error})"
+            ))
+        })?;
+        let deflated = match entry.compression() {
+            _ if entry.encrypted() => {
+                return Err(Problem::Malformed(format!(
+                    "its part `{name}` is encrypted"
+                )));
+            }
+            CompressionMethod::Stored => false,
+            CompressionMethod::Deflated => true,
+            other => {
+                return Err(Problem::Malformed(format!(
+                    "its part `{name}` is compressed by a method that no `.sr` uses ({other})"
+                )));
+            }
+        };
+        let Some(start) = entry.data_start() else {
+            return Err(Problem::Damaged(format!("its part `{name}` has no data")));
+        };
+        Ok(Some(Part {
+            name: name.to_owned(),
+            deflated,
+            start,
+            stored: entry.compressed_size(),
+            size: entry.size(),
+            crc: entry.crc32(),
+        }))
+    }
+
+    /// How many parts are called `name` with a hyphen and a number.
+    pub(super) fn count_numbered(&self, name: &str) -> usize {
+        let is_numbered = |candidate: &[u8]| {
+            candidate
+                .strip_prefix(name.as_bytes())
+                .and_then(|rest| rest.strip_prefix(b"-"))
+                .is_some_and(|rest| !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
+        };
+        self.zip
+            .file_names_raw()
+            .filter(|candidate| is_numbered(candidate))
+            .count()
+    }
+}
+
+impl Section {
+    pub(super) fn new(file: Arc<File>, start: u64, length: u64) -> Self {
+        Self {
+            file,
+            start,
+            length,
+            position: 0,
+        }
+    }
+}
+
+impl Read for Section {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.length.saturating_sub(self.position);
+        let wanted = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
+        let offset = self.start.saturating_add(self.position);
+        let read = self.file.read_at(&mut buffer[..wanted], offset)?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Section {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(delta) => self.length.checked_add_signed(delta),
+            SeekFrom::Current(delta) => self.position.checked_add_signed(delta),
+        };
+        self.position = position.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.position)
+    }
+}
+
+/// Refuses the 64-bit extension, which no recording within the limits needs:
+/// without it an archive has at most 65,535 parts, which bounds what the zip
+/// crate allocates for its directory. The extension is found by a record just
+/// before the directory's end, which lies in the last 64 KiB and a little.
+fn refuse_zip64(file: &File, length: u64) -> Result<(), Problem> {
+    const LOCATOR: &[u8] = b"PK\x06\x07";
+    const TAIL: u64 = (1 << 16) + 22 + 20;
+    let start = length.saturating_sub(TAIL);
+    let mut tail = vec![0; (length - start) as usize];
+    file.read_exact_at(&mut tail, start)
+        .map_err(Problem::Unreadable)?;
+    if tail.windows(LOCATOR.len()).any(|window| window == LOCATOR) {
+        return Err(Problem::Malformed("it is a 64-bit zip archive".to_owned()));
+    }
+    Ok(())
+}
