@@ -1,5 +1,10 @@
 //! What is generated from `wit/`, and its translation to our own types.
-#![expect(missing_docs, unreachable_pub, clippy::pedantic, reason = "generated code")]
+#![expect(
+    missing_docs,
+    unreachable_pub,
+    clippy::pedantic,
+    reason = "generated code"
+)]
 
 wasmtime::component::bindgen!({
     path: "../../wit",
@@ -17,10 +22,10 @@ wasmtime::component::bindgen!({
 });
 
 /// The package that drivers import, and its version in `wit/`.
-pub const PACKAGE: &str = "loopgate:driver";
-pub const VERSION: &str = "0.1.0";
+pub(crate) const PACKAGE: &str = "loopgate:driver";
+pub(crate) const VERSION: &str = "0.1.0";
 
-pub use loopgate::driver::types::ErrorCode as WitErrorCode;
+pub(crate) use loopgate::driver::types::ErrorCode as WitErrorCode;
 
 impl From<crate::ErrorCode> for WitErrorCode {
     fn from(code: crate::ErrorCode) -> Self {

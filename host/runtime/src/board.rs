@@ -8,12 +8,14 @@ use crate::engine::Engine;
 use crate::error::{BoardError, ErrorCode, RequestError};
 use crate::requests::{Arguments, Reply, Requests};
 use crate::service::{Answer, Circumstances, Service, Services};
-use crate::simulation::{self, Simulation};
+use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
 use crate::status::{DriverStatus, ServiceStatus, Status};
 use crate::time::Time;
 use loopgate_devices::sim::SimBoard;
-use loopgate_workloop::{Clock as _, Context, Instant, SystemClock, VirtualClock, WorkLoop};
+use loopgate_workloop::{
+    Clock as _, Context, EventSource as _, Instant, SystemClock, VirtualClock, WorkLoop,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::Poll;
@@ -98,7 +100,13 @@ impl Request {
     }
 
     fn new(selector: SelectorName) -> Self {
-        Self { selector, scalars: [0; 4], data: Vec::new(), reply_max: 64 << 10, mode: Mode::Run(None) }
+        Self {
+            selector,
+            scalars: [0; 4],
+            data: Vec::new(),
+            reply_max: 64 << 10,
+            mode: Mode::Run(None),
+        }
     }
 
     /// With this first number.
@@ -185,6 +193,8 @@ impl Builder {
         };
         board.place_drivers(&engine)?;
         board.start_drivers(&engine);
+        // From here on: a stimulus must not find its driver still compiling.
+        board.started = board.time.now();
         board.simulation.begin(board.started)?;
         Ok(board)
     }
@@ -198,7 +208,9 @@ impl CacheChoice {
             Self::At(directory) => directory,
             Self::Default => Cache::default_directory()?,
         };
-        Cache::open(&directory).inspect_err(|error| tracing::warn!("{error}; compiling without a cache")).ok()
+        Cache::open(&directory)
+            .inspect_err(|error| tracing::warn!("{error}; compiling without a cache"))
+            .ok()
     }
 }
 
@@ -214,10 +226,21 @@ impl Board {
     ///
     /// A thread whose stack has no room for a guest gets `no-resources`.
     pub fn call(&self, service: &str, request: Request) -> Result<Reply, RequestError> {
-        let Some(target) = self.services.get(service) else { return Err(self.no_service(service)) };
-        let arguments = Arguments { selector: select(&target, &request.selector)?, scalars: request.scalars, data: request.data };
-        target.check(&arguments).map_err(|(code, message)| RequestError::new(code, message))?;
-        let circumstances = Circumstances { may_wait: request.mode != Mode::Attempt, reply_max: request.reply_max };
+        let Some(target) = self.services.get(service) else {
+            return Err(self.no_service(service));
+        };
+        let arguments = Arguments {
+            selector: select(&target, &request.selector)?,
+            scalars: request.scalars,
+            data: request.data,
+        };
+        target
+            .check(&arguments)
+            .map_err(|(code, message)| RequestError::new(code, message))?;
+        let circumstances = Circumstances {
+            may_wait: request.mode != Mode::Attempt,
+            reply_max: request.reply_max,
+        };
         let outcome = Context::with_current(|cx| match request.mode {
             Mode::Attempt => attempt(cx, &target, circumstances, arguments),
             Mode::Run(timeout) => {
@@ -238,7 +261,11 @@ impl Board {
                 Time::Virtual(_) => "virtual",
             },
             uptime_ns: self.time.now().saturating_since(self.started).as_nanos() as u64,
-            drivers: self.drivers.iter().map(|driver| self.driver_status(driver)).collect(),
+            drivers: self
+                .drivers
+                .iter()
+                .map(|driver| self.driver_status(driver))
+                .collect(),
         }
     }
 
@@ -264,7 +291,9 @@ impl Board {
     ///
     /// When the board's clock is real: there the loops have threads of their own.
     pub fn run_until(&self, deadline: Instant) {
-        let Time::Virtual(clock) = &self.time else { panic!("`run_until` is for boards with a virtual clock") };
+        let Time::Virtual(clock) = &self.time else {
+            panic!("`run_until` is for boards with a virtual clock")
+        };
         Context::with_current(|cx| {
             loop {
                 self.settle(cx);
@@ -288,11 +317,20 @@ impl Board {
     }
 
     fn place_drivers(&mut self, engine: &Arc<Engine>) -> Result<(), BoardError> {
-        let devices = Devices { gpio: self.simulation.board().clone() };
+        let devices = Devices {
+            gpio: self.simulation.board().clone(),
+        };
         for entry in self.file.drivers.clone() {
             let name = entry.name.get_ref();
-            let provider = entry.uses.first().and_then(|service| self.file.provider_of(service.get_ref()));
-            let of_provider = provider.and_then(|provider| self.drivers.iter().find(|driver| driver.name == *provider.name.get_ref()));
+            let provider = entry
+                .uses
+                .first()
+                .and_then(|service| self.file.provider_of(service.get_ref()));
+            let of_provider = provider.and_then(|provider| {
+                self.drivers
+                    .iter()
+                    .find(|driver| driver.name == *provider.name.get_ref())
+            });
             let work_loop = match (entry.work_loop, of_provider) {
                 (Placement::Dedicated, _) => self.work_loop(name)?,
                 (Placement::Provider, Some(provider)) => provider.work_loop.clone(),
@@ -317,10 +355,17 @@ impl Board {
         }
         let work_loop = WorkLoop::new(self.time.clock());
         if matches!(self.time, Time::Real(_)) {
-            let thread = std::thread::Builder::new().name(format!("loop-{name}")).stack_size(THREAD_STACK);
-            work_loop.spawn_thread_with(thread).map_err(|error| BoardError::Host(format!("no thread for the work loop `{name}`: {error}")))?;
+            let thread = std::thread::Builder::new()
+                .name(format!("loop-{name}"))
+                .stack_size(THREAD_STACK);
+            work_loop.spawn_thread_with(name, thread).map_err(|error| {
+                BoardError::Host(format!("no thread for the work loop `{name}`: {error}"))
+            })?;
         }
-        self.loops.push(NamedLoop { name: name.to_owned(), work_loop: work_loop.clone() });
+        self.loops.push(NamedLoop {
+            name: name.to_owned(),
+            work_loop: work_loop.clone(),
+        });
         Ok(work_loop)
     }
 
@@ -335,7 +380,14 @@ impl Board {
     }
 
     /// The waiting form of a call.
-    fn run(&self, cx: &Context, service: &Service, circumstances: Circumstances, arguments: Arguments, deadline: Option<Instant>) -> Result<Reply, ErrorCode> {
+    fn run(
+        &self,
+        cx: &Context,
+        service: &Service,
+        circumstances: Circumstances,
+        arguments: Arguments,
+        deadline: Option<Instant>,
+    ) -> Result<Reply, ErrorCode> {
         let gate = &service.gate;
         match self.wait(cx, deadline, || gate.poll_enter(cx)) {
             Some(entered) => entered?,
@@ -345,11 +397,19 @@ impl Board {
             }
         }
         let outcome = self.run_inside(cx, service, circumstances, arguments, deadline);
-        gate.leave(cx);
+        // Refused where the gate left its loop meanwhile, and was opened by that.
+        let _ = gate.leave(cx);
         outcome
     }
 
-    fn run_inside(&self, cx: &Context, service: &Service, circumstances: Circumstances, arguments: Arguments, deadline: Option<Instant>) -> Result<Reply, ErrorCode> {
+    fn run_inside(
+        &self,
+        cx: &Context,
+        service: &Service,
+        circumstances: Circumstances,
+        arguments: Arguments,
+        deadline: Option<Instant>,
+    ) -> Result<Reply, ErrorCode> {
         while service.is_busy() {
             self.sleep(cx, service, Requests::TURN, deadline)?;
         }
@@ -370,7 +430,13 @@ impl Board {
     }
 
     /// Sleeps in the gate until the event, or fails when the time is over.
-    fn sleep(&self, cx: &Context, service: &Service, event: u64, deadline: Option<Instant>) -> Result<(), ErrorCode> {
+    fn sleep(
+        &self,
+        cx: &Context,
+        service: &Service,
+        event: u64,
+        deadline: Option<Instant>,
+    ) -> Result<(), ErrorCode> {
         use loopgate_workloop::Wake;
         // No time limit here: the sleep itself has it, and must be polled
         // until it has taken the gate again.
@@ -384,7 +450,12 @@ impl Board {
 
     /// Polls until there is an answer or the time is over. In real time the
     /// thread parks between two polls, in virtual time the board goes on.
-    fn wait<T>(&self, cx: &Context, deadline: Option<Instant>, mut poll: impl FnMut() -> Poll<T>) -> Option<T> {
+    fn wait<T>(
+        &self,
+        cx: &Context,
+        deadline: Option<Instant>,
+        mut poll: impl FnMut() -> Poll<T>,
+    ) -> Option<T> {
         loop {
             if let Poll::Ready(answer) = poll() {
                 return Some(answer);
@@ -416,17 +487,33 @@ impl Board {
         let now = self.time.now();
         let mut any = false;
         loop {
-            let due = |work_loop: &WorkLoop| work_loop.has_work() || work_loop.next_deadline().is_some_and(|deadline| deadline <= now);
-            let Some(busy) = self.loops.iter().find(|known| due(&known.work_loop)) else { return any };
+            let due = |work_loop: &WorkLoop| {
+                work_loop.has_work()
+                    || work_loop
+                        .next_deadline()
+                        .is_some_and(|deadline| deadline <= now)
+            };
+            let Some(busy) = self.loops.iter().find(|known| due(&known.work_loop)) else {
+                return any;
+            };
             busy.work_loop.run_event_sources(cx);
             any = true;
         }
     }
 
     fn next_event(&self) -> Option<Instant> {
-        let timers = self.loops.iter().filter_map(|known| known.work_loop.next_deadline());
-        let sleepers = self.loops.iter().filter_map(|known| known.work_loop.gate().next_deadline());
-        timers.chain(sleepers).chain(self.simulation.board().next_due()).min()
+        let timers = self
+            .loops
+            .iter()
+            .filter_map(|known| known.work_loop.next_deadline());
+        let sleepers = self
+            .loops
+            .iter()
+            .filter_map(|known| known.work_loop.gate().next_deadline());
+        timers
+            .chain(sleepers)
+            .chain(self.simulation.board().next_due())
+            .min()
     }
 
     fn advance(&self, clock: &VirtualClock, to: Instant) {
@@ -436,16 +523,33 @@ impl Board {
 
     fn driver_status(&self, driver: &Arc<Driver>) -> DriverStatus {
         let life = driver.life();
-        let on = self.loops.iter().find(|known| Arc::ptr_eq(&known.work_loop, &driver.work_loop));
+        let on = self
+            .loops
+            .iter()
+            .find(|known| Arc::ptr_eq(&known.work_loop, &driver.work_loop));
         DriverStatus {
             name: driver.name.clone(),
-            component: self.file.resolve(driver.entry.component.get_ref()).display().to_string(),
+            component: self
+                .file
+                .resolve(driver.entry.component.get_ref())
+                .display()
+                .to_string(),
             work_loop: on.map(|known| known.name.clone()).unwrap_or_default(),
             state: life.state,
             cause: life.cause,
             generation: driver.generation(),
-            services: driver.services.of(driver).iter().map(|service| service_status(service)).collect(),
-            pins: driver.entry.gpio.iter().map(|(name, pin)| (name.clone(), pin.line.get_ref().clone())).collect(),
+            services: driver
+                .services
+                .of(driver)
+                .iter()
+                .map(|service| service_status(service))
+                .collect(),
+            pins: driver
+                .entry
+                .gpio
+                .iter()
+                .map(|(name, pin)| (name.clone(), pin.line.get_ref().clone()))
+                .collect(),
             limits: driver.limits.clone(),
             usage: driver.counters.used(),
             counts: driver.counters.counts(),
@@ -454,13 +558,31 @@ impl Board {
     }
 
     fn no_service(&self, name: &str) -> RequestError {
-        let failed = self.file.provider_of(name).and_then(|entry| self.drivers.iter().find(|driver| driver.name == *entry.name.get_ref()));
+        let failed = self.file.provider_of(name).and_then(|entry| {
+            self.drivers
+                .iter()
+                .find(|driver| driver.name == *entry.name.get_ref())
+        });
         if let Some(driver) = failed {
             let life = driver.life();
-            let why = life.cause.map_or_else(|| "it does not publish it".to_owned(), |cause| format!("it failed: {cause}"));
-            return RequestError::new(ErrorCode::NoDevice, format!("service `{name}` of driver `{}` is not there: {why}", driver.name));
+            let why = life.cause.map_or_else(
+                || "it does not publish it".to_owned(),
+                |cause| format!("it failed: {cause}"),
+            );
+            return RequestError::new(
+                ErrorCode::NoDevice,
+                format!(
+                    "service `{name}` of driver `{}` is not there: {why}",
+                    driver.name
+                ),
+            );
         }
-        RequestError::new(ErrorCode::NoDevice, format!("no driver provides the service `{name}`; `loopgate status` lists what there is"))
+        RequestError::new(
+            ErrorCode::NoDevice,
+            format!(
+                "no driver provides the service `{name}`; `loopgate status` lists what there is"
+            ),
+        )
     }
 }
 
@@ -475,12 +597,18 @@ impl Drop for Board {
             }
         });
         for known in &self.loops {
-            known.work_loop.join();
+            // Refused to a handler of that very loop, which a board is not dropped in.
+            let _ = Context::with_current(|cx| known.work_loop.join(cx));
         }
     }
 }
 
-fn attempt(cx: &Context, service: &Service, circumstances: Circumstances, arguments: Arguments) -> Result<Reply, ErrorCode> {
+fn attempt(
+    cx: &Context,
+    service: &Service,
+    circumstances: Circumstances,
+    arguments: Arguments,
+) -> Result<Reply, ErrorCode> {
     let answer = service.gate.attempt_action(cx, || {
         if service.is_busy() {
             return Answer::Done(Err(ErrorCode::Busy));
@@ -498,30 +626,61 @@ fn select(service: &Service, wanted: &SelectorName) -> Result<u32, RequestError>
         SelectorName::Number(number) => return Ok(*number),
         SelectorName::Name(name) => name,
     };
-    service.selectors.iter().find(|selector| selector.name == *name).map(|selector| selector.number).ok_or_else(|| {
-        let known = service.selectors.iter().map(|selector| format!("`{}`", selector.name)).collect::<Vec<_>>().join(", ");
-        RequestError::new(ErrorCode::BadArgument, format!("service `{}` has no selector `{name}`; it has {known}", service.name))
-    })
+    service
+        .selectors
+        .iter()
+        .find(|selector| selector.name == *name)
+        .map(|selector| selector.number)
+        .ok_or_else(|| {
+            let known = service
+                .selectors
+                .iter()
+                .map(|selector| format!("`{}`", selector.name))
+                .collect::<Vec<_>>()
+                .join(", ");
+            RequestError::new(
+                ErrorCode::BadArgument,
+                format!(
+                    "service `{}` has no selector `{name}`; it has {known}",
+                    service.name
+                ),
+            )
+        })
 }
 
 fn describe(code: ErrorCode, service: &Service) -> RequestError {
     let (name, driver) = (&service.name, &service.driver.name);
     let life = service.driver.life();
     // A gate that left its loop did so because its driver ended.
-    let died = matches!(code, ErrorCode::DriverDied | ErrorCode::Aborted | ErrorCode::NotReady) && life.state != crate::State::Running;
+    let died = matches!(
+        code,
+        ErrorCode::DriverDied | ErrorCode::Aborted | ErrorCode::NotReady
+    ) && life.state != crate::State::Running;
     if died {
         let why = life.cause.unwrap_or_else(|| "it was stopped".to_owned());
-        return RequestError::new(ErrorCode::DriverDied, format!("driver `{driver}` of service `{name}` ended: {why}"));
+        return RequestError::new(
+            ErrorCode::DriverDied,
+            format!("driver `{driver}` of service `{name}` ended: {why}"),
+        );
     }
     let why = match code {
-        ErrorCode::TimedOut => "there was no answer in time; allow more, or see `loopgate status` for what the driver does",
+        ErrorCode::TimedOut => {
+            "there was no answer in time; allow more, or see `loopgate status` for what the driver does"
+        }
         ErrorCode::CannotLock => "its gate is closed by someone else; call without attempting",
-        ErrorCode::NotPermitted => "its gate is disabled; call without attempting to wait until it is enabled",
+        ErrorCode::NotPermitted => {
+            "its gate is disabled; call without attempting to wait until it is enabled"
+        }
         ErrorCode::Busy => "an answer would take a wait; call without attempting",
-        ErrorCode::NoResources => "a limit is reached: too many requests pending, or no stack left on the calling thread",
+        ErrorCode::NoResources => {
+            "a limit is reached: too many requests pending, or no stack left on the calling thread"
+        }
         _ => "that is the driver's answer",
     };
-    RequestError::new(code, format!("service `{name}` of driver `{driver}`: {why}"))
+    RequestError::new(
+        code,
+        format!("service `{name}` of driver `{driver}`: {why}"),
+    )
 }
 
 fn service_status(service: &Service) -> ServiceStatus {

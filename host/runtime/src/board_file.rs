@@ -236,15 +236,20 @@ impl BoardFile {
     /// Reads and checks a board file.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, BoardError> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path)
-            .map_err(|cause| BoardError::Unreadable { path: path.to_owned(), cause })?;
+        let text = std::fs::read_to_string(path).map_err(|cause| BoardError::Unreadable {
+            path: path.to_owned(),
+            cause,
+        })?;
         Self::parse(&text, path)
     }
 
     /// Checks a board file's text; `path` is what its relative paths and the
     /// errors refer to.
     pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, BoardError> {
-        let source = Source { path: path.as_ref().to_owned(), text: text.to_owned() };
+        let source = Source {
+            path: path.as_ref().to_owned(),
+            text: text.to_owned(),
+        };
         let mut file: Self = toml::from_str(text)
             .map_err(|error| source.invalid(error.span().unwrap_or_default(), error.message()))?;
         file.source = source;
@@ -254,7 +259,11 @@ impl BoardFile {
 
     /// A path in the file, made relative to the file's folder.
     pub fn resolve(&self, path: &Path) -> PathBuf {
-        self.source.path.parent().unwrap_or(Path::new("")).join(path)
+        self.source
+            .path
+            .parent()
+            .unwrap_or(Path::new(""))
+            .join(path)
     }
 
     /// The file and line of something in it.
@@ -269,7 +278,9 @@ impl BoardFile {
 
     /// The file's digest of names: which driver provides a service.
     pub fn provider_of(&self, service: &str) -> Option<&DriverEntry> {
-        self.drivers.iter().find(|driver| driver.provides.iter().any(|name| name.get_ref() == service))
+        self.drivers
+            .iter()
+            .find(|driver| driver.provides.iter().any(|name| name.get_ref() == service))
     }
 
     fn check(&self) -> Result<(), BoardError> {
@@ -288,7 +299,9 @@ impl BoardFile {
             for pin in driver.gpio_in_order() {
                 lines.add(&pin.1.line, driver.name.get_ref())?;
             }
-            driver.check().map_err(|(span, message)| self.source.invalid(span, &message))?;
+            driver
+                .check()
+                .map_err(|(span, message)| self.source.invalid(span, &message))?;
         }
         self.check_uses()
     }
@@ -298,14 +311,28 @@ impl BoardFile {
     fn check_uses(&self) -> Result<(), BoardError> {
         for (index, driver) in self.drivers.iter().enumerate() {
             for service in &driver.uses {
-                let provided = self.drivers[..index].iter().flat_map(|driver| &driver.provides).any(|name| name.get_ref() == service.get_ref());
+                let provided = self.drivers[..index]
+                    .iter()
+                    .flat_map(|driver| &driver.provides)
+                    .any(|name| name.get_ref() == service.get_ref());
                 if !provided {
                     let name = driver.name.get_ref();
                     let cause = match self.provider_of(service.get_ref()) {
-                        Some(provider) => format!("its provider `{}` starts later; move that entry before `{name}`", provider.name.get_ref()),
-                        None => "no driver provides it; add it to some driver's `provides`".to_owned(),
+                        Some(provider) => format!(
+                            "its provider `{}` starts later; move that entry before `{name}`",
+                            provider.name.get_ref()
+                        ),
+                        None => {
+                            "no driver provides it; add it to some driver's `provides`".to_owned()
+                        }
                     };
-                    return Err(self.source.invalid(service.span(), &format!("`{name}` uses the service `{}`, but {cause}", service.get_ref())));
+                    return Err(self.source.invalid(
+                        service.span(),
+                        &format!(
+                            "`{name}` uses the service `{}`, but {cause}",
+                            service.get_ref()
+                        ),
+                    ));
                 }
             }
         }
@@ -319,12 +346,19 @@ const NAME_MAX: usize = 64;
 impl DriverEntry {
     /// The effective limits; `check` has seen that they are in range.
     pub fn limits(&self) -> Limits {
-        self.limits.as_ref().and_then(|limits| limits.get_ref().effective().ok()).unwrap_or_default()
+        self.limits
+            .as_ref()
+            .and_then(|limits| limits.get_ref().effective().ok())
+            .unwrap_or_default()
     }
 
     /// The granted pins in the file's order.
     pub fn gpio_in_order(&self) -> Vec<(&str, &GpioEntry)> {
-        let mut pins: Vec<_> = self.gpio.iter().map(|(name, pin)| (name.as_str(), pin)).collect();
+        let mut pins: Vec<_> = self
+            .gpio
+            .iter()
+            .map(|(name, pin)| (name.as_str(), pin))
+            .collect();
         pins.sort_by_key(|(_, pin)| pin.line.span().start);
         pins
     }
@@ -333,14 +367,30 @@ impl DriverEntry {
         let name = self.name.get_ref();
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if name.is_empty() || name.len() > NAME_MAX || !name.chars().all(plain) {
-            return Err((self.name.span(), format!("driver name `{}` must be 1 to {NAME_MAX} letters, digits, `-`, `_` or `.`", name.escape_debug())));
+            return Err((
+                self.name.span(),
+                format!(
+                    "driver name `{}` must be 1 to {NAME_MAX} letters, digits, `-`, `_` or `.`",
+                    name.escape_debug()
+                ),
+            ));
         }
         if let Some(limits) = &self.limits {
-            limits.get_ref().effective().map_err(|message| (limits.span(), format!("driver `{name}`: {message}")))?;
+            limits
+                .get_ref()
+                .effective()
+                .map_err(|message| (limits.span(), format!("driver `{name}`: {message}")))?;
         }
         for (pin, entry) in self.gpio_in_order() {
-            if entry.direction == PinDirection::Output && (entry.edges.is_some() || entry.debounce.is_some()) {
-                return Err((entry.line.span(), format!("pin `{pin}` of `{name}` is an output, `edges` and `debounce` are for inputs; leave them out")));
+            if entry.direction == PinDirection::Output
+                && (entry.edges.is_some() || entry.debounce.is_some())
+            {
+                return Err((
+                    entry.line.span(),
+                    format!(
+                        "pin `{pin}` of `{name}` is an output, `edges` and `debounce` are for inputs; leave them out"
+                    ),
+                ));
             }
         }
         Ok(())
@@ -390,12 +440,21 @@ impl PlayEntry {
 
 impl Source {
     fn place(&self, span: std::ops::Range<usize>) -> String {
-        let line = 1 + self.text.as_bytes().iter().take(span.start).filter(|&&byte| byte == b'\n').count();
+        let line = 1 + self
+            .text
+            .as_bytes()
+            .iter()
+            .take(span.start)
+            .filter(|&&byte| byte == b'\n')
+            .count();
         format!("{}:{line}", self.path.display())
     }
 
     fn invalid(&self, span: std::ops::Range<usize>, message: &str) -> BoardError {
-        BoardError::Invalid { place: self.place(span), message: message.replace('\n', ", ").trim_end().to_owned() }
+        BoardError::Invalid {
+            place: self.place(span),
+            message: message.replace('\n', ", ").trim_end().to_owned(),
+        }
     }
 }
 
@@ -408,17 +467,29 @@ struct Unique<'a> {
 
 impl<'a> Unique<'a> {
     fn new(kind: &'static str, source: &'a Source) -> Self {
-        Self { kind, source, seen: HashMap::new() }
+        Self {
+            kind,
+            source,
+            seen: HashMap::new(),
+        }
     }
 
     fn add(&mut self, name: &'a Spanned<String>, owner: &'a str) -> Result<(), BoardError> {
         let place = self.source.place(name.span());
-        let Some((first, holder)) = self.seen.insert(name.get_ref(), (place, owner)) else { return Ok(()) };
+        let Some((first, holder)) = self.seen.insert(name.get_ref(), (place, owner)) else {
+            return Ok(());
+        };
         let kind = self.kind;
         let message = if holder == owner {
-            format!("{kind} `{}` stands here a second time, first at {first}; rename or remove one", name.get_ref())
+            format!(
+                "{kind} `{}` stands here a second time, first at {first}; rename or remove one",
+                name.get_ref()
+            )
         } else {
-            format!("{kind} `{}` belongs to `{holder}` already ({first}), so `{owner}` cannot have it too; remove one", name.get_ref())
+            format!(
+                "{kind} `{}` belongs to `{holder}` already ({first}), so `{owner}` cannot have it too; remove one",
+                name.get_ref()
+            )
         };
         Err(self.source.invalid(name.span(), &message))
     }
@@ -432,7 +503,10 @@ fn pairs<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<(String, Strin
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             f.write_str("a table of strings, for example { period-ms = \"500\" }")
         }
-        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        fn visit_map<A: serde::de::MapAccess<'de>>(
+            self,
+            mut map: A,
+        ) -> Result<Self::Value, A::Error> {
             let mut all = Vec::new();
             while let Some(pair) = map.next_entry()? {
                 all.push(pair);
@@ -474,48 +548,112 @@ uses = ["button-led"]
 "#;
 
     fn refused(text: &str) -> String {
-        BoardFile::parse(text, "dir/board.toml").unwrap_err().to_string()
+        BoardFile::parse(text, "dir/board.toml")
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
     fn a_good_file_is_read_in_its_order() {
         let file = BoardFile::parse(GOOD, "dir/board.toml").unwrap();
         let driver = &file.drivers[0];
-        assert_eq!(driver.config, [("z".into(), "1".into()), ("a".into(), "2".into())]);
-        assert_eq!(driver.gpio_in_order().iter().map(|pin| pin.0).collect::<Vec<_>>(), ["button", "led"]);
+        assert_eq!(
+            driver.config,
+            [("z".into(), "1".into()), ("a".into(), "2".into())]
+        );
+        assert_eq!(
+            driver
+                .gpio_in_order()
+                .iter()
+                .map(|pin| pin.0)
+                .collect::<Vec<_>>(),
+            ["button", "led"]
+        );
         assert_eq!(driver.limits().memory, 2 << 20);
-        assert_eq!(file.resolve(driver.component.get_ref()), Path::new("dir/button_led.wasm"));
+        assert_eq!(
+            file.resolve(driver.component.get_ref()),
+            Path::new("dir/button_led.wasm")
+        );
     }
 
     #[test]
     fn each_mistake_names_line_thing_and_remedy() {
         let table = [
-            (GOOD.replace("backend = \"sim\"", "backend = "), "dir/board.toml:3", "backend"),
+            (
+                GOOD.replace("backend = \"sim\"", "backend = "),
+                "dir/board.toml:3",
+                "backend",
+            ),
             (GOOD.replace("bias", "bais"), "dir/board.toml:16", "bais"),
-            (GOOD.replace("\"user\"", "\"button-led\""), "dir/board.toml:22", "a second time"),
-            (GOOD.replace("uses = [\"button-led\"]", "uses = [\"nobody\"]"), "dir/board.toml:24", "no driver provides"),
-            (GOOD.replace("\"user\"", "\"../user\""), "dir/board.toml:22", "letters"),
-            (GOOD.replace("2 MiB", "2 GiB"), "dir/board.toml:18", "`memory`"),
-            (GOOD.replace("\"GPIO27\"", "\"GPIO17\""), "dir/board.toml:17", "a second time"),
-            (GOOD.replace("direction = \"output\"", "direction = \"output\", edges = \"both\""), "dir/board.toml:17", "is an output"),
-            (GOOD.replace("sim", "mainframe"), "dir/board.toml:3", "mainframe"),
+            (
+                GOOD.replace("\"user\"", "\"button-led\""),
+                "dir/board.toml:22",
+                "a second time",
+            ),
+            (
+                GOOD.replace("uses = [\"button-led\"]", "uses = [\"nobody\"]"),
+                "dir/board.toml:24",
+                "no driver provides",
+            ),
+            (
+                GOOD.replace("\"user\"", "\"../user\""),
+                "dir/board.toml:22",
+                "letters",
+            ),
+            (
+                GOOD.replace("2 MiB", "2 GiB"),
+                "dir/board.toml:18",
+                "`memory`",
+            ),
+            (
+                GOOD.replace("\"GPIO27\"", "\"GPIO17\""),
+                "dir/board.toml:17",
+                "a second time",
+            ),
+            (
+                GOOD.replace(
+                    "direction = \"output\"",
+                    "direction = \"output\", edges = \"both\"",
+                ),
+                "dir/board.toml:17",
+                "is an output",
+            ),
+            (
+                GOOD.replace("sim", "mainframe"),
+                "dir/board.toml:3",
+                "mainframe",
+            ),
         ];
         for (text, place, words) in table {
             let error = refused(&text);
-            assert!(error.starts_with(&format!("{place}: ")) && error.contains(words), "{error}");
+            assert!(
+                error.starts_with(&format!("{place}: ")) && error.contains(words),
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn two_drivers_cannot_claim_one_output() {
-        let text = format!("{GOOD}[driver.gpio]\nmine = {{ line = \"GPIO27\", direction = \"output\" }}\n");
+        let text = format!(
+            "{GOOD}[driver.gpio]\nmine = {{ line = \"GPIO27\", direction = \"output\" }}\n"
+        );
         let error = refused(&text);
-        assert!(error.contains("line `GPIO27` belongs to `button-led` already (dir/board.toml:17)"), "{error}");
+        assert!(
+            error.contains("line `GPIO27` belongs to `button-led` already (dir/board.toml:17)"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_provider_must_come_first() {
-        let text = GOOD.replace("config = { z", "uses = [\"x\"]\nconfig = { z").replace("uses = [\"button-led\"]", "provides = [\"x\"]");
-        assert!(refused(&text).contains("move that entry before"), "{}", refused(&text));
+        let text = GOOD
+            .replace("config = { z", "uses = [\"x\"]\nconfig = { z")
+            .replace("uses = [\"button-led\"]", "provides = [\"x\"]");
+        assert!(
+            refused(&text).contains("move that entry before"),
+            "{}",
+            refused(&text)
+        );
     }
 }

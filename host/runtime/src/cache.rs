@@ -35,15 +35,25 @@ impl Cache {
             .map_err(|error| format!("cache directory `{shown}` cannot be read: {error}"))?;
         let mine = meta.uid() == rustix::process::geteuid().as_raw();
         if !meta.is_dir() || !mine || meta.mode() & 0o077 != 0 {
-            return Err(format!("cache directory `{shown}` must belong to this user and be closed to others; `chmod 700` it, or name another"));
+            return Err(format!(
+                "cache directory `{shown}` must belong to this user and be closed to others; `chmod 700` it, or name another"
+            ));
         }
-        Ok(Self { directory: directory.to_owned() })
+        Ok(Self {
+            directory: directory.to_owned(),
+        })
     }
 
     /// `$XDG_CACHE_HOME/loopgate`, else `~/.cache/loopgate`.
     pub(crate) fn default_directory() -> Option<PathBuf> {
-        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache"))).map(|base| base.join("loopgate"))
+        let absolute = |name| {
+            std::env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        absolute("XDG_CACHE_HOME")
+            .or_else(|| Some(absolute("HOME")?.join(".cache")))
+            .map(|base| base.join("loopgate"))
     }
 
     /// The compiled component, from the cache or made by `compile` and kept.
@@ -59,14 +69,23 @@ impl Cache {
         match std::fs::read(&path) {
             Ok(entry) => match verify(&key, &entry).and_then(|code| load(engine, code)) {
                 Ok(component) => return Ok(component),
-                Err(cause) => tracing::warn!("cache entry `{}` of `{name}` is unusable ({cause}); compiling anew", path.display()),
+                Err(cause) => tracing::warn!(
+                    "cache entry `{}` of `{name}` is unusable ({cause}); compiling anew",
+                    path.display()
+                ),
             },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => tracing::warn!("cache entry `{}` of `{name}` cannot be read ({error}); compiling anew", path.display()),
+            Err(error) => tracing::warn!(
+                "cache entry `{}` of `{name}` cannot be read ({error}); compiling anew",
+                path.display()
+            ),
         }
         let component = compile()?;
         if let Err(error) = self.keep(&key, &path, &component) {
-            tracing::warn!("compiled `{name}` cannot be kept in `{}`: {error}", self.directory.display());
+            tracing::warn!(
+                "compiled `{name}` cannot be kept in `{}`: {error}",
+                self.directory.display()
+            );
         }
         Ok(component)
     }
@@ -74,7 +93,9 @@ impl Cache {
     /// Written aside and renamed, so that a reader finds all of it or nothing.
     fn keep(&self, key: &[u8; DIGEST], path: &Path, component: &Component) -> Result<(), String> {
         let code = component.serialize().map_err(|error| error.to_string())?;
-        let aside = self.directory.join(format!("{}.{}", hex(key), std::process::id()));
+        let aside = self
+            .directory
+            .join(format!("{}.{}", hex(key), std::process::id()));
         let write = || {
             let mut file = std::fs::File::create(&aside)?;
             file.write_all(MAGIC)?;
@@ -94,21 +115,36 @@ impl Cache {
 fn key(engine: &Engine, bytes: &[u8]) -> [u8; DIGEST] {
     let mut settings = std::hash::DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut settings);
-    Sha256::new().chain_update(settings.finish().to_le_bytes()).chain_update(bytes).finalize().into()
+    Sha256::new()
+        .chain_update(settings.finish().to_le_bytes())
+        .chain_update(bytes)
+        .finalize()
+        .into()
 }
 
 fn seal(key: &[u8; DIGEST], code: &[u8]) -> [u8; DIGEST] {
-    Sha256::new().chain_update(key).chain_update(code).finalize().into()
+    Sha256::new()
+        .chain_update(key)
+        .chain_update(code)
+        .finalize()
+        .into()
 }
 
 /// The code of an entry whose seal holds.
 fn verify<'a>(key: &[u8; DIGEST], entry: &'a [u8]) -> Result<&'a [u8], String> {
     let rest = entry.strip_prefix(MAGIC).ok_or("it is no cache entry")?;
     let (digest, code) = rest.split_at_checked(DIGEST).ok_or("it is truncated")?;
-    if digest == seal(key, code) { Ok(code) } else { Err("its digest does not match its content".into()) }
+    if digest == seal(key, code) {
+        Ok(code)
+    } else {
+        Err("its digest does not match its content".into())
+    }
 }
 
-#[expect(unsafe_code, reason = "loading compiled code is what a cache is for; see SAFETY")]
+#[expect(
+    unsafe_code,
+    reason = "loading compiled code is what a cache is for; see SAFETY"
+)]
 fn load(engine: &Engine, code: &[u8]) -> Result<Component, String> {
     // SAFETY: the bytes are what `Component::serialize` gave to this user for
     // this very engine, settings and component: the digest over all of them was
@@ -151,7 +187,11 @@ mod tests {
 
         let path = cache.directory.join(hex(&key(&engine, COMPONENT)));
         let whole = std::fs::read(&path).unwrap();
-        let mut damages = vec![Vec::new(), whole[..20].to_vec(), whole[..whole.len() - 1].to_vec()];
+        let mut damages = vec![
+            Vec::new(),
+            whole[..20].to_vec(),
+            whole[..whole.len() - 1].to_vec(),
+        ];
         for position in [0, 16, 48, whole.len() / 2, whole.len() - 1] {
             let mut flipped = whole.clone();
             flipped[position] ^= 1;
@@ -170,6 +210,8 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let directory = tempfile::tempdir().unwrap();
         std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(Cache::open(directory.path()).is_err_and(|error| error.contains("closed to others")));
+        assert!(
+            Cache::open(directory.path()).is_err_and(|error| error.contains("closed to others"))
+        );
     }
 }

@@ -149,7 +149,9 @@ pub struct Line {
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// The directory of the socket would let others interfere.
-    #[error("directory `{path}` is not safe for a control socket: {cause}; remove it, or name another socket with `--socket`")]
+    #[error(
+        "directory `{path}` is not safe for a control socket: {cause}; remove it, or name another socket with `--socket`"
+    )]
     Unsafe {
         /// The directory.
         path: PathBuf,
@@ -157,7 +159,9 @@ pub enum ControlError {
         cause: String,
     },
     /// Another host serves this socket.
-    #[error("socket `{path}` is served by another loopgate{process}; stop that one, or name another socket with `--socket`")]
+    #[error(
+        "socket `{path}` is served by another loopgate{process}; stop that one, or name another socket with `--socket`"
+    )]
     InUse {
         /// The socket.
         path: PathBuf,
@@ -165,13 +169,17 @@ pub enum ControlError {
         process: String,
     },
     /// The path holds something else.
-    #[error("`{path}` exists and is not a socket; remove it, or name another socket with `--socket`")]
+    #[error(
+        "`{path}` exists and is not a socket; remove it, or name another socket with `--socket`"
+    )]
     NotSocket {
         /// The path.
         path: PathBuf,
     },
     /// The operating system refuses.
-    #[error("cannot {action} `{path}`: {cause}; check the path, or name another socket with `--socket`")]
+    #[error(
+        "cannot {action} `{path}`: {cause}; check the path, or name another socket with `--socket`"
+    )]
     System {
         /// What was tried.
         action: &'static str,
@@ -181,7 +189,9 @@ pub enum ControlError {
         cause: std::io::Error,
     },
     /// Nobody answers at the socket.
-    #[error("no board is running at `{path}` ({cause}); start one with `loopgate run BOARD`, or name its socket with `--socket`")]
+    #[error(
+        "no board is running at `{path}` ({cause}); start one with `loopgate run BOARD`, or name its socket with `--socket`"
+    )]
     Nobody {
         /// The socket.
         path: PathBuf,
@@ -189,7 +199,9 @@ pub enum ControlError {
         cause: std::io::Error,
     },
     /// The other end belongs to somebody else.
-    #[error("socket `{path}` is served by user {uid}, who is neither you nor root; name your own with `--socket`")]
+    #[error(
+        "socket `{path}` is served by user {uid}, who is neither you nor root; name your own with `--socket`"
+    )]
     Foreign {
         /// The socket.
         path: PathBuf,
@@ -213,13 +225,18 @@ impl Serve for Board {
             Request::Status => Response::Status(self.status()),
             Request::Call(call) => answer(call.try_into().and_then(|(service, request)| {
                 let reply = self.call(&service, request)?;
-                Ok(Response::Reply { scalar: reply.scalar, data: reply.data })
+                Ok(Response::Reply {
+                    scalar: reply.scalar,
+                    data: reply.data,
+                })
             })),
             Request::SimSet { line, high } => match self.sim().set(&line, high) {
                 Ok(()) => Response::Done,
                 Err(error) => refuse(ErrorCode::NoDevice, error.to_string()),
             },
-            Request::SimShow => Response::Lines(self.sim().show().into_iter().map(Line::from).collect()),
+            Request::SimShow => {
+                Response::Lines(self.sim().show().into_iter().map(Line::from).collect())
+            }
         }
     }
 }
@@ -229,7 +246,10 @@ fn answer<S>(result: Result<Response<S>, RequestError>) -> Response<S> {
 }
 
 fn refuse<S>(code: ErrorCode, message: impl Into<String>) -> Response<S> {
-    Response::Error(RequestError { code, message: message.into() })
+    Response::Error(RequestError {
+        code,
+        message: message.into(),
+    })
 }
 
 /// The service and the request, if they are within the socket's bounds.
@@ -237,26 +257,44 @@ impl TryFrom<Call> for (String, board::Request) {
     type Error = RequestError;
 
     fn try_from(call: Call) -> Result<Self, RequestError> {
-        let refuse = |message| Err(RequestError { code: ErrorCode::BadArgument, message });
+        let refuse = |message| {
+            Err(RequestError {
+                code: ErrorCode::BadArgument,
+                message,
+            })
+        };
         let given = call.scalars.len();
         let mut scalars = [0; 4];
         let Some(places) = scalars.get_mut(..given) else {
-            return refuse(format!("a request takes at most 4 numbers, this one has {given}"));
+            return refuse(format!(
+                "a request takes at most 4 numbers, this one has {given}"
+            ));
         };
         places.copy_from_slice(&call.scalars);
         let timeout = Duration::from_millis(call.timeout_ms);
         if timeout > TIMEOUT_MAX {
-            return refuse(format!("a timeout is at most {} s, this one has {} s", TIMEOUT_MAX.as_secs(), timeout.as_secs()));
+            return refuse(format!(
+                "a timeout is at most {} s, this one has {} s",
+                TIMEOUT_MAX.as_secs(),
+                timeout.as_secs()
+            ));
         }
         if call.reply_max > REPLY_MAX {
-            return refuse(format!("a reply has at most {REPLY_MAX} bytes, this request takes {}", call.reply_max));
+            return refuse(format!(
+                "a reply has at most {REPLY_MAX} bytes, this request takes {}",
+                call.reply_max
+            ));
         }
         let request = board::Request {
             selector: call.selector.into(),
             scalars,
             data: call.data,
             reply_max: call.reply_max,
-            mode: if call.attempt { Mode::Attempt } else { Mode::Run(Some(timeout)) },
+            mode: if call.attempt {
+                Mode::Attempt
+            } else {
+                Mode::Run(Some(timeout))
+            },
         };
         Ok((call.service, request))
     }

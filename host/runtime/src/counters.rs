@@ -94,7 +94,11 @@ impl Counters {
         let measured = self.measured.load(Relaxed);
         HandlerTime {
             measured,
-            mean_ns: self.total_ns.load(Relaxed).checked_div(measured).unwrap_or(0),
+            mean_ns: self
+                .total_ns
+                .load(Relaxed)
+                .checked_div(measured)
+                .unwrap_or(0),
             longest_ns: self.longest_ns.load(Relaxed),
         }
     }

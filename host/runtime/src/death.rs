@@ -3,21 +3,23 @@
 use crate::engine::cause_of;
 use crate::guest::Guest;
 use crate::limits::LimitHit;
-use wasmtime::{Store, Trap};
+use wasmtime::Trap;
 
 /// The cause, from what the engine reports and what the limits saw.
-pub(crate) fn cause(store: &mut Store<Guest>, error: &wasmtime::Error) -> String {
+pub(crate) fn cause(guest: &Guest, error: &wasmtime::Error) -> String {
     if let Some(hit) = error.downcast_ref::<LimitHit>() {
         return hit.to_string();
     }
-    let guest = store.data();
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => return LimitHit::Stack.to_string(),
         // A guest that is refused memory gives up in its own way.
         Some(trap) => {
             return match &guest.memory.refused {
                 Some(hit) => hit.to_string(),
-                None => format!("trap: {}", trap.to_string().trim_start_matches("wasm trap: ")),
+                None => format!(
+                    "trap: {}",
+                    trap.to_string().trim_start_matches("wasm trap: ")
+                ),
             };
         }
         None => {}
@@ -38,5 +40,8 @@ pub(crate) fn cause(store: &mut Store<Guest>, error: &wasmtime::Error) -> String
 /// The innermost cause: what is around it is the wasm backtrace, which goes
 /// to the log.
 fn own_words(error: &wasmtime::Error) -> String {
-    error.chain().last().map_or_else(|| cause_of(error), |root| root.to_string().replace('\n', " "))
+    error.chain().last().map_or_else(
+        || cause_of(error),
+        |root| root.to_string().replace('\n', " "),
+    )
 }

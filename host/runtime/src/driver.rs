@@ -108,7 +108,10 @@ impl Driver {
             counters: Counters::default(),
             engine: around.engine,
             generation: AtomicU64::new(0),
-            life: Mutex::new(Life { state: State::Stopped, cause: None }),
+            life: Mutex::new(Life {
+                state: State::Stopped,
+                cause: None,
+            }),
             instance: Mutex::new(None),
             name,
         })
@@ -133,22 +136,40 @@ impl Driver {
     }
 
     /// Component initialisers are guest code too, under the limit of `start`.
-    fn instantiate(&self, store: &mut Store<Guest>, loaded: &Loaded) -> Result<crate::bindings::Driver, String> {
+    fn instantiate(
+        &self,
+        store: &mut Store<Guest>,
+        loaded: &Loaded,
+    ) -> Result<crate::bindings::Driver, String> {
         store.data_mut().clock.begin(&self.limits, true);
         store.set_epoch_deadline(1);
         let _in_flight = self.engine.ticker.enter();
-        loaded.instantiate(&mut *store).map_err(|error| format!("while it was instantiated: {}", death::cause(store, &error)))
+        loaded.instantiate(&mut *store).map_err(|error| {
+            format!(
+                "while it was instantiated: {}",
+                death::cause(store.data(), &error)
+            )
+        })
     }
 
     fn call_start(self: &Arc<Self>, cx: &Context, cause: Cause) {
         let config = self.entry.config.clone();
-        match self.call(cx, Handler::Start, |store, handlers| handlers.call_start(store, cause, &config)) {
+        match self.call(cx, Handler::Start, |store, handlers| {
+            handlers.call_start(store, cause, &config)
+        }) {
             Ok(Ok(())) => {
                 self.live(State::Running, None);
                 tracing::info!("{}: running", self.name);
             }
             Ok(Err(reason)) => {
-                self.end(cx, State::Failed, Some(format!("`start` refused: {}", crate::log::printable(&reason))));
+                self.end(
+                    cx,
+                    State::Failed,
+                    Some(format!(
+                        "`start` refused: {}",
+                        crate::log::printable(&reason)
+                    )),
+                );
             }
             // Buried already.
             Err(_) => {}
@@ -159,7 +180,9 @@ impl Driver {
     pub(crate) fn stop(self: &Arc<Self>, cx: &Context) {
         self.work_loop.close_gate(cx);
         if self.life().state == State::Running {
-            let stopped = self.call(cx, Handler::Stop, |store, handlers| handlers.call_stop(store));
+            let stopped = self.call(cx, Handler::Stop, |store, handlers| {
+                handlers.call_stop(store)
+            });
             if stopped.is_ok() {
                 self.end(cx, State::Stopped, None);
             }
@@ -177,9 +200,11 @@ impl Driver {
         f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<R>,
     ) -> Result<R, ErrorCode> {
         let mut guard = self.instance.try_lock().ok_or(ErrorCode::WouldDeadlock)?;
-        let Some(instance) = guard.as_mut() else { return Err(ErrorCode::DriverDied) };
+        let Some(instance) = guard.as_mut() else {
+            return Err(ErrorCode::DriverDied);
+        };
         let _nested = stack::enter().ok_or(ErrorCode::NoResources)?;
-        let result = {
+        let died = {
             let store = &mut instance.store;
             let guest = store.data_mut();
             guest.clock.begin(&self.limits, handler == Handler::Start);
@@ -191,27 +216,60 @@ impl Driver {
             drop(in_flight);
             let guest = store.data();
             self.counters.end(timing, guest.clock.spanned());
-            self.counters.usage(Usage { memory: guest.memory.in_use(), sources: guest.sources.len(), requests: guest.requests.len() });
-            result
+            self.counters.usage(Usage {
+                memory: guest.memory.in_use(),
+                sources: guest.sources.len(),
+                requests: guest.requests.len(),
+            });
+            match result {
+                Ok(result) => return Ok(result),
+                Err(error) => {
+                    tracing::debug!("{}: {error:?}", self.name);
+                    format!(
+                        "{} (in `{}`)",
+                        death::cause(store.data(), &error),
+                        handler.name()
+                    )
+                }
+            }
         };
-        result.map_err(|error| {
-            let cause = death::cause(&mut instance.store, &error);
-            drop(guard);
-            tracing::debug!("{}: {error:?}", self.name);
-            self.end(cx, State::Failed, Some(format!("{cause} (in `{}`)", handler.name())));
-            ErrorCode::DriverDied
-        })
+        drop(guard);
+        self.end(cx, State::Failed, Some(died));
+        Err(ErrorCode::DriverDied)
     }
 
-    pub(crate) fn interrupt_occurred(self: &Arc<Self>, cx: &Context, token: u32, interrupts: Interrupts) {
+    pub(crate) fn interrupt_occurred(
+        self: &Arc<Self>,
+        cx: &Context,
+        token: u32,
+        interrupts: Interrupts,
+    ) {
         self.counters.interrupts(interrupts.count, interrupts.lost);
-        let Interrupts { count, lost, latest } = interrupts;
+        let Interrupts {
+            count,
+            lost,
+            latest,
+        } = interrupts;
         self.deliver(cx, Handler::Interrupt, |store, handlers| {
-            handlers.call_interrupt_occurred(store, token, count, lost, latest.sequence, latest.timestamp.as_nanos(), latest.high)
+            handlers.call_interrupt_occurred(
+                store,
+                token,
+                count,
+                lost,
+                latest.sequence,
+                latest.timestamp.as_nanos(),
+                latest.high,
+            )
         });
     }
 
-    pub(crate) fn timeout_occurred(self: &Arc<Self>, cx: &Context, token: u32, deadline: Instant, now: Instant) {
+    pub(crate) fn timeout_occurred(
+        self: &Arc<Self>,
+        cx: &Context,
+        token: u32,
+        deadline: Instant,
+        now: Instant,
+    ) {
         self.counters.timeout();
         self.deliver(cx, Handler::Timeout, |store, handlers| {
             handlers.call_timeout_occurred(store, token, deadline.as_nanos(), now.as_nanos())
@@ -220,7 +278,12 @@ impl Driver {
 
     /// A call that nobody waits for. If it ends the driver, that was reported;
     /// and the loop's sources are never served while the driver is on the stack.
-    fn deliver(self: &Arc<Self>, cx: &Context, handler: Handler, f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<()>) {
+    fn deliver(
+        self: &Arc<Self>,
+        cx: &Context,
+        handler: Handler,
+        f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<()>,
+    ) {
         let delivered = self.call(cx, handler, f);
         debug_assert_ne!(delivered, Err(ErrorCode::WouldDeadlock));
     }
@@ -228,7 +291,15 @@ impl Driver {
     /// Looks at the instance's host side. With the gate closed, as everything
     /// that takes the instance's lock: else a handler would find it taken.
     pub(crate) fn with_guest<R>(&self, f: impl FnOnce(&Guest) -> R) -> Option<R> {
-        self.instance.try_lock()?.as_ref().map(|instance| f(instance.store.data()))
+        self.instance
+            .try_lock()?
+            .as_ref()
+            .map(|instance| f(instance.store.data()))
+    }
+
+    /// The scope of this driver's sleep events: nobody else's has this number.
+    pub(crate) fn scope(self: &Arc<Self>) -> u64 {
+        Arc::as_ptr(self) as u64
     }
 
     /// Counts the instances; the first is 1.
@@ -260,7 +331,9 @@ impl Driver {
         }
         self.services.unpublish(self, None);
         self.counters.usage(Usage::default());
-        let Some(mut instance) = self.instance.try_lock().and_then(|mut guard| guard.take()) else { return };
+        let Some(mut instance) = self.instance.try_lock().and_then(|mut guard| guard.take()) else {
+            return;
+        };
         let guest = instance.store.data_mut();
         for (id, token) in guest.requests.end_all(ErrorCode::DriverDied) {
             if let Some(gate) = guest.sources.gate(token) {

@@ -31,8 +31,14 @@ impl Engine {
     pub(crate) fn new(cache: Option<Cache>) -> Result<Arc<Self>, String> {
         let wasmtime = wasmtime::Engine::new(&config()).map_err(|error| format!("{error:#}"))?;
         let linker = interface::linker(&wasmtime).map_err(|error| format!("{error:#}"))?;
-        let ticker = Ticker::start(&wasmtime).map_err(|error| format!("no thread for the ticker: {error}"))?;
-        Ok(Arc::new(Self { wasmtime, linker, cache, ticker }))
+        let ticker = Ticker::start(&wasmtime)
+            .map_err(|error| format!("no thread for the ticker: {error}"))?;
+        Ok(Arc::new(Self {
+            wasmtime,
+            linker,
+            cache,
+            ticker,
+        }))
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
@@ -49,8 +55,10 @@ impl Engine {
     pub(crate) fn compile(&self, name: &str, bytes: &[u8]) -> Result<Component, ComponentError> {
         recognise(name, bytes)?;
         let compile = || {
-            Component::from_binary(&self.wasmtime, bytes)
-                .map_err(|error| ComponentError::Invalid { name: name.to_owned(), cause: cause_of(&error) })
+            Component::from_binary(&self.wasmtime, bytes).map_err(|error| ComponentError::Invalid {
+                name: name.to_owned(),
+                cause: cause_of(&error),
+            })
         };
         match &self.cache {
             Some(cache) => cache.component(&self.wasmtime, name, bytes, compile),
@@ -67,8 +75,11 @@ impl Engine {
             cause: cause_of(error),
         };
         let mut linker = self.linker.clone();
-        interface::wasi::add_to_linker(&mut linker, &self.wasmtime, component).map_err(|error| wrong(&error))?;
-        let pre: InstancePre<Guest> = linker.instantiate_pre(component).map_err(|error| wrong(&error))?;
+        interface::wasi::add_to_linker(&mut linker, &self.wasmtime, component)
+            .map_err(|error| wrong(&error))?;
+        let pre: InstancePre<Guest> = linker
+            .instantiate_pre(component)
+            .map_err(|error| wrong(&error))?;
         Loaded::new(pre).map_err(|error| wrong(&error))
     }
 }
@@ -86,10 +97,17 @@ fn config() -> wasmtime::Config {
 
 /// A component's file, bounded.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
-    let unreadable = |cause| ComponentError::Unreadable { path: path.to_owned(), cause };
+    let unreadable = |cause| ComponentError::Unreadable {
+        path: path.to_owned(),
+        cause,
+    };
     let size = std::fs::metadata(path).map_err(unreadable)?.len();
     if size > COMPONENT_MAX {
-        return Err(ComponentError::TooLarge { path: path.to_owned(), size, limit: COMPONENT_MAX });
+        return Err(ComponentError::TooLarge {
+            path: path.to_owned(),
+            size,
+            limit: COMPONENT_MAX,
+        });
     }
     std::fs::read(path).map_err(unreadable)
 }
@@ -101,16 +119,29 @@ fn recognise(name: &str, bytes: &[u8]) -> Result<(), ComponentError> {
     match bytes {
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(ComponentError::CoreModule { name }),
         [0, b'a', b's', b'm', ..] => Ok(()),
-        [] => Err(ComponentError::NotWasm { name, found: "the file is empty".into() }),
-        [b'\x7f', b'E', b'L', b'F', ..] => Err(ComponentError::NotWasm { name, found: "it is a native ELF file".into() }),
+        [] => Err(ComponentError::NotWasm {
+            name,
+            found: "the file is empty".into(),
+        }),
+        [b'\x7f', b'E', b'L', b'F', ..] => Err(ComponentError::NotWasm {
+            name,
+            found: "it is a native ELF file".into(),
+        }),
         _ => Err(ComponentError::NotWasm {
             name,
-            found: format!("it begins with `{}`", bytes[..bytes.len().min(8)].escape_ascii()),
+            found: format!(
+                "it begins with `{}`",
+                bytes[..bytes.len().min(8)].escape_ascii()
+            ),
         }),
     }
 }
 
 /// The chain of causes on one line, the engine's advice for embedders left out.
 pub(crate) fn cause_of(error: &wasmtime::Error) -> String {
-    error.chain().map(|cause| cause.to_string().replace('\n', " ")).collect::<Vec<_>>().join(": ")
+    error
+        .chain()
+        .map(|cause| cause.to_string().replace('\n', " "))
+        .collect::<Vec<_>>()
+        .join(": ")
 }

@@ -93,7 +93,10 @@ pub struct RequestError {
 
 impl RequestError {
     pub(crate) fn new(code: impl Into<ErrorCode>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into() }
+        Self {
+            code: code.into(),
+            message: message.into(),
+        }
     }
 }
 
@@ -101,7 +104,9 @@ impl RequestError {
 #[derive(Debug, thiserror::Error)]
 pub enum ComponentError {
     /// The file cannot be read.
-    #[error("component `{path}` cannot be read: {cause}; check `component` in the board file, it is relative to that file")]
+    #[error(
+        "component `{path}` cannot be read: {cause}; check `component` in the board file, it is relative to that file"
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -109,7 +114,9 @@ pub enum ComponentError {
         cause: std::io::Error,
     },
     /// The file is larger than the host compiles.
-    #[error("component `{path}` has {size} bytes, more than the {limit} that are accepted; build it in release mode and strip it")]
+    #[error(
+        "component `{path}` has {size} bytes, more than the {limit} that are accepted; build it in release mode and strip it"
+    )]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -119,7 +126,9 @@ pub enum ComponentError {
         limit: u64,
     },
     /// The file is no WebAssembly at all.
-    #[error("`{name}` is not WebAssembly ({found}); build the driver with `--target wasm32-wasip2`")]
+    #[error(
+        "`{name}` is not WebAssembly ({found}); build the driver with `--target wasm32-wasip2`"
+    )]
     NotWasm {
         /// The component.
         name: String,
@@ -127,7 +136,9 @@ pub enum ComponentError {
         found: String,
     },
     /// A core module where a component is needed.
-    #[error("`{name}` is a core module, not a component; build the driver with `--target wasm32-wasip2`, or wrap the module with a componentizer")]
+    #[error(
+        "`{name}` is a core module, not a component; build the driver with `--target wasm32-wasip2`, or wrap the module with a componentizer"
+    )]
     CoreModule {
         /// The component.
         name: String,
@@ -151,7 +162,9 @@ pub enum ComponentError {
         remedy: String,
     },
     /// It does not export what the world `driver` requires, or with other types.
-    #[error("`{name}` is not a driver of `loopgate:driver@{version}`: {cause}; rebuild it against this host's contract")]
+    #[error(
+        "`{name}` is not a driver of `loopgate:driver@{version}`: {cause}; rebuild it against this host's contract"
+    )]
     WrongWorld {
         /// The component.
         name: String,

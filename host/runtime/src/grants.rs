@@ -17,18 +17,27 @@ impl Grants {
         let name_shown = shown(name);
         let wanted = if output { "output" } else { "input" };
         let Some(entry) = self.0.gpio.get(name) else {
-            return Err(format!("`{driver}` asked for pin `{name_shown}` as {wanted}, which its entry does not grant; add it under `[driver.gpio]` if it is to have it"));
+            return Err(format!(
+                "`{driver}` asked for pin `{name_shown}` as {wanted}, which its entry does not grant; add it under `[driver.gpio]` if it is to have it"
+            ));
         };
         if output == (entry.direction == PinDirection::Output) {
             return Ok(entry);
         }
         let granted = if output { "input" } else { "output" };
-        Err(format!("`{driver}` asked for pin `{name_shown}` as {wanted}, which its entry grants as {granted} only; change its `direction` if that is meant"))
+        Err(format!(
+            "`{driver}` asked for pin `{name_shown}` as {wanted}, which its entry grants as {granted} only; change its `direction` if that is meant"
+        ))
     }
 
     /// Whether these edges of a granted pin may interrupt.
     pub(crate) fn edges(&self, name: &str, edges: Edges) -> Result<(), String> {
-        let granted: Option<Edges> = self.0.gpio.get(name).and_then(|entry| entry.edges).map(Into::into);
+        let granted: Option<Edges> = self
+            .0
+            .gpio
+            .get(name)
+            .and_then(|entry| entry.edges)
+            .map(Into::into);
         match granted {
             Some(granted) if granted == edges || granted == Edges::Both => Ok(()),
             _ => Err(format!(
@@ -49,7 +58,11 @@ impl Grants {
         if self.0.provides.iter().any(|name| name.get_ref() == service) {
             return Ok(());
         }
-        Err(format!("`{}` published the service `{}`, which its entry does not grant; add it to `provides`", self.driver(), shown(service)))
+        Err(format!(
+            "`{}` published the service `{}`, which its entry does not grant; add it to `provides`",
+            self.driver(),
+            shown(service)
+        ))
     }
 
     /// Whether it may open this service.
@@ -57,7 +70,11 @@ impl Grants {
         if self.0.uses.iter().any(|name| name.get_ref() == service) {
             return Ok(());
         }
-        Err(format!("`{}` opened the service `{}`, which its entry does not grant; add it to `uses`", self.driver(), shown(service)))
+        Err(format!(
+            "`{}` opened the service `{}`, which its entry does not grant; add it to `uses`",
+            self.driver(),
+            shown(service)
+        ))
     }
 
     fn driver(&self) -> &str {
@@ -108,7 +125,10 @@ led = { line = "D", direction = "output" }
             let answer = grants.pin(name, output);
             assert_eq!(answer.is_ok(), granted, "{name}");
             if let Err(reason) = answer {
-                assert!(reason.contains("`d`") && reason.contains(&format!("`{name}`")), "{reason}");
+                assert!(
+                    reason.contains("`d`") && reason.contains(&format!("`{name}`")),
+                    "{reason}"
+                );
             }
         }
     }
@@ -123,7 +143,8 @@ led = { line = "D", direction = "output" }
             ("led", [false, false, false]),
         ];
         for (name, expected) in table {
-            let seen = [Edges::Rising, Edges::Falling, Edges::Both].map(|edges| grants.edges(name, edges).is_ok());
+            let seen = [Edges::Rising, Edges::Falling, Edges::Both]
+                .map(|edges| grants.edges(name, edges).is_ok());
             assert_eq!(seen, expected, "{name}");
         }
     }
@@ -138,7 +159,10 @@ led = { line = "D", direction = "output" }
 
     #[test]
     fn a_name_cannot_fill_or_fool_the_log() {
-        let reason = grants().pin(&format!("\n{}", "x".repeat(10_000)), true).err().unwrap();
+        let reason = grants()
+            .pin(&format!("\n{}", "x".repeat(10_000)), true)
+            .err()
+            .unwrap();
         assert!(reason.len() < 300 && !reason.contains('\n'));
     }
 }

@@ -25,7 +25,11 @@ pub(crate) struct Guest {
 
 impl Guest {
     /// A store for one instance of the driver, with every limit set.
-    pub(crate) fn store(driver: Arc<Driver>, engine: &wasmtime::Engine, generation: u64) -> Store<Guest> {
+    pub(crate) fn store(
+        driver: Arc<Driver>,
+        engine: &wasmtime::Engine,
+        generation: u64,
+    ) -> Store<Guest> {
         let limits = driver.limits.clone();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles as usize);
@@ -57,7 +61,10 @@ impl Guest {
     pub(crate) fn push<T: Send + 'static>(&mut self, entry: T) -> Option<Resource<T>> {
         let handle = self.table.push(entry).ok();
         if handle.is_none() {
-            self.driver.log.host(&format!("{}", LimitHit::Handles(self.driver.limits.handles)));
+            self.driver.log.host(&format!(
+                "{}",
+                LimitHit::Handles(self.driver.limits.handles)
+            ));
         }
         handle
     }
@@ -90,7 +97,10 @@ impl Reading {
     fn now() -> Self {
         let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
         let cpu = Duration::new(cpu.tv_sec.unsigned_abs(), cpu.tv_nsec.unsigned_abs() as u32);
-        Self { cpu, wall: Instant::now() }
+        Self {
+            cpu,
+            wall: Instant::now(),
+        }
     }
 }
 
@@ -98,7 +108,11 @@ impl CallClock {
     /// A handler begins.
     pub(crate) fn begin(&mut self, limits: &Limits, starting: bool) {
         self.starting = starting;
-        (self.cpu, self.wall) = if starting { (limits.start, limits.start) } else { (limits.handler_cpu, limits.handler_wall) };
+        (self.cpu, self.wall) = if starting {
+            (limits.start, limits.start)
+        } else {
+            (limits.handler_cpu, limits.handler_wall)
+        };
         self.since = None;
         self.delayed = Duration::ZERO;
     }
@@ -116,10 +130,18 @@ impl CallClock {
             return Ok(());
         };
         if now.cpu.saturating_sub(since.cpu) >= self.cpu {
-            return Err(if self.starting { LimitHit::Start(self.cpu) } else { LimitHit::HandlerCpu(self.cpu) });
+            return Err(if self.starting {
+                LimitHit::Start(self.cpu)
+            } else {
+                LimitHit::HandlerCpu(self.cpu)
+            });
         }
         if now.wall.duration_since(since.wall) + self.delayed >= self.wall {
-            return Err(if self.starting { LimitHit::Start(self.wall) } else { LimitHit::HandlerWall(self.wall) });
+            return Err(if self.starting {
+                LimitHit::Start(self.wall)
+            } else {
+                LimitHit::HandlerWall(self.wall)
+            });
         }
         Ok(())
     }
@@ -127,7 +149,8 @@ impl CallClock {
     /// What is left for waiting in this handler.
     pub(crate) fn left(&mut self) -> Duration {
         let since = *self.since.get_or_insert_with(Reading::now);
-        self.wall.saturating_sub(since.wall.elapsed() + self.delayed)
+        self.wall
+            .saturating_sub(since.wall.elapsed() + self.delayed)
     }
 
     /// Charges a delay that passes in virtual time only.
@@ -163,7 +186,13 @@ pub(crate) struct MemoryLimiter {
 
 impl MemoryLimiter {
     fn new(limits: &Limits) -> Self {
-        Self { memory: 0, memory_limit: limits.memory, tables: 0, tables_limit: limits.table_elements, refused: None }
+        Self {
+            memory: 0,
+            memory_limit: limits.memory,
+            tables: 0,
+            tables_limit: limits.table_elements,
+            refused: None,
+        }
     }
 
     /// Bytes of linear memory in use.
@@ -173,20 +202,36 @@ impl MemoryLimiter {
 }
 
 impl ResourceLimiter for MemoryLimiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let asked = self.memory + (desired - current) as u64;
         if asked > self.memory_limit {
-            self.refused = Some(LimitHit::Memory { asked, limit: self.memory_limit });
+            self.refused = Some(LimitHit::Memory {
+                asked,
+                limit: self.memory_limit,
+            });
             return Ok(false);
         }
         self.memory = asked;
         Ok(true)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let asked = self.tables + (desired - current) as u64;
         if asked > self.tables_limit {
-            self.refused = Some(LimitHit::Tables { asked, limit: self.tables_limit });
+            self.refused = Some(LimitHit::Tables {
+                asked,
+                limit: self.tables_limit,
+            });
             return Ok(false);
         }
         self.tables = asked;
@@ -213,7 +258,9 @@ pub(crate) struct Random(u64);
 impl Random {
     fn seeded(name: &str, generation: u64) -> Self {
         // FNV-1a.
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
         Self(hash ^ generation)
     }
 

@@ -43,11 +43,21 @@ pub struct Finding {
 pub fn inspect(component: &Path, board: Option<&BoardFile>) -> Result<Inspection, ComponentError> {
     let name = component.display().to_string();
     let bytes = read(component)?;
-    let engine = Engine::new(Cache::default_directory().and_then(|directory| Cache::open(&directory).ok()))
-        .map_err(|cause| ComponentError::Invalid { name: name.clone(), cause })?;
+    let engine =
+        Engine::new(Cache::default_directory().and_then(|directory| Cache::open(&directory).ok()))
+            .map_err(|cause| ComponentError::Invalid {
+                name: name.clone(),
+                cause,
+            })?;
     let compiled = engine.compile(&name, &bytes)?;
-    let imports: Vec<Finding> = interface::imports(engine.wasmtime(), &compiled).into_iter().map(finding).collect();
-    let cause = engine.link(&name, &compiled).err().map(|error| error.to_string());
+    let imports: Vec<Finding> = interface::imports(engine.wasmtime(), &compiled)
+        .into_iter()
+        .map(finding)
+        .collect();
+    let cause = engine
+        .link(&name, &compiled)
+        .err()
+        .map(|error| error.to_string());
     let mut missing: Vec<String> = cause.iter().cloned().collect();
     let mut grants = Vec::new();
     if let Some(board) = board {
@@ -60,12 +70,25 @@ pub fn inspect(component: &Path, board: Option<&BoardFile>) -> Result<Inspection
             missing.extend(lacking(entry, &imports));
         }
     }
-    Ok(Inspection { component: name, loads: cause.is_none(), cause, imports, grants, missing })
+    Ok(Inspection {
+        component: name,
+        loads: cause.is_none(),
+        cause,
+        imports,
+        grants,
+        missing,
+    })
 }
 
 fn finding(import: String) -> Finding {
     let known = interface::is_known(&import);
-    let interface = import.rsplit('/').next().unwrap_or("").split('@').next().unwrap_or("");
+    let interface = import
+        .rsplit('/')
+        .next()
+        .unwrap_or("")
+        .split('@')
+        .next()
+        .unwrap_or("");
     let meaning = match (import.starts_with("loopgate:driver/"), interface) {
         (true, "gpio") => "pins, those that the board grants",
         (true, "interrupt") => "edges of those pins",
@@ -76,7 +99,11 @@ fn finding(import: String) -> Finding {
         (false, _) if known => "standard library; nothing outside, nothing that blocks",
         (false, _) => "not offered to drivers",
     };
-    Finding { import, known, meaning }
+    Finding {
+        import,
+        known,
+        meaning,
+    }
 }
 
 /// The entries whose component is this file.
@@ -85,17 +112,38 @@ fn entries_for<'a>(board: &'a BoardFile, component: &Path) -> Vec<&'a DriverEntr
         (Ok(one), Ok(other)) => one == other,
         _ => false,
     };
-    board.drivers.iter().filter(|entry| same(&board.resolve(entry.component.get_ref()))).collect()
+    board
+        .drivers
+        .iter()
+        .filter(|entry| same(&board.resolve(entry.component.get_ref())))
+        .collect()
 }
 
 fn granted(entry: &DriverEntry) -> Vec<String> {
     let driver = entry.name.get_ref();
     let pins = entry.gpio_in_order().into_iter().map(|(name, pin)| {
-        let edges = pin.edges.map_or(String::new(), |edges| format!(", interrupts on {} edges", format!("{edges:?}").to_lowercase()));
-        format!("`{driver}`: pin `{name}` = line `{}`, {}{edges}", pin.line.get_ref(), format!("{:?}", pin.direction).to_lowercase())
+        let edges = pin.edges.map_or(String::new(), |edges| {
+            format!(
+                ", interrupts on {} edges",
+                format!("{edges:?}").to_lowercase()
+            )
+        });
+        format!(
+            "`{driver}`: pin `{name}` = line `{}`, {}{edges}",
+            pin.line.get_ref(),
+            format!("{:?}", pin.direction).to_lowercase()
+        )
     });
-    let provides = entry.provides.iter().map(|service| format!("`{driver}`: may publish the service `{}`", service.get_ref()));
-    let uses = entry.uses.iter().map(|service| format!("`{driver}`: may open the service `{}`", service.get_ref()));
+    let provides = entry.provides.iter().map(|service| {
+        format!(
+            "`{driver}`: may publish the service `{}`",
+            service.get_ref()
+        )
+    });
+    let uses = entry
+        .uses
+        .iter()
+        .map(|service| format!("`{driver}`: may open the service `{}`", service.get_ref()));
     pins.chain(provides).chain(uses).collect()
 }
 
@@ -103,10 +151,18 @@ fn granted(entry: &DriverEntry) -> Vec<String> {
 /// run time, so only whole kinds can be missing here.
 fn lacking(entry: &DriverEntry, imports: &[Finding]) -> Vec<String> {
     let driver = entry.name.get_ref();
-    let imported = |interface: &str| imports.iter().any(|finding| finding.import.starts_with(&format!("loopgate:driver/{interface}@")));
+    let imported = |interface: &str| {
+        imports.iter().any(|finding| {
+            finding
+                .import
+                .starts_with(&format!("loopgate:driver/{interface}@"))
+        })
+    };
     let mut missing = Vec::new();
     if imported("gpio") && entry.gpio.is_empty() {
-        missing.push(format!("`{driver}` uses pins, but its entry grants none; add `[driver.gpio]`"));
+        missing.push(format!(
+            "`{driver}` uses pins, but its entry grants none; add `[driver.gpio]`"
+        ));
     }
     if imported("request") && entry.provides.is_empty() && entry.uses.is_empty() {
         missing.push(format!("`{driver}` uses requests, but its entry has neither `provides` nor `uses`; add what it is to serve or to open"));

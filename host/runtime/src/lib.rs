@@ -30,6 +30,7 @@ mod bindings;
 mod board;
 pub mod board_file;
 mod cache;
+pub mod control;
 mod counters;
 mod death;
 mod driver;

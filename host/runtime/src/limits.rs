@@ -91,35 +91,83 @@ impl LimitsEntry {
         let default = Limits::default();
         let second = Duration::from_secs(1);
         Ok(Limits {
-            memory: bytes("memory", self.memory, default.memory, 64 << 10, MEMORY_RESERVATION)?,
-            handler_cpu: span("handler-cpu", self.handler_cpu, default.handler_cpu, 10 * second)?,
-            handler_wall: span("handler-wall", self.handler_wall, default.handler_wall, 60 * second)?,
+            memory: bytes(
+                "memory",
+                self.memory,
+                default.memory,
+                64 << 10,
+                MEMORY_RESERVATION,
+            )?,
+            handler_cpu: span(
+                "handler-cpu",
+                self.handler_cpu,
+                default.handler_cpu,
+                10 * second,
+            )?,
+            handler_wall: span(
+                "handler-wall",
+                self.handler_wall,
+                default.handler_wall,
+                60 * second,
+            )?,
             start: span("start", self.start, default.start, 600 * second)?,
             payload: bytes("payload", self.payload, default.payload, 256, 4 << 20)?,
             handles: count("handles", self.handles, default.handles, 65_536)?,
-            occurrences: count("occurrences", self.occurrences, default.occurrences, 1 << 20)?,
+            occurrences: count(
+                "occurrences",
+                self.occurrences,
+                default.occurrences,
+                1 << 20,
+            )?,
             requests: count("requests", self.requests, default.requests, 65_536)?,
-            log: bytes("log", self.log.map(|rate| Bytes(rate.0)), default.log, 0, 64 << 20)?,
+            log: bytes(
+                "log",
+                self.log.map(|rate| Bytes(rate.0)),
+                default.log,
+                0,
+                64 << 20,
+            )?,
             ..default
         })
     }
 }
 
-fn bytes(name: &str, given: Option<Bytes>, default: u64, least: u64, most: u64) -> Result<u64, String> {
+fn bytes(
+    name: &str,
+    given: Option<Bytes>,
+    default: u64,
+    least: u64,
+    most: u64,
+) -> Result<u64, String> {
     let value = given.map_or(default, |bytes| bytes.0);
     if (least..=most).contains(&value) {
         return Ok(value);
     }
-    Err(format!("limit `{name}` is {}, but must be between {} and {}", show_bytes(value), show_bytes(least), show_bytes(most)))
+    Err(format!(
+        "limit `{name}` is {}, but must be between {} and {}",
+        show_bytes(value),
+        show_bytes(least),
+        show_bytes(most)
+    ))
 }
 
-fn span(name: &str, given: Option<Span>, default: Duration, most: Duration) -> Result<Duration, String> {
+fn span(
+    name: &str,
+    given: Option<Span>,
+    default: Duration,
+    most: Duration,
+) -> Result<Duration, String> {
     let value = given.map_or(default, |span| span.0);
     let least = Duration::from_millis(1);
     if (least..=most).contains(&value) {
         return Ok(value);
     }
-    Err(format!("limit `{name}` is {}, but must be between {} and {}", show_span(value), show_span(least), show_span(most)))
+    Err(format!(
+        "limit `{name}` is {}, but must be between {} and {}",
+        show_span(value),
+        show_span(least),
+        show_span(most)
+    ))
 }
 
 fn count(name: &str, given: Option<u32>, default: u32, most: u32) -> Result<u32, String> {
@@ -127,7 +175,9 @@ fn count(name: &str, given: Option<u32>, default: u32, most: u32) -> Result<u32,
     if (1..=most).contains(&value) {
         return Ok(value);
     }
-    Err(format!("limit `{name}` is {value}, but must be between 1 and {most}"))
+    Err(format!(
+        "limit `{name}` is {value}, but must be between 1 and {most}"
+    ))
 }
 
 /// A limit that an instance ran into: the cause of its end.
@@ -174,7 +224,9 @@ mod tests {
     use super::*;
 
     fn entry(text: &str) -> Result<Limits, String> {
-        toml::from_str::<LimitsEntry>(text).map_err(|error| error.message().to_owned())?.effective()
+        toml::from_str::<LimitsEntry>(text)
+            .map_err(|error| error.message().to_owned())?
+            .effective()
     }
 
     #[test]
@@ -203,7 +255,13 @@ mod tests {
             LimitHit::HandlerCpu(Duration::from_millis(10)).to_string(),
             "limit `handler-cpu`: more than 10 ms of processor time in one handler"
         );
-        let hit = LimitHit::Memory { asked: 5 << 20, limit: 4 << 20 };
-        assert_eq!(hit.to_string(), "limit `memory`: asked for 5 MiB where 4 MiB is allowed");
+        let hit = LimitHit::Memory {
+            asked: 5 << 20,
+            limit: 4 << 20,
+        };
+        assert_eq!(
+            hit.to_string(),
+            "limit `memory`: asked for 5 MiB where 4 MiB is allowed"
+        );
     }
 }

@@ -27,12 +27,23 @@ struct Bucket {
 impl DriverLog {
     pub(crate) fn new(name: &str, clock: Arc<dyn Clock>, rate: u64) -> Self {
         let filled = clock.now();
-        Self { name: name.into(), clock, rate, bucket: Mutex::new(Bucket { bytes: rate, filled, left_out: 0 }) }
+        Self {
+            name: name.into(),
+            clock,
+            rate,
+            bucket: Mutex::new(Bucket {
+                bytes: rate,
+                filled,
+                left_out: 0,
+            }),
+        }
     }
 
     /// A line that the driver wrote.
     pub(crate) fn driver(&self, level: Level, line: &str) {
-        let Some(left_out) = self.admit(line.len().min(LINE_MAX) as u64) else { return };
+        let Some(left_out) = self.admit(line.len().min(LINE_MAX) as u64) else {
+            return;
+        };
         if left_out > 0 {
             tracing::warn!(target: "driver", "{}: {left_out} lines left out, over its limit `log`", self.name);
         }
@@ -62,7 +73,8 @@ impl DriverLog {
         let now = self.clock.now();
         let mut bucket = self.bucket.lock();
         let elapsed = now.as_nanos().saturating_sub(bucket.filled.as_nanos());
-        let earned = (u128::from(elapsed) * u128::from(self.rate) / 1_000_000_000).min(u128::from(self.rate)) as u64;
+        let earned = (u128::from(elapsed) * u128::from(self.rate) / 1_000_000_000)
+            .min(u128::from(self.rate)) as u64;
         if earned > 0 {
             bucket.bytes = (bucket.bytes + earned).min(self.rate);
             bucket.filled = now;
@@ -82,7 +94,11 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
             let escaped = c.is_control() && c != '\t';
-            let (plain, special) = if escaped { (None, Some(c.escape_default())) } else { (Some(c), None) };
+            let (plain, special) = if escaped {
+                (None, Some(c.escape_default()))
+            } else {
+                (Some(c), None)
+            };
             plain.into_iter().chain(special.into_iter().flatten())
         })
         .collect()

@@ -64,13 +64,21 @@ struct Entry {
 
 impl Requests {
     pub(crate) fn new(limit: u32) -> Self {
-        Self { latest: 0, limit, current: None, pending: HashMap::new() }
+        Self {
+            latest: 0,
+            limit,
+            current: None,
+            pending: HashMap::new(),
+        }
     }
 
     /// A request is handed to the driver: its id.
     pub(crate) fn begin(&mut self) -> u64 {
         self.latest += 1;
-        self.current = Some(Current { id: self.latest, early: None });
+        self.current = Some(Current {
+            id: self.latest,
+            early: None,
+        });
         self.latest
     }
 
@@ -86,7 +94,13 @@ impl Requests {
             return None;
         }
         let client = Arc::<Pending>::default();
-        self.pending.insert(id, Entry { gate, client: client.clone() });
+        self.pending.insert(
+            id,
+            Entry {
+                gate,
+                client: client.clone(),
+            },
+        );
         Some(client)
     }
 
@@ -148,7 +162,10 @@ mod tests {
     use super::*;
 
     fn done(scalar: u64) -> Outcome {
-        Ok(Reply { scalar, data: Vec::new() })
+        Ok(Reply {
+            scalar,
+            data: Vec::new(),
+        })
     }
 
     #[test]

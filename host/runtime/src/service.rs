@@ -54,26 +54,49 @@ impl Service {
     /// Refuses what must not reach the driver.
     pub(crate) fn check(&self, arguments: &Arguments) -> Result<(), (ErrorCode, String)> {
         let name = &self.name;
-        if !self.selectors.iter().any(|selector| selector.number == arguments.selector) {
-            return Err((ErrorCode::BadArgument, format!("service `{name}` has no selector {}; `loopgate status {name}` lists them", arguments.selector)));
+        if !self
+            .selectors
+            .iter()
+            .any(|selector| selector.number == arguments.selector)
+        {
+            return Err((
+                ErrorCode::BadArgument,
+                format!(
+                    "service `{name}` has no selector {}; `loopgate status {name}` lists them",
+                    arguments.selector
+                ),
+            ));
         }
         let (size, most) = (arguments.data.len(), self.input_max);
         if size > most as usize {
-            return Err((ErrorCode::BadArgument, format!("service `{name}` takes at most {most} bytes, the request has {size}")));
+            return Err((
+                ErrorCode::BadArgument,
+                format!("service `{name}` takes at most {most} bytes, the request has {size}"),
+            ));
         }
         Ok(())
     }
 
     /// Whether a client must wait for its turn.
     pub(crate) fn is_busy(&self) -> bool {
-        self.serial && self.driver.with_guest(|guest| guest.requests.is_busy(self.token)).unwrap_or(false)
+        self.serial
+            && self
+                .driver
+                .with_guest(|guest| guest.requests.is_busy(self.token))
+                .unwrap_or(false)
     }
 
     /// Hands a request to the driver. The gate is closed by `cx`.
-    pub(crate) fn command(&self, cx: &Context, circumstances: Circumstances, arguments: Arguments) -> Answer {
+    pub(crate) fn command(
+        &self,
+        cx: &Context,
+        circumstances: Circumstances,
+        arguments: Arguments,
+    ) -> Answer {
         if self.driver.generation() != self.generation {
             return Answer::Done(Err(ErrorCode::DriverDied));
         }
+        self.driver.counters.command();
         let handed = self.driver.call(cx, Handler::Command, |store, handlers| {
             let id = store.data_mut().requests.begin();
             let wit_circumstances = wit::Circumstances { may_wait: circumstances.may_wait, reply_max: circumstances.reply_max };
@@ -98,7 +121,9 @@ impl Service {
             Ok(Answer::Done(answered))
         });
         match handed {
-            Ok(Answer::Done(outcome)) => Answer::Done(self.bounded(outcome, circumstances.reply_max)),
+            Ok(Answer::Done(outcome)) => {
+                Answer::Done(self.bounded(outcome, circumstances.reply_max))
+            }
             Ok(pending) => pending,
             Err(code) => Answer::Done(Err(code)),
         }
@@ -164,35 +189,57 @@ impl Services {
 
     /// Takes back what a driver published: through one gate, or all of it.
     pub(crate) fn unpublish(&self, driver: &Arc<Driver>, gate: Option<u32>) {
-        self.0.write().retain(|_, service| !Arc::ptr_eq(&service.driver, driver) || gate.is_some_and(|token| token != service.token));
+        self.0.write().retain(|_, service| {
+            !Arc::ptr_eq(&service.driver, driver)
+                || gate.is_some_and(|token| token != service.token)
+        });
     }
 
     /// What a driver publishes now.
     pub(crate) fn of(&self, driver: &Arc<Driver>) -> Vec<Arc<Service>> {
-        self.0.read().values().filter(|service| Arc::ptr_eq(&service.driver, driver)).cloned().collect()
+        self.0
+            .read()
+            .values()
+            .filter(|service| Arc::ptr_eq(&service.driver, driver))
+            .cloned()
+            .collect()
     }
 }
 
 impl From<Arguments> for wit_request::Arguments {
     fn from(arguments: Arguments) -> Self {
-        Self { selector: arguments.selector, scalars: arguments.scalars.into(), data: arguments.data }
+        Self {
+            selector: arguments.selector,
+            scalars: arguments.scalars.into(),
+            data: arguments.data,
+        }
     }
 }
 
 impl From<wit_request::Arguments> for Arguments {
     fn from(arguments: wit_request::Arguments) -> Self {
-        Self { selector: arguments.selector, scalars: arguments.scalars.into(), data: arguments.data }
+        Self {
+            selector: arguments.selector,
+            scalars: arguments.scalars.into(),
+            data: arguments.data,
+        }
     }
 }
 
 impl From<wit_request::Reply> for Reply {
     fn from(reply: wit_request::Reply) -> Self {
-        Self { scalar: reply.scalar, data: reply.data }
+        Self {
+            scalar: reply.scalar,
+            data: reply.data,
+        }
     }
 }
 
 impl From<Reply> for wit_request::Reply {
     fn from(reply: Reply) -> Self {
-        Self { scalar: reply.scalar, data: reply.data }
+        Self {
+            scalar: reply.scalar,
+            data: reply.data,
+        }
     }
 }

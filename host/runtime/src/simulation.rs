@@ -3,8 +3,8 @@
 use crate::board_file::{BoardFile, Level, PinBias, PlayEntry, Pull};
 use crate::error::BoardError;
 use crate::time::Time;
-use loopgate_devices::{capture, gpio, sim};
 use loopgate_devices::sim::{SimBoard, SimLineConfig};
+use loopgate_devices::{capture, gpio, sim};
 use loopgate_workloop::Instant;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,12 +39,23 @@ impl Simulation {
             .board
             .stimuli
             .iter()
-            .map(|stimulus| (stimulus.at.0, stimulus.line.get_ref().clone(), stimulus.level == Level::High))
+            .map(|stimulus| {
+                (
+                    stimulus.at.0,
+                    stimulus.line.get_ref().clone(),
+                    stimulus.level == Level::High,
+                )
+            })
             .collect();
         stimuli.sort_by_key(|stimulus| stimulus.0);
         Ok(Self {
             board: SimBoard::new(time.clock(), lines),
-            plays: file.board.plays.iter().map(|play| open(file, play)).collect::<Result<_, _>>()?,
+            plays: file
+                .board
+                .plays
+                .iter()
+                .map(|play| open(file, play))
+                .collect::<Result<_, _>>()?,
             stimuli,
             real_time: matches!(time, Time::Real(_)),
             player: None,
@@ -60,18 +71,25 @@ impl Simulation {
     pub(crate) fn begin(&mut self, start: Instant) -> Result<(), BoardError> {
         let missing = |error: gpio::Error| BoardError::Host(error.to_string());
         for (at, line, high) in std::mem::take(&mut self.stimuli) {
-            self.board.play(&line, [(start.saturating_add(at), high)]).map_err(missing)?;
+            self.board
+                .play(&line, [(start.saturating_add(at), high)])
+                .map_err(missing)?;
         }
         for play in std::mem::take(&mut self.plays) {
             let begin = start.saturating_add(play.start);
             let edges = play
                 .capture
                 .edges(&play.channel, play.invert, begin)
-                .map_err(|cause| BoardError::Capture { place: play.place, cause })?;
+                .map_err(|cause| BoardError::Capture {
+                    place: play.place,
+                    cause,
+                })?;
             self.board.play(&play.line, edges).map_err(missing)?;
         }
         if self.real_time {
-            let player = self.board.spawn_player().map_err(|error| BoardError::Host(format!("no thread for the simulated board: {error}")))?;
+            let player = self.board.spawn_player().map_err(|error| {
+                BoardError::Host(format!("no thread for the simulated board: {error}"))
+            })?;
             self.player = Some(player);
         }
         Ok(())
@@ -81,8 +99,15 @@ impl Simulation {
 fn open(file: &BoardFile, play: &PlayEntry) -> Result<Play, BoardError> {
     let place = file.place(&play.capture);
     let capture = capture::open(file.resolve(play.capture.get_ref()))
-        .and_then(|capture| capture.require(&play.channel).map(|()| capture))
-        .map_err(|cause| BoardError::Capture { place: place.clone(), cause })?;
+        .and_then(|capture| {
+            // The channel is looked for now, not when the drivers run already.
+            capture.edges(&play.channel, play.invert, Instant::ZERO)?;
+            Ok(capture)
+        })
+        .map_err(|cause| BoardError::Capture {
+            place: place.clone(),
+            cause,
+        })?;
     Ok(Play {
         place,
         capture,
@@ -103,8 +128,16 @@ fn lines(file: &BoardFile) -> BTreeMap<String, Pull> {
     for play in &file.board.plays {
         lines.insert(play.line.get_ref().clone(), Pull::Down);
     }
-    for (_, pin) in file.drivers.iter().flat_map(|driver| driver.gpio_in_order()) {
-        let pull = if pin.bias == PinBias::PullUp { Pull::Up } else { Pull::Down };
+    for (_, pin) in file
+        .drivers
+        .iter()
+        .flat_map(|driver| driver.gpio_in_order())
+    {
+        let pull = if pin.bias == PinBias::PullUp {
+            Pull::Up
+        } else {
+            Pull::Down
+        };
         lines.insert(pin.line.get_ref().clone(), pull);
     }
     for line in &file.board.lines {

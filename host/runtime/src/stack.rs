@@ -46,7 +46,10 @@ mod tests {
 
     #[test]
     fn a_thread_without_room_is_refused() {
-        let small = std::thread::Builder::new().stack_size(STACK / 2).spawn(|| enter().is_none()).unwrap();
+        let small = std::thread::Builder::new()
+            .stack_size(STACK / 2)
+            .spawn(|| enter().is_none())
+            .unwrap();
         assert!(small.join().unwrap());
     }
 }

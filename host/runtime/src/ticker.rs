@@ -33,9 +33,15 @@ impl Ticker {
     pub(crate) fn start(engine: &wasmtime::Engine) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let (engine, state) = (engine.clone(), shared.clone());
-        let thread = std::thread::Builder::new().name("loopgate-ticker".into()).spawn(move || run(&engine, &state))?;
+        let thread = std::thread::Builder::new()
+            .name("loopgate-ticker".into())
+            .spawn(move || run(&engine, &state))?;
         let handle = thread.thread().clone();
-        Ok(Self { shared, thread: Some(thread), handle })
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+            handle,
+        })
     }
 
     /// To be held for the time of a call into a guest.
@@ -74,7 +80,11 @@ fn run(engine: &wasmtime::Engine, shared: &Shared) {
         while idle < LINGER && !shared.stop.load(SeqCst) {
             std::thread::sleep(TICK);
             engine.increment_epoch();
-            idle = if shared.in_flight.load(SeqCst) == 0 { idle + 1 } else { 0 };
+            idle = if shared.in_flight.load(SeqCst) == 0 {
+                idle + 1
+            } else {
+                0
+            };
         }
         shared.awake.store(false, SeqCst);
         if shared.in_flight.load(SeqCst) == 0 && !shared.stop.load(SeqCst) {

@@ -19,14 +19,20 @@ pub struct Rate(pub u64);
 /// `1.5 s` into (1.5, `s`).
 fn split(text: &str) -> Option<(f64, &str)> {
     let text = text.trim();
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let number: f64 = text[..end].parse().ok()?;
     Some((number, text[end..].trim()))
 }
 
 /// Parses a span of time.
 pub fn parse_span(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a span of time; write for example `10 ms`, `1.5 s`, `250 us` or `2 min`");
+    let wrong = || {
+        format!(
+            "`{text}` is not a span of time; write for example `10 ms`, `1.5 s`, `250 us` or `2 min`"
+        )
+    };
     let (number, unit) = split(text).ok_or_else(wrong)?;
     let nanos = match unit {
         "ns" => 1.0,
@@ -47,7 +53,8 @@ pub fn parse_span(text: &str) -> Result<Duration, String> {
 
 /// Parses a size in bytes.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is not a size; write for example `64 KiB`, `4 MiB` or `512 B`");
+    let wrong =
+        || format!("`{text}` is not a size; write for example `64 KiB`, `4 MiB` or `512 B`");
     let (number, unit) = split(text).ok_or_else(wrong)?;
     let factor = match unit {
         "B" => 1.0,
@@ -97,7 +104,9 @@ macro_rules! deserialize_with {
     ($type:ident, $parse:ident) => {
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                $parse(&String::deserialize(from)?).map($type).map_err(D::Error::custom)
+                $parse(&String::deserialize(from)?)
+                    .map($type)
+                    .map_err(D::Error::custom)
             }
         }
     };
@@ -123,7 +132,16 @@ mod tests {
             assert_eq!(span.as_nanos(), nanos, "{text}");
             assert_eq!(show_span(span), shown, "{text}");
         }
-        for text in ["", "10", "ms", "-1 ms", "1 fortnight", "1e9 s", "99999 h 1", "9999999999 h"] {
+        for text in [
+            "",
+            "10",
+            "ms",
+            "-1 ms",
+            "1 fortnight",
+            "1e9 s",
+            "99999 h 1",
+            "9999999999 h",
+        ] {
             assert!(parse_span(text).is_err(), "{text}");
         }
     }

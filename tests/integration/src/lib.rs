@@ -1,1 +1,142 @@
-//! To come.
+//! What the integration tests share: boards made of the guests that
+//! `cargo xtask build` left in the target directory.
+#![forbid(unsafe_code)]
+
+pub mod log;
+
+use loopgate::board_file::ClockKind;
+use loopgate::{Board, BoardFile, ErrorCode, Mode, Request, RequestError, State};
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// How long a test waits for something that must happen; far longer than any
+/// machine needs.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The root of the project.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The directory that this test was built into.
+pub fn target() -> PathBuf {
+    let program = std::env::current_exe().expect("a test has a program");
+    let target = program
+        .ancestors()
+        .find(|folder| folder.join("drivers").is_dir() && folder.join("guests").is_dir());
+    target
+        .expect("no guests beside this test; run `cargo xtask test`, which builds them")
+        .to_owned()
+}
+
+/// A sample driver's component.
+pub fn driver(name: &str) -> PathBuf {
+    target().join("drivers").join(format!("{name}.wasm"))
+}
+
+/// A probing or hostile driver's component.
+pub fn guest(name: &str) -> PathBuf {
+    target().join("guests").join(format!("{name}.wasm"))
+}
+
+/// The recorded inputs, or `None`, said aloud, where the folder is absent.
+pub fn data(file: &str) -> Option<PathBuf> {
+    let path = root().join("../shared/data").join(file);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("SKIPPED: `../shared/data/{file}` is absent");
+    None
+}
+
+/// A compiled-code cache that the tests of one program share.
+fn cache() -> &'static Path {
+    static CACHE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    CACHE
+        .get_or_init(|| tempfile::tempdir().expect("a temporary directory"))
+        .path()
+}
+
+/// A `[[driver]]` entry; `rest` is what follows name and component, indented
+/// as you like.
+pub fn entry(name: &str, component: &Path, rest: &str) -> String {
+    format!(
+        "[[driver]]\nname = \"{name}\"\ncomponent = \"{}\"\n{rest}\n",
+        component.display()
+    )
+}
+
+fn build(drivers: impl Display, clock: ClockKind) -> Board {
+    let text = format!("[board]\nbackend = \"sim\"\n{drivers}");
+    let file =
+        BoardFile::parse(&text, "test.toml").unwrap_or_else(|error| panic!("{error}\n{text}"));
+    Board::builder()
+        .board(file)
+        .clock(clock)
+        .cache_directory(cache().join("code"))
+        .build()
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A board in virtual time. `drivers` continues the `[board]` table.
+pub fn virtual_board(drivers: impl Display) -> Board {
+    build(drivers, ClockKind::Virtual)
+}
+
+/// A board in real time, with its threads.
+pub fn real_board(drivers: impl Display) -> Board {
+    build(drivers, ClockKind::Real)
+}
+
+/// A driver's state, and why it failed.
+pub fn state(board: &Board, driver: &str) -> (State, String) {
+    let status = board.status();
+    let driver = status
+        .drivers
+        .iter()
+        .find(|status| status.name == driver)
+        .unwrap_or_else(|| panic!("no driver `{driver}`"));
+    (driver.state, driver.cause.clone().unwrap_or_default())
+}
+
+/// Fails, with the cause, unless the driver runs.
+pub fn assert_running(board: &Board, driver: &str) {
+    let (state, cause) = state(board, driver);
+    assert_eq!(state, State::Running, "{driver}: {cause}");
+}
+
+/// The scalar that a selector without arguments replies.
+pub fn ask(board: &Board, service: &str, selector: &str) -> u64 {
+    board
+        .call(service, Request::named(selector))
+        .unwrap_or_else(|error| panic!("{service} {selector}: {error}"))
+        .scalar
+}
+
+/// The error that a request ends with.
+pub fn refused(board: &Board, service: &str, request: Request) -> RequestError {
+    board
+        .call(service, request)
+        .expect_err("the request was to fail")
+}
+
+/// The code that a request without arguments ends with, waiting at most this long.
+pub fn code(board: &Board, service: &str, selector: &str, wait: Duration) -> ErrorCode {
+    refused(
+        board,
+        service,
+        Request::named(selector).mode(Mode::Run(Some(wait))),
+    )
+    .code
+}
+
+/// Waits, in real time, for a condition that must come true.
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < PATIENCE, "still not: {what}");
+        std::thread::yield_now();
+    }
+}

@@ -14,7 +14,13 @@ pub(super) fn lock(path: &Path) -> Result<File, ControlError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let beside = PathBuf::from(name);
-    let system = |action| move |cause| ControlError::System { action, path: path.to_owned(), cause };
+    let system = |action| {
+        move |cause| ControlError::System {
+            action,
+            path: path.to_owned(),
+            cause,
+        }
+    };
     let mut file = File::options()
         .read(true)
         .write(true)
@@ -30,7 +36,9 @@ pub(super) fn lock(path: &Path) -> Result<File, ControlError> {
         Err(fs::TryLockError::WouldBlock) => return Err(in_use(path, &mut file)),
         Err(fs::TryLockError::Error(cause)) => return Err(system("lock")(cause)),
     }
-    let noted = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+    let noted = file
+        .set_len(0)
+        .and_then(|()| writeln!(file, "{}", std::process::id()));
     noted.map_err(system("write the lock file of"))?;
     Ok(file)
 }
@@ -39,19 +47,36 @@ fn in_use(path: &Path, lock: &mut File) -> ControlError {
     let mut noted = String::new();
     // Only for the message; the file may not be readable or not be written yet.
     let _ = lock.take(32).read_to_string(&mut noted);
-    let process = noted.trim().parse::<u32>().map_or(String::new(), |id| format!(" (process {id})"));
-    ControlError::InUse { path: path.to_owned(), process }
+    let process = noted
+        .trim()
+        .parse::<u32>()
+        .map_or(String::new(), |id| format!(" (process {id})"));
+    ControlError::InUse {
+        path: path.to_owned(),
+        process,
+    }
 }
 
 /// With the lock held, a socket at `path` is a dead host's, unless somebody
 /// answers there all the same.
 pub(super) fn remove_stale(path: &Path) -> Result<(), ControlError> {
-    let Ok(meta) = path.symlink_metadata() else { return Ok(()) };
+    let Ok(meta) = path.symlink_metadata() else {
+        return Ok(());
+    };
     if !meta.file_type().is_socket() {
-        return Err(ControlError::NotSocket { path: path.to_owned() });
+        return Err(ControlError::NotSocket {
+            path: path.to_owned(),
+        });
     }
     if UnixStream::connect(path).is_ok() {
-        return Err(ControlError::InUse { path: path.to_owned(), process: String::new() });
+        return Err(ControlError::InUse {
+            path: path.to_owned(),
+            process: String::new(),
+        });
     }
-    fs::remove_file(path).map_err(|cause| ControlError::System { action: "remove the stale socket", path: path.to_owned(), cause })
+    fs::remove_file(path).map_err(|cause| ControlError::System {
+        action: "remove the stale socket",
+        path: path.to_owned(),
+        cause,
+    })
 }

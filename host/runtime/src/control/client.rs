@@ -39,7 +39,13 @@ impl Client {
             Ok(0) => {}
             Ok(uid) if uid == user() => {}
             Ok(uid) => return Err(ControlError::Foreign { path, uid }),
-            Err(cause) => return Err(ControlError::System { action: "look at", path, cause }),
+            Err(cause) => {
+                return Err(ControlError::System {
+                    action: "look at",
+                    path,
+                    cause,
+                });
+            }
         }
         Ok(Self { stream, path })
     }
@@ -63,13 +69,22 @@ impl Client {
         let written = lines.write(&line, deadline);
         match lines.read(RESPONSE_MAX, deadline) {
             Ok(Some(line)) => serde_json::from_slice(&line).map_err(|error| self.broken(error)),
-            Ok(None) => Err(self.broken(written.err().map_or("it closed the connection".to_owned(), |error| error.to_string()))),
+            Ok(None) => Err(self.broken(
+                written
+                    .err()
+                    .map_or("it closed the connection".to_owned(), |error| {
+                        error.to_string()
+                    }),
+            )),
             Err(LineError::TimedOut) => Err(self.broken("it took too long")),
             Err(error) => Err(self.broken(error)),
         }
     }
 
     fn broken(&self, cause: impl ToString) -> ControlError {
-        ControlError::Broken { path: self.path.clone(), cause: cause.to_string() }
+        ControlError::Broken {
+            path: self.path.clone(),
+            cause: cause.to_string(),
+        }
     }
 }

@@ -47,13 +47,22 @@ fn respond(line: &[u8], served: &dyn Serve) -> Response<crate::Status> {
         Ok(request) => served.serve(request),
         Err(error) => refuse(
             ErrorCode::BadArgument,
-            format!("the request cannot be read: {error}; send one JSON object a line, for example {{\"request\":\"status\"}}"),
+            format!(
+                "the request cannot be read: {error}; send one JSON object a line, for example {{\"request\":\"status\"}}"
+            ),
         ),
     }
 }
 
 fn written(response: &Response<crate::Status>) -> Vec<u8> {
-    let lost = |error| serde_json::to_vec(&refuse::<()>(ErrorCode::Io, format!("the response cannot be written: {error}")));
+    let lost = |error| {
+        serde_json::to_vec(&refuse::<()>(
+            ErrorCode::Io,
+            format!("the response cannot be written: {error}"),
+        ))
+    };
     // A response of one text always can.
-    serde_json::to_vec(response).or_else(lost).unwrap_or_default()
+    serde_json::to_vec(response)
+        .or_else(lost)
+        .unwrap_or_default()
 }

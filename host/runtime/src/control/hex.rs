@@ -6,7 +6,10 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 pub fn to_hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 /// The bytes of an even number of hexadecimal digits of either case, else
@@ -16,7 +19,10 @@ pub fn from_hex(text: &str) -> Option<Vec<u8>> {
     if !rest.is_empty() {
         return None;
     }
-    pairs.iter().map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect()
+    pairs
+        .iter()
+        .map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?))
+        .collect()
 }
 
 fn digit(byte: u8) -> Option<u8> {
@@ -29,7 +35,8 @@ pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
     let text = String::deserialize(from)?;
-    from_hex(&text).ok_or_else(|| D::Error::custom("data is not an even number of hexadecimal digits"))
+    from_hex(&text)
+        .ok_or_else(|| D::Error::custom("data is not an even number of hexadecimal digits"))
 }
 
 #[cfg(test)]

@@ -27,18 +27,32 @@ pub(super) enum LineError {
 
 impl<'a> Lines<'a> {
     pub(super) fn new(stream: &'a UnixStream) -> Self {
-        Self { stream, buffer: Vec::new() }
+        Self {
+            stream,
+            buffer: Vec::new(),
+        }
     }
 
     /// The next line without its newline; `None` where the stream has ended.
-    pub(super) fn read(&mut self, longest: usize, deadline: Instant) -> Result<Option<Vec<u8>>, LineError> {
+    pub(super) fn read(
+        &mut self,
+        longest: usize,
+        deadline: Instant,
+    ) -> Result<Option<Vec<u8>>, LineError> {
         let mut searched = 0;
         loop {
-            if let Some(length) = self.buffer[searched..].iter().position(|&byte| byte == b'\n') {
+            if let Some(length) = self.buffer[searched..]
+                .iter()
+                .position(|&byte| byte == b'\n')
+            {
                 let rest = self.buffer.split_off(searched + length + 1);
                 let mut line = std::mem::replace(&mut self.buffer, rest);
                 line.pop();
-                return if line.len() < longest { Ok(Some(line)) } else { Err(LineError::TooLong(longest)) };
+                return if line.len() < longest {
+                    Ok(Some(line))
+                } else {
+                    Err(LineError::TooLong(longest))
+                };
             }
             searched = self.buffer.len();
             if searched >= longest {
@@ -131,7 +145,10 @@ mod tests {
         }
         let (near, mut far) = UnixStream::pair().unwrap();
         far.write_all(b"012345678\n").unwrap();
-        assert_eq!(Lines::new(&near).read(10, soon()).unwrap().unwrap(), b"012345678");
+        assert_eq!(
+            Lines::new(&near).read(10, soon()).unwrap().unwrap(),
+            b"012345678"
+        );
     }
 
     #[test]
@@ -140,6 +157,9 @@ mod tests {
         let mut lines = Lines::new(&near);
         let brief = || Instant::now() + Duration::from_millis(5);
         assert!(matches!(lines.read(10, brief()), Err(LineError::TimedOut)));
-        assert!(matches!(lines.write(&vec![0; 16 << 20], brief()), Err(LineError::TimedOut)));
+        assert!(matches!(
+            lines.write(&vec![0; 16 << 20], brief()),
+            Err(LineError::TimedOut)
+        ));
     }
 }

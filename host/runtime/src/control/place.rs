@@ -22,7 +22,10 @@ pub struct Place {
 impl Place {
     /// A socket at `path`, which the caller answers for.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), own_directory: None }
+        Self {
+            path: path.into(),
+            own_directory: None,
+        }
     }
 
     /// `$XDG_RUNTIME_DIR/loopgate.sock`; where that variable is absent,
@@ -38,22 +41,32 @@ impl Place {
 
     fn from(runtime_directory: Option<OsString>, temporary: &Path) -> Self {
         // The specification of that variable says to ignore a relative path.
-        match runtime_directory.map(PathBuf::from).filter(|path| path.is_absolute()) {
+        match runtime_directory
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+        {
             Some(directory) => Self::at(directory.join(NAME)),
             None => {
                 let directory = temporary.join(format!("loopgate-{}", user()));
-                Self { path: directory.join(NAME), own_directory: Some(directory) }
+                Self {
+                    path: directory.join(NAME),
+                    own_directory: Some(directory),
+                }
             }
         }
     }
 
     /// For the host: the directory exists and is safe.
     pub(super) fn prepare(&self) -> Result<(), ControlError> {
-        let Some(directory) = &self.own_directory else { return Ok(()) };
+        let Some(directory) = &self.own_directory else {
+            return Ok(());
+        };
         match fs::DirBuilder::new().mode(0o700).create(directory) {
-            Err(cause) if cause.kind() != ErrorKind::AlreadyExists => {
-                Err(ControlError::System { action: "create directory", path: directory.clone(), cause })
-            }
+            Err(cause) if cause.kind() != ErrorKind::AlreadyExists => Err(ControlError::System {
+                action: "create directory",
+                path: directory.clone(),
+                cause,
+            }),
             _ => check(directory),
         }
     }
@@ -78,7 +91,11 @@ fn check(directory: &Path) -> Result<(), ControlError> {
     let path = directory.to_owned();
     let meta = directory
         .symlink_metadata()
-        .map_err(|cause| ControlError::System { action: "look at", path: path.clone(), cause })?;
+        .map_err(|cause| ControlError::System {
+            action: "look at",
+            path: path.clone(),
+            cause,
+        })?;
     let (owner, mode) = (meta.uid(), meta.mode() & 0o7777);
     let cause = if !meta.is_dir() {
         "it is not a directory".to_owned()
@@ -106,7 +123,10 @@ mod tests {
     #[test]
     fn the_runtime_directory_comes_first_unless_it_is_relative() {
         let temporary = Path::new("/tmp");
-        assert_eq!(Place::from(Some("/run/user/7".into()), temporary).path(), Path::new("/run/user/7/loopgate.sock"));
+        assert_eq!(
+            Place::from(Some("/run/user/7".into()), temporary).path(),
+            Path::new("/run/user/7/loopgate.sock")
+        );
         let expected = format!("/tmp/loopgate-{}/loopgate.sock", user());
         for absent in [None, Some("".into()), Some("here".into())] {
             assert_eq!(Place::from(absent, temporary).path(), Path::new(&expected));
@@ -132,7 +152,10 @@ mod tests {
         for mode in [0o710, 0o701, 0o755, 0o777] {
             fs::set_permissions(&directory, fs::Permissions::from_mode(mode)).unwrap();
             let error = place.prepare().unwrap_err().to_string();
-            assert!(error.contains(&format!("mode {mode:o}")) && error.contains("--socket"), "{error}");
+            assert!(
+                error.contains(&format!("mode {mode:o}")) && error.contains("--socket"),
+                "{error}"
+            );
             assert!(place.verify().is_err());
         }
     }

@@ -72,21 +72,36 @@ impl Server {
         let path = place.path().to_owned();
         let system = |action| {
             let path = path.clone();
-            move |cause| ControlError::System { action, path, cause }
+            move |cause| ControlError::System {
+                action,
+                path,
+                cause,
+            }
         };
         let lock = claim::lock(&path)?;
         claim::remove_stale(&path)?;
         let listener = UnixListener::bind(&path).map_err(system("open socket"))?;
         // For kernels and tools that look at the mode; what counts is who the
         // peer is, which every connection is asked.
-        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(system("close to others"))?;
-        let shared = Arc::new(Shared { served, listener, closing: AtomicBool::new(false), connections: Mutex::default() });
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .map_err(system("close to others"))?;
+        let shared = Arc::new(Shared {
+            served,
+            listener,
+            closing: AtomicBool::new(false),
+            connections: Mutex::default(),
+        });
         let accepting = shared.clone();
         let acceptor = Builder::new()
             .name("control".into())
             .spawn(move || accept(&accepting))
             .map_err(system("start a thread for"))?;
-        Ok(Self { shared, acceptor: Some(acceptor), path, _lock: lock })
+        Ok(Self {
+            shared,
+            acceptor: Some(acceptor),
+            path,
+            _lock: lock,
+        })
     }
 
     /// The socket.
@@ -109,7 +124,11 @@ impl Drop for Server {
             for connection in connections.open.values() {
                 let _ = connection.stream.shutdown(std::net::Shutdown::Both);
             }
-            let open = connections.open.values_mut().filter_map(|connection| connection.thread.take()).collect::<Vec<_>>();
+            let open = connections
+                .open
+                .values_mut()
+                .filter_map(|connection| connection.thread.take())
+                .collect::<Vec<_>>();
             connections.ended.drain(..).chain(open).collect()
         };
         for thread in threads {
@@ -128,7 +147,11 @@ fn accept(shared: &Arc<Shared>) {
     while !shared.closing.load(Relaxed) {
         match shared.listener.accept() {
             Ok((stream, _)) => admit(shared, stream),
-            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted
+                ) => {}
             Err(_) if shared.closing.load(Relaxed) => {}
             Err(error) => {
                 // Most likely this process has no file descriptors left: the
@@ -153,21 +176,37 @@ fn admit(shared: &Arc<Shared>, stream: UnixStream) {
         let _ = ended.join();
     }
     if connections.open.len() >= CONNECTIONS_MAX {
-        return turn_away(&stream, &format!("there are {CONNECTIONS_MAX} connections already; close some, or try later"));
+        return turn_away(
+            &stream,
+            &format!("there are {CONNECTIONS_MAX} connections already; close some, or try later"),
+        );
     }
     connections.latest += 1;
     let id = connections.latest;
     let stream = Arc::new(stream);
-    connections.open.insert(id, Connection { stream: stream.clone(), thread: None });
+    connections.open.insert(
+        id,
+        Connection {
+            stream: stream.clone(),
+            thread: None,
+        },
+    );
     let conversation = {
         let (shared, stream) = (shared.clone(), stream.clone());
         move || {
-            let _registered = Registered { shared: &shared, id };
+            let _registered = Registered {
+                shared: &shared,
+                id,
+            };
             converse(&stream, &*shared.served);
         }
     };
     // Room for handlers: a call runs on the thread that brings it.
-    match Builder::new().name("control-client".into()).stack_size(THREAD_STACK).spawn(conversation) {
+    match Builder::new()
+        .name("control-client".into())
+        .stack_size(THREAD_STACK)
+        .spawn(conversation)
+    {
         // It waits for our lock before it takes itself off the list.
         Ok(thread) => {
             if let Some(connection) = connections.open.get_mut(&id) {
@@ -176,7 +215,10 @@ fn admit(shared: &Arc<Shared>, stream: UnixStream) {
         }
         Err(error) => {
             connections.open.remove(&id);
-            turn_away(&stream, &format!("no thread for another connection: {error}"));
+            turn_away(
+                &stream,
+                &format!("no thread for another connection: {error}"),
+            );
         }
     }
 }
@@ -190,7 +232,10 @@ struct Registered<'a> {
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
         let mut connections = self.shared.connections.lock();
-        let thread = connections.open.remove(&self.id).and_then(|connection| connection.thread);
+        let thread = connections
+            .open
+            .remove(&self.id)
+            .and_then(|connection| connection.thread);
         connections.ended.extend(thread);
     }
 }

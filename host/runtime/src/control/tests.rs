@@ -27,7 +27,10 @@ impl Serve for Echo {
                 }
                 Response::Done
             }
-            Request::Call(call) => Response::Reply { scalar: call.scalars.iter().sum(), data: call.data },
+            Request::Call(call) => Response::Reply {
+                scalar: call.scalars.iter().sum(),
+                data: call.data,
+            },
             _ => Response::Done,
         }
     }
@@ -44,7 +47,11 @@ impl Scene {
         let directory = tempfile::tempdir().unwrap();
         let echo = Arc::new(Echo::default());
         let server = Server::open(&Place::at(directory.path().join("s")), echo.clone()).unwrap();
-        Self { directory, echo, server }
+        Self {
+            directory,
+            echo,
+            server,
+        }
     }
 
     fn place(&self) -> Place {
@@ -57,13 +64,18 @@ impl Scene {
 
     fn stream(&self) -> UnixStream {
         let stream = UnixStream::connect(self.server.path()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
         stream
     }
 }
 
 fn set(line: &str) -> Request {
-    Request::SimSet { line: line.to_owned(), high: true }
+    Request::SimSet {
+        line: line.to_owned(),
+        high: true,
+    }
 }
 
 fn call() -> Call {
@@ -94,7 +106,9 @@ fn requests_on_one_connection_are_answered_in_turn() {
     let mut client = scene.client();
     for _ in 0..3 {
         let reply = client.ask(&Request::Call(call())).unwrap();
-        let Response::Reply { scalar, data } = reply else { panic!("{reply:?}") };
+        let Response::Reply { scalar, data } = reply else {
+            panic!("{reply:?}")
+        };
         assert_eq!((scalar, data), (u64::MAX, vec![0, 255]));
         assert!(matches!(client.ask(&set("GPIO1")).unwrap(), Response::Done));
     }
@@ -104,7 +118,10 @@ fn requests_on_one_connection_are_answered_in_turn() {
 fn a_second_host_is_told_of_the_first() {
     let scene = Scene::new();
     let error = opened(scene.server.path()).err().unwrap().to_string();
-    assert!(error.contains(&format!("(process {})", std::process::id())), "{error}");
+    assert!(
+        error.contains(&format!("(process {})", std::process::id())),
+        "{error}"
+    );
     assert!(error.contains("--socket"), "{error}");
     scene.client().ask(&set("still served")).unwrap();
 }
@@ -132,9 +149,15 @@ fn a_dead_hosts_socket_is_replaced_and_other_files_are_not() {
 #[test]
 fn nobody_and_nowhere_are_errors_with_a_remedy() {
     let directory = tempfile::tempdir().unwrap();
-    let nobody = Client::connect(&Place::at(directory.path().join("s"))).err().unwrap().to_string();
+    let nobody = Client::connect(&Place::at(directory.path().join("s")))
+        .err()
+        .unwrap()
+        .to_string();
     assert!(nobody.contains("loopgate run BOARD"), "{nobody}");
-    let nowhere = opened(&directory.path().join("missing/s")).err().unwrap().to_string();
+    let nowhere = opened(&directory.path().join("missing/s"))
+        .err()
+        .unwrap()
+        .to_string();
     assert!(nowhere.contains("--socket"), "{nowhere}");
 }
 
@@ -157,9 +180,14 @@ fn what_cannot_be_read_is_answered_and_the_connection_goes_on() {
         stream.write_all(request).unwrap();
         stream.write_all(b"\n").unwrap();
         let answer = line(&stream);
-        assert!(answer.starts_with("{\"error\":{\"code\":\"bad-argument\""), "{answer}");
+        assert!(
+            answer.starts_with("{\"error\":{\"code\":\"bad-argument\""),
+            "{answer}"
+        );
     }
-    stream.write_all(b"{\"request\":\"sim-set\",\"line\":\"a\",\"high\":true}\n").unwrap();
+    stream
+        .write_all(b"{\"request\":\"sim-set\",\"line\":\"a\",\"high\":true}\n")
+        .unwrap();
     assert_eq!(line(&stream), "\"done\"\n");
 }
 
@@ -180,9 +208,14 @@ fn a_request_that_waits_or_panics_disturbs_nobody_else() {
     let scene = Scene::new();
     *scene.echo.held.lock() = true;
     let mut waiting = scene.stream();
-    waiting.write_all(b"{\"request\":\"sim-set\",\"line\":\"wait\",\"high\":true}\n").unwrap();
+    waiting
+        .write_all(b"{\"request\":\"sim-set\",\"line\":\"wait\",\"high\":true}\n")
+        .unwrap();
     let mut panicking = scene.client();
-    assert!(matches!(panicking.ask(&set("panic")), Err(ControlError::Broken { .. })));
+    assert!(matches!(
+        panicking.ask(&set("panic")),
+        Err(ControlError::Broken { .. })
+    ));
     scene.client().ask(&set("still served")).unwrap();
     *scene.echo.held.lock() = false;
     scene.echo.released.notify_all();
@@ -196,7 +229,9 @@ fn there_is_an_end_to_connections_and_each_that_closes_makes_room() {
     for client in &mut open {
         client.ask(&set("one each")).unwrap();
     }
-    let Response::Error(error) = scene.client().ask(&set("one too many")).unwrap() else { panic!("admitted") };
+    let Response::Error(error) = scene.client().ask(&set("one too many")).unwrap() else {
+        panic!("admitted")
+    };
     assert_eq!(error.code, ErrorCode::NoResources);
     assert!(error.message.contains("128 connections"), "{error}");
     open.pop();
@@ -215,8 +250,14 @@ fn closing_ends_idle_connections_and_takes_the_socket_away() {
     idle.ask(&set("a")).unwrap();
     let place = scene.place();
     drop(scene.server);
-    assert!(matches!(idle.ask(&set("b")), Err(ControlError::Broken { .. })));
-    assert!(matches!(Client::connect(&place), Err(ControlError::Nobody { .. })));
+    assert!(matches!(
+        idle.ask(&set("b")),
+        Err(ControlError::Broken { .. })
+    ));
+    assert!(matches!(
+        Client::connect(&place),
+        Err(ControlError::Nobody { .. })
+    ));
     drop(opened(place.path()).unwrap());
     drop(scene.directory);
 }
@@ -226,9 +267,27 @@ fn calls_are_held_to_the_sockets_bounds() {
     let accepted = <(String, board::Request)>::try_from(call()).unwrap().1;
     assert_eq!(accepted.scalars, [u64::MAX - 1, 1, 0, 0]);
     for (wrong, says) in [
-        (Call { scalars: vec![0; 5], ..call() }, "at most 4 numbers"),
-        (Call { timeout_ms: u64::MAX, ..call() }, "a timeout is at most 3600 s"),
-        (Call { reply_max: u32::MAX, ..call() }, "a reply has at most"),
+        (
+            Call {
+                scalars: vec![0; 5],
+                ..call()
+            },
+            "at most 4 numbers",
+        ),
+        (
+            Call {
+                timeout_ms: u64::MAX,
+                ..call()
+            },
+            "a timeout is at most 3600 s",
+        ),
+        (
+            Call {
+                reply_max: u32::MAX,
+                ..call()
+            },
+            "a reply has at most",
+        ),
     ] {
         let error = <(String, board::Request)>::try_from(wrong).unwrap_err();
         assert_eq!(error.code, ErrorCode::BadArgument);

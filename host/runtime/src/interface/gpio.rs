@@ -10,7 +10,7 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 /// An open pin. Dropping it releases the line.
-pub struct Pin {
+pub(crate) struct Pin {
     name: String,
     output: bool,
     line: Arc<dyn GpioLine>,
@@ -71,10 +71,22 @@ impl Guest {
             Direction::Output(high) => (true, high),
         };
         let driver = self.driver.clone();
-        let entry = driver.grants.pin(name, output).map_err(|reason| ErrorCode::from(self.refused(&reason)))?;
+        let entry = driver
+            .grants
+            .pin(name, output)
+            .map_err(|reason| ErrorCode::from(self.refused(&reason)))?;
         let request = entry.request(&driver.name, initial);
-        let line = driver.devices.gpio.request(&request).map_err(|error| ErrorCode::from(self.device_error(&error)))?;
-        self.push(Pin { name: name.to_owned(), output, line }).ok_or(ErrorCode::NoResources)
+        let line = driver
+            .devices
+            .gpio
+            .request(&request)
+            .map_err(|error| ErrorCode::from(self.device_error(&error)))?;
+        self.push(Pin {
+            name: name.to_owned(),
+            output,
+            line,
+        })
+        .ok_or(ErrorCode::NoResources)
     }
 
     /// The log says why, since a code cannot.

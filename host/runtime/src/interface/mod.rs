@@ -24,28 +24,50 @@ impl bindings::loopgate::driver::types::Host for Guest {}
 
 /// The imports of a component, by instance: `loopgate:driver/gpio@0.1.0`.
 pub(crate) fn imports(engine: &wasmtime::Engine, component: &Component) -> Vec<String> {
-    component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect()
+    component
+        .component_type()
+        .imports(engine)
+        .map(|(name, _)| name.to_owned())
+        .collect()
 }
 
 /// Whether the world has an import of this name.
 pub(crate) fn is_known(import: &str) -> bool {
     const OURS: [&str; 6] = ["types", "interrupt", "work-loop", "request", "gpio", "log"];
-    let ours = OURS.iter().any(|name| import == format!("{PACKAGE}/{name}@{VERSION}"));
+    let ours = OURS
+        .iter()
+        .any(|name| import == format!("{PACKAGE}/{name}@{VERSION}"));
     ours || wasi::is_offered(import)
 }
 
 /// Refuses a component that imports what the world lacks, before the engine
 /// would in its own words.
-pub(crate) fn refuse_unknown_imports(engine: &wasmtime::Engine, name: &str, component: &Component) -> Result<(), ComponentError> {
-    let unknown: Vec<String> = imports(engine, component).into_iter().filter(|import| !is_known(import)).collect();
+pub(crate) fn refuse_unknown_imports(
+    engine: &wasmtime::Engine,
+    name: &str,
+    component: &Component,
+) -> Result<(), ComponentError> {
+    let unknown: Vec<String> = imports(engine, component)
+        .into_iter()
+        .filter(|import| !is_known(import))
+        .collect();
     if unknown.is_empty() {
         return Ok(());
     }
     let remedy = if unknown.iter().any(|import| import.starts_with(PACKAGE)) {
         format!("build it against `{PACKAGE}@{VERSION}`, the contract of this host")
     } else {
-        "a driver reaches its devices through `loopgate:driver` alone; remove what needs these".to_owned()
+        "a driver reaches its devices through `loopgate:driver` alone; remove what needs these"
+            .to_owned()
     };
-    let imports = unknown.iter().map(|import| format!("`{import}`")).collect::<Vec<_>>().join(", ");
-    Err(ComponentError::UnknownImports { name: name.to_owned(), imports, remedy })
+    let imports = unknown
+        .iter()
+        .map(|import| format!("`{import}`"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    Err(ComponentError::UnknownImports {
+        name: name.to_owned(),
+        imports,
+        remedy,
+    })
 }

@@ -1,12 +1,14 @@
 //! `request`: services offered to clients, and requests to other drivers.
 
 use crate::bindings::WitErrorCode;
-use crate::bindings::loopgate::driver::request::{self as wit, Arguments, Host, HostClient, Queueing, Reply};
+use crate::bindings::loopgate::driver::request::{
+    self as wit, Arguments, Host, HostClient, Queueing, Reply,
+};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::requests::Requests;
 use crate::service::{Answer as Handed, Circumstances, Selector, Service};
-use loopgate_workloop::{Context, Wakeups};
+use loopgate_workloop::{Context, EventSource as _, Wakeups};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::Resource;
@@ -20,16 +22,29 @@ const TEXT_MAX: usize = 256;
 
 /// Another driver's service as the guest holds it. It names one instance of
 /// the provider and dies with it.
-pub struct Client(Arc<Service>);
+pub(crate) struct Client(Arc<Service>);
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
 
 impl Host for Guest {
-    fn publish(&mut self, service: String, gate: u32, queueing: Queueing, input_max: u32, selectors: Vec<wit::Selector>) -> Answer<()> {
-        Ok(self.publish_service(service, gate, queueing, input_max, selectors).map_err(Into::into))
+    fn publish(
+        &mut self,
+        service: String,
+        gate: u32,
+        queueing: Queueing,
+        input_max: u32,
+        selectors: Vec<wit::Selector>,
+    ) -> Answer<()> {
+        Ok(self
+            .publish_service(service, gate, queueing, input_max, selectors)
+            .map_err(Into::into))
     }
 
-    fn io_command_is_complete(&mut self, id: u64, outcome: Result<Reply, WitErrorCode>) -> Answer<()> {
+    fn io_command_is_complete(
+        &mut self,
+        id: u64,
+        outcome: Result<Reply, WitErrorCode>,
+    ) -> Answer<()> {
         let outcome = outcome.map(Into::into).map_err(Into::into);
         let completed = self.requests.complete(id, outcome);
         if let Ok(Some(token)) = completed
@@ -48,17 +63,35 @@ impl HostClient for Guest {
             self.driver.log.host(&reason);
             return Ok(Err(WitErrorCode::NotGranted));
         }
-        let Some(service) = self.driver.services.get(&service) else { return Ok(Err(WitErrorCode::NoDevice)) };
+        let Some(service) = self.driver.services.get(&service) else {
+            return Ok(Err(WitErrorCode::NoDevice));
+        };
         Ok(self.push(Client(service)).ok_or(WitErrorCode::NoResources))
     }
 
-    fn run_command(&mut self, this: Resource<Client>, arguments: Arguments, reply_max: u32, timeout: u64) -> Answer<Reply> {
+    fn run_command(
+        &mut self,
+        this: Resource<Client>,
+        arguments: Arguments,
+        reply_max: u32,
+        timeout: u64,
+    ) -> Answer<Reply> {
         let service = self.table.get(&this)?.0.clone();
-        let answer = self.ask(&service, arguments, reply_max, Some(Duration::from_nanos(timeout)));
+        let answer = self.ask(
+            &service,
+            arguments,
+            reply_max,
+            Some(Duration::from_nanos(timeout)),
+        );
         Ok(answer.map(Into::into).map_err(Into::into))
     }
 
-    fn attempt_command(&mut self, this: Resource<Client>, arguments: Arguments, reply_max: u32) -> Answer<Reply> {
+    fn attempt_command(
+        &mut self,
+        this: Resource<Client>,
+        arguments: Arguments,
+        reply_max: u32,
+    ) -> Answer<Reply> {
         let service = self.table.get(&this)?.0.clone();
         let answer = self.ask(&service, arguments, reply_max, None);
         Ok(answer.map(Into::into).map_err(Into::into))
@@ -71,16 +104,39 @@ impl HostClient for Guest {
 }
 
 impl Guest {
-    fn publish_service(&mut self, name: String, token: u32, queueing: Queueing, input_max: u32, selectors: Vec<wit::Selector>) -> Result<(), ErrorCode> {
+    fn publish_service(
+        &mut self,
+        name: String,
+        token: u32,
+        queueing: Queueing,
+        input_max: u32,
+        selectors: Vec<wit::Selector>,
+    ) -> Result<(), ErrorCode> {
         if let Err(reason) = self.driver.grants.provides(&name) {
             self.driver.log.host(&reason);
             return Err(ErrorCode::NotGranted);
         }
-        let gate = self.sources.gate(token).ok_or(ErrorCode::BadArgument)?.clone();
+        let gate = self
+            .sources
+            .gate(token)
+            .ok_or(ErrorCode::BadArgument)?
+            .clone();
         self.check_selectors(&name, input_max, &selectors)?;
         let selectors = selectors
             .into_iter()
-            .map(|wit::Selector { number, name, input, output }| Selector { number, name, input, output })
+            .map(
+                |wit::Selector {
+                     number,
+                     name,
+                     input,
+                     output,
+                 }| Selector {
+                    number,
+                    name,
+                    input,
+                    output,
+                },
+            )
             .collect();
         self.driver.services.publish(Service {
             name,
@@ -94,32 +150,59 @@ impl Guest {
         })
     }
 
-    fn check_selectors(&self, service: &str, input_max: u32, selectors: &[wit::Selector]) -> Result<(), ErrorCode> {
+    fn check_selectors(
+        &self,
+        service: &str,
+        input_max: u32,
+        selectors: &[wit::Selector],
+    ) -> Result<(), ErrorCode> {
         let payload = self.driver.limits.payload;
         let refuse = |code, reason: &str| {
-            self.driver.log.host(&format!("service `{service}` cannot be published: {reason}"));
+            self.driver.log.host(&format!(
+                "service `{service}` cannot be published: {reason}"
+            ));
             Err(code)
         };
         if u64::from(input_max) > payload {
-            return refuse(ErrorCode::NoResources, &format!("`input-max` is {input_max}, its limit `payload` {payload}"));
+            return refuse(
+                ErrorCode::NoResources,
+                &format!("`input-max` is {input_max}, its limit `payload` {payload}"),
+            );
         }
         if selectors.len() > SELECTORS_MAX {
-            return refuse(ErrorCode::NoResources, &format!("more than {SELECTORS_MAX} selectors"));
+            return refuse(
+                ErrorCode::NoResources,
+                &format!("more than {SELECTORS_MAX} selectors"),
+            );
         }
         for (index, selector) in selectors.iter().enumerate() {
             let text = [&selector.input, &selector.output];
             if selector.name.len() > NAME_MAX || text.iter().any(|text| text.len() > TEXT_MAX) {
-                return refuse(ErrorCode::NoResources, "a selector's name or text is too long");
+                return refuse(
+                    ErrorCode::NoResources,
+                    "a selector's name or text is too long",
+                );
             }
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            if !selector.name.starts_with(|c: char| c.is_ascii_lowercase()) || !selector.name.chars().all(plain) {
-                return refuse(ErrorCode::BadArgument, "a selector's name must be lower case words joined by hyphens");
+            if !selector.name.starts_with(|c: char| c.is_ascii_lowercase())
+                || !selector.name.chars().all(plain)
+            {
+                return refuse(
+                    ErrorCode::BadArgument,
+                    "a selector's name must be lower case words joined by hyphens",
+                );
             }
             if text.iter().any(|text| text.chars().any(char::is_control)) {
                 return refuse(ErrorCode::BadArgument, "a selector's text must be one line");
             }
-            if selectors[..index].iter().any(|other| other.number == selector.number || other.name == selector.name) {
-                return refuse(ErrorCode::BadArgument, "two selectors share a number or a name");
+            if selectors[..index]
+                .iter()
+                .any(|other| other.number == selector.number || other.name == selector.name)
+            {
+                return refuse(
+                    ErrorCode::BadArgument,
+                    "two selectors share a number or a name",
+                );
             }
         }
         Ok(())
@@ -127,7 +210,13 @@ impl Guest {
 
     /// A down call. Its time is the provider's own; only the wait for the
     /// provider's gate counts here.
-    fn ask(&mut self, service: &Service, arguments: Arguments, reply_max: u32, timeout: Option<Duration>) -> Result<crate::Reply, ErrorCode> {
+    fn ask(
+        &mut self,
+        service: &Service,
+        arguments: Arguments,
+        reply_max: u32,
+        timeout: Option<Duration>,
+    ) -> Result<crate::Reply, ErrorCode> {
         let arguments = crate::Arguments::from(arguments);
         service.check(&arguments).map_err(|(code, reason)| {
             self.driver.log.host(&reason);
@@ -138,8 +227,13 @@ impl Guest {
         Context::with_current(|cx| {
             self.close_gate_of(cx, service, timeout)?;
             let paused = self.clock.pause();
-            let circumstances = Circumstances { may_wait: false, reply_max };
-            let handed = service.gate.attempt_action(cx, || service.command(cx, circumstances, arguments));
+            let circumstances = Circumstances {
+                may_wait: false,
+                reply_max,
+            };
+            let handed = service
+                .gate
+                .attempt_action(cx, || service.command(cx, circumstances, arguments));
             self.clock.resume(paused);
             service.driver.work_loop.open_gate(cx)?;
             match handed? {
@@ -149,16 +243,27 @@ impl Guest {
         })
     }
 
-    fn close_gate_of(&mut self, cx: &Context, service: &Service, timeout: Option<Duration>) -> Result<(), ErrorCode> {
+    fn close_gate_of(
+        &mut self,
+        cx: &Context,
+        service: &Service,
+        timeout: Option<Duration>,
+    ) -> Result<(), ErrorCode> {
         let work_loop = &service.driver.work_loop;
         if work_loop.try_close_gate(cx) {
             return Ok(());
         }
-        let Some(timeout) = timeout else { return Err(ErrorCode::CannotLock) };
+        let Some(timeout) = timeout else {
+            return Err(ErrorCode::CannotLock);
+        };
         if !service.gate.is_enabled() {
             return Err(ErrorCode::NotPermitted);
         }
-        let deadline = self.driver.time.now().saturating_add(timeout.min(self.clock.left()));
+        let deadline = self
+            .driver
+            .time
+            .now()
+            .saturating_add(timeout.min(self.clock.left()));
         Ok(work_loop.close_gate_until(cx, deadline)?)
     }
 }

@@ -10,10 +10,18 @@ use crate::bindings::loopgate::driver::log::Level;
 use crate::guest::Guest;
 use crate::time::Time;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType};
+use wasmtime::component::{
+    Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
+};
 use wasmtime::{Result, StoreContextMut, bail};
 
-const PACKAGES: [&str; 5] = ["wasi:cli/", "wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:filesystem/"];
+const PACKAGES: [&str; 5] = [
+    "wasi:cli/",
+    "wasi:io/",
+    "wasi:clocks/",
+    "wasi:random/",
+    "wasi:filesystem/",
+];
 
 /// What `check-write` allows at a time.
 const WRITE_MAX: u64 = 4096;
@@ -36,7 +44,10 @@ use resource::{Error, InputStream, OutputStream, Pollable, TerminalInput, Termin
 #[component(variant)]
 enum StreamError {
     #[component(name = "last-operation-failed")]
-    #[expect(dead_code, reason = "no operation fails here, but the type has the case")]
+    #[expect(
+        dead_code,
+        reason = "no operation fails here, but the type has the case"
+    )]
     Failed(Resource<Error>),
     #[component(name = "closed")]
     Closed,
@@ -55,13 +66,21 @@ pub(crate) fn is_offered(import: &str) -> bool {
 }
 
 /// Defines the component's WASI imports, in the version that it names.
-pub(crate) fn add_to_linker(linker: &mut Linker<Guest>, engine: &wasmtime::Engine, component: &Component) -> Result<()> {
+pub(crate) fn add_to_linker(
+    linker: &mut Linker<Guest>,
+    engine: &wasmtime::Engine,
+    component: &Component,
+) -> Result<()> {
     for (import, item) in component.component_type().imports(engine) {
-        let ComponentItem::ComponentInstance(instance) = item.ty else { continue };
+        let ComponentItem::ComponentInstance(instance) = item.ty else {
+            continue;
+        };
         if !is_offered(import) {
             continue;
         }
-        let interface = import.split_once('@').map_or(import, |(interface, _)| interface);
+        let interface = import
+            .split_once('@')
+            .map_or(import, |(interface, _)| interface);
         let mut to = linker.instance(import)?;
         for (name, item) in instance.exports(engine) {
             match item.ty {
@@ -91,18 +110,34 @@ fn define_resource(to: &mut LinkerInstance<'_, Guest>, name: &str) -> Result<()>
 
 fn define_function(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str) -> Result<()> {
     match interface {
-        "wasi:cli/environment" | "wasi:cli/exit" | "wasi:filesystem/preopens" => define_environment(to, interface, name),
-        "wasi:cli/stdin" | "wasi:cli/stdout" | "wasi:cli/stderr" => define_standard_stream(to, name),
-        "wasi:cli/terminal-stdin" => to.func_wrap(name, |_, ()| Ok((None::<Resource<TerminalInput>>,))),
-        "wasi:cli/terminal-stdout" | "wasi:cli/terminal-stderr" => to.func_wrap(name, |_, ()| Ok((None::<Resource<TerminalOutput>>,))),
+        "wasi:cli/environment" | "wasi:cli/exit" | "wasi:filesystem/preopens" => {
+            define_environment(to, interface, name)
+        }
+        "wasi:cli/stdin" | "wasi:cli/stdout" | "wasi:cli/stderr" => {
+            define_standard_stream(to, name)
+        }
+        "wasi:cli/terminal-stdin" => {
+            to.func_wrap(name, |_, ()| Ok((None::<Resource<TerminalInput>>,)))
+        }
+        "wasi:cli/terminal-stdout" | "wasi:cli/terminal-stderr" => {
+            to.func_wrap(name, |_, ()| Ok((None::<Resource<TerminalOutput>>,)))
+        }
         "wasi:io/streams" => define_stream_function(to, name),
-        "wasi:clocks/monotonic-clock" | "wasi:clocks/wall-clock" => define_clock(to, interface, name),
-        "wasi:random/random" | "wasi:random/insecure" | "wasi:random/insecure-seed" => define_random(to, interface, name),
+        "wasi:clocks/monotonic-clock" | "wasi:clocks/wall-clock" => {
+            define_clock(to, interface, name)
+        }
+        "wasi:random/random" | "wasi:random/insecure" | "wasi:random/insecure-seed" => {
+            define_random(to, interface, name)
+        }
         _ => refuse(to, interface, name),
     }
 }
 
-fn define_environment(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str) -> Result<()> {
+fn define_environment(
+    to: &mut LinkerInstance<'_, Guest>,
+    interface: &str,
+    name: &str,
+) -> Result<()> {
     match name {
         "get-environment" => to.func_wrap(name, |_, ()| Ok((Vec::<(String, String)>::new(),))),
         "get-arguments" => to.func_wrap(name, |_, ()| Ok((Vec::<String>::new(),))),
@@ -121,8 +156,12 @@ const STDERR: u32 = 2;
 fn define_standard_stream(to: &mut LinkerInstance<'_, Guest>, name: &str) -> Result<()> {
     match name {
         "get-stdin" => to.func_wrap(name, |_, ()| Ok((Resource::<InputStream>::new_own(0),))),
-        "get-stdout" => to.func_wrap(name, |_, ()| Ok((Resource::<OutputStream>::new_own(STDOUT),))),
-        _ => to.func_wrap(name, |_, ()| Ok((Resource::<OutputStream>::new_own(STDERR),))),
+        "get-stdout" => to.func_wrap(name, |_, ()| {
+            Ok((Resource::<OutputStream>::new_own(STDOUT),))
+        }),
+        _ => to.func_wrap(name, |_, ()| {
+            Ok((Resource::<OutputStream>::new_own(STDERR),))
+        }),
     }
 }
 
@@ -131,29 +170,51 @@ type Streamed<T> = (std::result::Result<T, StreamError>,);
 fn define_stream_function(to: &mut LinkerInstance<'_, Guest>, name: &str) -> Result<()> {
     match name {
         // Standard input is at its end: reading it neither waits nor gives anything.
-        "[method]input-stream.read" | "[method]input-stream.blocking-read" => {
-            to.func_wrap(name, |_, _: (Resource<InputStream>, u64)| -> Result<Streamed<Vec<u8>>> { Ok((Err(StreamError::Closed),)) })
-        }
-        "[method]input-stream.skip" | "[method]input-stream.blocking-skip" => {
-            to.func_wrap(name, |_, _: (Resource<InputStream>, u64)| -> Result<Streamed<u64>> { Ok((Err(StreamError::Closed),)) })
-        }
-        "[method]output-stream.check-write" => {
-            to.func_wrap(name, |_, _: (Resource<OutputStream>,)| -> Result<Streamed<u64>> { Ok((Ok(WRITE_MAX),)) })
-        }
+        "[method]input-stream.read" | "[method]input-stream.blocking-read" => to.func_wrap(
+            name,
+            |_, _: (Resource<InputStream>, u64)| -> Result<Streamed<Vec<u8>>> {
+                Ok((Err(StreamError::Closed),))
+            },
+        ),
+        "[method]input-stream.skip" | "[method]input-stream.blocking-skip" => to.func_wrap(
+            name,
+            |_, _: (Resource<InputStream>, u64)| -> Result<Streamed<u64>> {
+                Ok((Err(StreamError::Closed),))
+            },
+        ),
+        "[method]output-stream.check-write" => to.func_wrap(
+            name,
+            |_, _: (Resource<OutputStream>,)| -> Result<Streamed<u64>> { Ok((Ok(WRITE_MAX),)) },
+        ),
         // They write to the log at once, and so never block either.
-        "[method]output-stream.write" | "[method]output-stream.blocking-write-and-flush" => to.func_wrap(name, write),
-        "[method]output-stream.flush" | "[method]output-stream.blocking-flush" => {
-            to.func_wrap(name, |_, _: (Resource<OutputStream>,)| -> Result<Streamed<()>> { Ok((Ok(()),)) })
+        "[method]output-stream.write" | "[method]output-stream.blocking-write-and-flush" => {
+            to.func_wrap(name, write)
         }
-        "[method]input-stream.subscribe" => to.func_wrap(name, |_, _: (Resource<InputStream>,)| Ok((Resource::<Pollable>::new_own(0),))),
-        "[method]output-stream.subscribe" => to.func_wrap(name, |_, _: (Resource<OutputStream>,)| Ok((Resource::<Pollable>::new_own(0),))),
+        "[method]output-stream.flush" | "[method]output-stream.blocking-flush" => to.func_wrap(
+            name,
+            |_, _: (Resource<OutputStream>,)| -> Result<Streamed<()>> { Ok((Ok(()),)) },
+        ),
+        "[method]input-stream.subscribe" => to.func_wrap(name, |_, _: (Resource<InputStream>,)| {
+            Ok((Resource::<Pollable>::new_own(0),))
+        }),
+        "[method]output-stream.subscribe" => to
+            .func_wrap(name, |_, _: (Resource<OutputStream>,)| {
+                Ok((Resource::<Pollable>::new_own(0),))
+            }),
         _ => refuse(to, "wasi:io/streams", name),
     }
 }
 
-fn write(mut store: StoreContextMut<'_, Guest>, (stream, bytes): (Resource<OutputStream>, Vec<u8>)) -> Result<Streamed<()>> {
+fn write(
+    mut store: StoreContextMut<'_, Guest>,
+    (stream, bytes): (Resource<OutputStream>, Vec<u8>),
+) -> Result<Streamed<()>> {
     let guest = store.data_mut();
-    let level = if stream.rep() == STDERR { Level::Warn } else { Level::Info };
+    let level = if stream.rep() == STDERR {
+        Level::Warn
+    } else {
+        Level::Info
+    };
     let log = &guest.driver.log;
     guest.output.add(&bytes, |line| log.driver(level, line));
     Ok((Ok(()),))
@@ -161,14 +222,23 @@ fn write(mut store: StoreContextMut<'_, Guest>, (stream, bytes): (Resource<Outpu
 
 fn define_clock(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str) -> Result<()> {
     match (interface, name) {
-        ("wasi:clocks/monotonic-clock", "now") => to.func_wrap(name, |store, ()| Ok((store.data().driver.time.now().as_nanos(),))),
+        ("wasi:clocks/monotonic-clock", "now") => to.func_wrap(name, |store, ()| {
+            Ok((store.data().driver.time.now().as_nanos(),))
+        }),
         ("wasi:clocks/monotonic-clock", "resolution") => to.func_wrap(name, |_, ()| Ok((1_u64,))),
         // A pollable may exist; what waits for it traps.
         ("wasi:clocks/monotonic-clock", "subscribe-instant" | "subscribe-duration") => {
             to.func_wrap(name, |_, _: (u64,)| Ok((Resource::<Pollable>::new_own(0),)))
         }
-        ("wasi:clocks/wall-clock", "now") => to.func_wrap(name, |store, ()| Ok((wall_clock(&store.data().driver.time),))),
-        ("wasi:clocks/wall-clock", "resolution") => to.func_wrap(name, |_, ()| Ok((Datetime { seconds: 0, nanoseconds: 1 },))),
+        ("wasi:clocks/wall-clock", "now") => to.func_wrap(name, |store, ()| {
+            Ok((wall_clock(&store.data().driver.time),))
+        }),
+        ("wasi:clocks/wall-clock", "resolution") => to.func_wrap(name, |_, ()| {
+            Ok((Datetime {
+                seconds: 0,
+                nanoseconds: 1,
+            },))
+        }),
         _ => refuse(to, interface, name),
     }
 }
@@ -177,16 +247,23 @@ fn define_clock(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str)
 /// run can be repeated.
 fn wall_clock(time: &Time) -> Datetime {
     let since = match time {
-        Time::Real(_) => std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default(),
+        Time::Real(_) => std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default(),
         Time::Virtual(_) => std::time::Duration::from_nanos(time.now().as_nanos()),
     };
-    Datetime { seconds: since.as_secs(), nanoseconds: since.subsec_nanos() }
+    Datetime {
+        seconds: since.as_secs(),
+        nanoseconds: since.subsec_nanos(),
+    }
 }
 
 fn define_random(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str) -> Result<()> {
     match name {
         "get-random-bytes" | "get-insecure-random-bytes" => to.func_wrap(name, random_bytes),
-        "get-random-u64" | "get-insecure-random-u64" => to.func_wrap(name, |mut store, ()| Ok((store.data_mut().random.next(),))),
+        "get-random-u64" | "get-insecure-random-u64" => {
+            to.func_wrap(name, |mut store, ()| Ok((store.data_mut().random.next(),)))
+        }
         "insecure-seed" => to.func_wrap(name, |mut store, ()| {
             let random = &mut store.data_mut().random;
             Ok(((random.next(), random.next()),))
@@ -198,10 +275,15 @@ fn define_random(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str
 fn random_bytes(mut store: StoreContextMut<'_, Guest>, (length,): (u64,)) -> Result<(Vec<u8>,)> {
     let guest = store.data_mut();
     if length > guest.driver.limits.payload {
-        bail!("the driver asked for {length} random bytes at once; its limit `payload` is {}", guest.driver.limits.payload);
+        bail!(
+            "the driver asked for {length} random bytes at once; its limit `payload` is {}",
+            guest.driver.limits.payload
+        );
     }
     let words = length.div_ceil(8);
-    let mut bytes: Vec<u8> = (0..words).flat_map(|_| guest.random.next().to_le_bytes()).collect();
+    let mut bytes: Vec<u8> = (0..words)
+        .flat_map(|_| guest.random.next().to_le_bytes())
+        .collect();
     bytes.truncate(length as usize);
     Ok((bytes,))
 }
@@ -210,9 +292,15 @@ fn random_bytes(mut store: StoreContextMut<'_, Guest>, (length,): (u64,)) -> Res
 fn refuse(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str) -> Result<()> {
     let function = format!("{interface} {name}");
     let instead = match interface {
-        "wasi:io/poll" => "a handler must not wait; use a timer source (or `delay` for a few microseconds)",
-        "wasi:filesystem/types" => "a driver has no files; the board entry's `config` and the log are there instead",
+        "wasi:io/poll" => {
+            "a handler must not wait; use a timer source (or `delay` for a few microseconds)"
+        }
+        "wasi:filesystem/types" => {
+            "a driver has no files; the board entry's `config` and the log are there instead"
+        }
         _ => "the board does not offer it to drivers",
     };
-    to.func_new(name, move |_, _, _, _| bail!("the driver called `{function}`: {instead}"))
+    to.func_new(name, move |_, _, _, _| {
+        bail!("the driver called `{function}`: {instead}")
+    })
 }

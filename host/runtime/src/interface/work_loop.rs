@@ -3,34 +3,37 @@
 use super::interrupt::Line;
 use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::work_loop::{
-    EventSource as AnySource, Host, HostCommandGate, HostInterruptEventSource, HostTimerEventSource, HostWorkLoop, Occurrence,
+    EventSource as AnySource, Host, HostCommandGate, HostInterruptEventSource,
+    HostTimerEventSource, HostWorkLoop, Occurrence,
 };
 use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
-use loopgate_workloop::{CommandGate, Context, EventSource, Instant, InterruptEventSource, TimerEventSource};
+use loopgate_workloop::{
+    CommandGate, Context, EventSource, Instant, InterruptEventSource, TimerEventSource,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::Resource;
 
 /// The driver's work loop as the guest holds it: there is only one.
-pub struct Loop;
+pub(crate) struct Loop;
 
 /// An interrupt source as the guest holds it.
-pub struct Interrupt {
+pub(crate) struct Interrupt {
     token: u32,
     source: Arc<InterruptEventSource>,
 }
 
 /// A timer as the guest holds it.
-pub struct Timer {
+pub(crate) struct Timer {
     token: u32,
     source: Arc<TimerEventSource>,
 }
 
 /// A command gate as the guest holds it.
-pub struct Gate {
+pub(crate) struct Gate {
     token: u32,
     source: Arc<CommandGate>,
 }
@@ -57,9 +60,18 @@ impl Sources {
 
     /// Takes every source off its loop, for good.
     pub(crate) fn remove_all(&mut self, cx: &Context, driver: &Driver) {
-        let interrupts = self.interrupts.drain().map(|(_, source)| source as Arc<dyn EventSource>);
-        let timers = self.timers.drain().map(|(_, source)| source as Arc<dyn EventSource>);
-        let gates = self.gates.drain().map(|(_, source)| source as Arc<dyn EventSource>);
+        let interrupts = self
+            .interrupts
+            .drain()
+            .map(|(_, source)| source as Arc<dyn EventSource>);
+        let timers = self
+            .timers
+            .drain()
+            .map(|(_, source)| source as Arc<dyn EventSource>);
+        let gates = self
+            .gates
+            .drain()
+            .map(|(_, source)| source as Arc<dyn EventSource>);
         for source in interrupts.chain(timers).chain(gates) {
             remove(cx, driver, &source);
         }
@@ -106,16 +118,21 @@ impl HostWorkLoop for Guest {
 
     fn remove_event_source(&mut self, _: Resource<Loop>, source: AnySource) -> Answer<()> {
         let source = self.any(&source)?;
-        let removed = Context::with_current(|cx| self.driver.work_loop.remove_event_source(cx, &source));
+        let removed =
+            Context::with_current(|cx| self.driver.work_loop.remove_event_source(cx, &source));
         Ok(removed.map_err(code))
     }
 
     fn in_gate(&mut self, _: Resource<Loop>) -> wasmtime::Result<bool> {
-        Ok(Context::with_current(|cx| self.driver.work_loop.in_gate(cx)))
+        Ok(Context::with_current(|cx| {
+            self.driver.work_loop.in_gate(cx)
+        }))
     }
 
     fn on_thread(&mut self, _: Resource<Loop>) -> wasmtime::Result<bool> {
-        Ok(Context::with_current(|cx| self.driver.work_loop.on_thread(cx)))
+        Ok(Context::with_current(|cx| {
+            self.driver.work_loop.on_thread(cx)
+        }))
     }
 
     fn drop(&mut self, work_loop: Resource<Loop>) -> wasmtime::Result<()> {
@@ -129,15 +146,26 @@ impl HostInterruptEventSource for Guest {
         if self.sources.interrupts.contains_key(&token) {
             return Ok(Err(WitErrorCode::BadArgument));
         }
-        let line = line.map(|line| self.table.get(&line).map(|line| line.0.clone())).transpose()?;
+        let line = line
+            .map(|line| self.table.get(&line).map(|line| line.0.clone()))
+            .transpose()?;
         let driver = self.driver.clone();
-        let queue = if line.is_some() { driver.limits.occurrences as usize } else { 0 };
-        let action = Arc::new(move |cx: &Context, _: &InterruptEventSource, interrupts| driver.interrupt_occurred(cx, token, interrupts));
+        let queue = if line.is_some() {
+            driver.limits.occurrences as usize
+        } else {
+            0
+        };
+        let action = Arc::new(move |cx: &Context, _: &InterruptEventSource, interrupts| {
+            driver.interrupt_occurred(cx, token, interrupts)
+        });
         let source = match InterruptEventSource::new(line, queue, Some(action)) {
             Ok(source) => source,
             Err(error) => return Ok(Err(code(error))),
         };
-        let handle = self.push(Interrupt { token, source: source.clone() });
+        let handle = self.push(Interrupt {
+            token,
+            source: source.clone(),
+        });
         Ok(handle.ok_or(WitErrorCode::NoResources).inspect(|_| {
             self.sources.interrupts.insert(token, source);
         }))
@@ -148,10 +176,21 @@ impl HostInterruptEventSource for Guest {
         Ok(self.table.get(&this)?.source.signal(now).map_err(code))
     }
 
-    fn take_occurrences(&mut self, this: Resource<Interrupt>, max: u32) -> wasmtime::Result<Vec<Occurrence>> {
+    fn take_occurrences(
+        &mut self,
+        this: Resource<Interrupt>,
+        max: u32,
+    ) -> wasmtime::Result<Vec<Occurrence>> {
         let mut taken = Vec::new();
-        self.table.get(&this)?.source.take_occurrences(max as usize, &mut taken);
-        let occurrence = |o: loopgate_workloop::Occurrence| Occurrence { sequence: o.sequence, timestamp: o.timestamp.as_nanos(), high: o.high };
+        self.table
+            .get(&this)?
+            .source
+            .take_occurrences(max as usize, &mut taken);
+        let occurrence = |o: loopgate_workloop::Occurrence| Occurrence {
+            sequence: o.sequence,
+            timestamp: o.timestamp.as_nanos(),
+            high: o.high,
+        };
         Ok(taken.into_iter().map(occurrence).collect())
     }
 
@@ -185,21 +224,35 @@ impl HostTimerEventSource for Guest {
             return Ok(Err(WitErrorCode::BadArgument));
         }
         let driver = self.driver.clone();
-        let action = Arc::new(move |cx: &Context, _: &TimerEventSource, deadline, now| driver.timeout_occurred(cx, token, deadline, now));
-        let source = TimerEventSource::new(Some(action));
-        let handle = self.push(Timer { token, source: source.clone() });
+        let action = Arc::new(move |cx: &Context, _: &TimerEventSource, deadline, now| {
+            driver.timeout_occurred(cx, token, deadline, now)
+        });
+        let source = TimerEventSource::new(self.driver.time.clock(), Some(action));
+        let handle = self.push(Timer {
+            token,
+            source: source.clone(),
+        });
         Ok(handle.ok_or(WitErrorCode::NoResources).inspect(|_| {
             self.sources.timers.insert(token, source);
         }))
     }
 
     fn set_timeout(&mut self, this: Resource<Timer>, after: u64) -> Answer<()> {
-        let deadline = self.driver.time.now().saturating_add(Duration::from_nanos(after));
-        Ok(self.table.get(&this)?.source.wake_at(deadline).map_err(code))
+        Ok(self
+            .table
+            .get(&this)?
+            .source
+            .set_timeout(Duration::from_nanos(after))
+            .map_err(code))
     }
 
     fn wake_at(&mut self, this: Resource<Timer>, deadline: u64) -> Answer<()> {
-        Ok(self.table.get(&this)?.source.wake_at(Instant::from_nanos(deadline)).map_err(code))
+        Ok(self
+            .table
+            .get(&this)?
+            .source
+            .wake_at(Instant::from_nanos(deadline))
+            .map_err(code))
     }
 
     fn cancel_timeout(&mut self, this: Resource<Timer>) -> wasmtime::Result<()> {
@@ -236,8 +289,11 @@ impl HostCommandGate for Guest {
         if self.sources.gates.contains_key(&token) {
             return Ok(Err(WitErrorCode::BadArgument));
         }
-        let source = CommandGate::new(None);
-        let handle = self.push(Gate { token, source: source.clone() });
+        let source = CommandGate::new(self.driver.scope(), None);
+        let handle = self.push(Gate {
+            token,
+            source: source.clone(),
+        });
         Ok(handle.ok_or(WitErrorCode::NoResources).inspect(|_| {
             self.sources.gates.insert(token, source);
         }))
