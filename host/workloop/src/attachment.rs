@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::gate::Key;
+use crate::gate::{Key, Wakeups};
+use crate::identity;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::work_loop::WorkLoop;
 use crate::work_loop::shared::Shared;
 
@@ -13,6 +14,9 @@ use crate::work_loop::shared::Shared;
 pub struct Attachment {
     id: u64,
     enabled: AtomicBool,
+    /// The id of the loop in `state` while it is `Attached`, else 0: for
+    /// questions on the path of every call. Written under `state` only.
+    attached_to: AtomicU64,
     /// A leaf: held for a few instructions, also from primary contexts.
     state: Mutex<State>,
 }
@@ -29,12 +33,10 @@ enum State {
 impl Attachment {
     /// On no loop, enabled.
     pub fn new() -> Self {
-        // Not from `sync`: an identity is no point at which schedules differ.
-        use std::sync::atomic::{AtomicU64, Ordering};
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            id: identity::next(),
             enabled: AtomicBool::new(true),
+            attached_to: AtomicU64::new(0),
             state: Mutex::new(State::Detached),
         }
     }
@@ -46,7 +48,7 @@ impl Attachment {
 
     /// Whether the source is on a loop, from the removal on no longer.
     pub fn is_attached(&self) -> bool {
-        matches!(*self.state.lock(), State::Attached(_))
+        self.attached_to.load(Ordering::Acquire) != 0
     }
 
     /// Has the loop run soon. Takes no gate and allocates nothing; whether
@@ -81,9 +83,7 @@ impl Attachment {
     /// Tells a removal that waits for callers to look again.
     pub fn caller_left(&self) {
         if let Some(shared) = self.shared() {
-            shared
-                .gate()
-                .wakeup_on(self.left(), crate::gate::Wakeups::All);
+            shared.gate().wakeup_on(self.left(), Wakeups::All);
         }
     }
 
@@ -103,8 +103,8 @@ impl Attachment {
     }
 
     /// Whether this is the loop, and the source is not leaving it.
-    pub(crate) fn is_on(&self, shared: &Arc<Shared>) -> bool {
-        matches!(&*self.state.lock(), State::Attached(mine) if Arc::ptr_eq(mine, shared))
+    pub(crate) fn is_on(&self, shared: &Shared) -> bool {
+        self.attached_to.load(Ordering::Acquire) == shared.id()
     }
 
     /// False where the source is on a loop already.
@@ -113,6 +113,7 @@ impl Attachment {
         let free = matches!(*state, State::Detached);
         if free {
             *state = State::Attached(Arc::clone(shared));
+            self.attached_to.store(shared.id(), Ordering::Release);
         }
         free
     }
@@ -128,13 +129,17 @@ impl Attachment {
             State::Attached(shared) => State::Leaving(shared),
             other => other,
         };
+        self.attached_to.store(0, Ordering::Release);
     }
 
     /// Lets go of the loop, in the gate, when the last caller of a removed
     /// source has left.
     pub fn detach(&self) {
         // Dropped outside the lock: it may be the loop's last part.
-        let last = std::mem::take(&mut *self.state.lock());
+        let mut state = self.state.lock();
+        self.attached_to.store(0, Ordering::Release);
+        let last = std::mem::take(&mut *state);
+        drop(state);
         drop(last);
     }
 }

@@ -1,15 +1,16 @@
 //! Command gates: how outside callers come in.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 
+use crate::action::ActionSlot;
 use crate::attachment::Attachment;
 use crate::context::Context;
 use crate::error::{Error, Wake};
 use crate::event_source::EventSource;
 use crate::gate::{Event, Gate, Key, Wakeups};
 use crate::instant::Instant;
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::work_loop::shared::Shared;
 
@@ -26,7 +27,7 @@ pub struct CommandGate {
     attachment: Attachment,
     /// Whose events the sleeps are.
     scope: u64,
-    action: Mutex<Option<CommandAction>>,
+    action: ActionSlot<CommandAction>,
     /// Callers inside by `run_action` or `poll_enter`, running or asleep.
     /// Changed in the gate; [118].
     calls: AtomicU32,
@@ -42,7 +43,7 @@ impl CommandGate {
         Arc::new(Self {
             attachment: Attachment::new(),
             scope,
-            action: Mutex::new(action),
+            action: ActionSlot::new(action),
             calls: AtomicU32::new(0),
             stalled: AtomicU32::new(0),
         })
@@ -50,8 +51,7 @@ impl CommandGate {
 
     /// Replaces the stored action, from the next command on.
     pub fn set_action(&self, action: Option<CommandAction>) {
-        let outgoing = std::mem::replace(&mut *self.action.lock(), action);
-        drop(outgoing);
+        self.action.set(action);
     }
 
     /// Calls `f` in the gate, waiting for it, and for `enable` where the gate
@@ -215,7 +215,7 @@ impl CommandGate {
         Poll::Ready(())
     }
 
-    fn poll_enter_on(&self, cx: &Context, shared: &Arc<Shared>) -> Poll<Result<(), Error>> {
+    fn poll_enter_on(&self, cx: &Context, shared: &Shared) -> Poll<Result<(), Error>> {
         let gate = shared.gate();
         let mut woken = if self.is_stalled(cx, gate) {
             ready!(self.poll_stall(cx, gate))
@@ -292,8 +292,8 @@ impl CommandGate {
             .store(calls.wrapping_add_signed(change), Ordering::Release);
     }
 
-    fn stored_action(&self) -> Result<CommandAction, Error> {
-        self.action.lock().clone().ok_or(Error::BadArgument)
+    fn stored_action(&self) -> Result<Cow<'_, CommandAction>, Error> {
+        self.action.get().ok_or(Error::BadArgument)
     }
 
     fn event(&self, key: u64) -> Event {

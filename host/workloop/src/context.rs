@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::identity;
 use crate::sync::{Parker, thread, thread_local};
 
 /// Identifies a [`Context`]; never reused in a process.
@@ -57,7 +58,7 @@ impl Context {
     /// A context that belongs to no thread.
     pub fn detached(name: &str) -> Self {
         Self(Arc::new(Inner {
-            id: ContextId::next(),
+            id: ContextId(identity::next()),
             name: name.to_owned(),
             parker: Parker::new(),
         }))
@@ -115,15 +116,6 @@ impl Eq for Context {}
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Context({} `{}`)", self.0.id.0, self.0.name)
-    }
-}
-
-impl ContextId {
-    fn next() -> Self {
-        // Not from `sync`: an identity is no point at which schedules differ.
-        use std::sync::atomic::{AtomicU64, Ordering};
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 

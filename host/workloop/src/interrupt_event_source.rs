@@ -5,6 +5,7 @@ mod intake;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::action::ActionSlot;
 use crate::attachment::Attachment;
 use crate::context::Context;
 use crate::error::Error;
@@ -29,7 +30,7 @@ pub type InterruptAction = Arc<dyn Fn(&Context, &InterruptEventSource, Interrupt
 /// each addition ([26], [69]). A source without a line is always enabled.
 pub struct InterruptEventSource {
     intake: Arc<Intake>,
-    action: Mutex<Option<InterruptAction>>,
+    action: ActionSlot<InterruptAction>,
     delivery: Mutex<Delivery>,
     /// The action runs, or sleeps. A pass from within it passes over this
     /// source ([64] deviates: there it comes in again with the same count).
@@ -67,7 +68,7 @@ impl InterruptEventSource {
         let room = if line.is_some() { queue } else { 0 };
         Ok(Arc::new(Self {
             intake: Arc::new(Intake::new(line, queue)),
-            action: Mutex::new(action),
+            action: ActionSlot::new(action),
             delivery: Mutex::new(Delivery {
                 batch: VecDeque::with_capacity(room),
                 latest: Occurrence::default(),
@@ -104,8 +105,7 @@ impl InterruptEventSource {
 
     /// Replaces the action, from the next call on.
     pub fn set_action(&self, action: Option<InterruptAction>) {
-        let outgoing = std::mem::replace(&mut *self.action.lock(), action);
-        drop(outgoing);
+        self.action.set(action);
         if self.intake.has_pending() {
             self.intake.attachment.signal();
         }
@@ -115,16 +115,21 @@ impl InterruptEventSource {
     /// comes meanwhile is the next call's ([62]).
     fn consume(&self) -> Interrupts {
         let intake = &*self.intake;
+        let Some(device) = &intake.device else {
+            return Interrupts {
+                count: intake.signalled.take(u32::MAX),
+                lost: 0,
+                latest: intake.latest_signal(),
+            };
+        };
         let mut delivery = self.delivery.lock();
         let occurred = intake.occurred.take(u32::MAX);
-        let popped = intake
-            .device
-            .as_ref()
-            .map_or(0, |device| delivery.fill(device, occurred));
+        let popped = delivery.fill(device, occurred);
         let displaced = occurred - popped;
         let signalled = intake.signalled.take(u32::MAX - popped);
         if signalled > 0 {
-            delivery.note_signal(intake);
+            let at = intake.latest_signal().timestamp;
+            delivery.latest.timestamp = delivery.latest.timestamp.max(at);
         }
         Interrupts {
             count: popped + signalled,
@@ -166,12 +171,14 @@ impl EventSource for InterruptEventSource {
         if !self.intake.has_pending() {
             return false;
         }
-        let Some(action) = self.action.lock().clone() else {
+        let Some(action) = self.action.get() else {
             return false;
         };
-        if self.running.swap(true, Ordering::AcqRel) {
+        // Looked at and set in the gate.
+        if self.running.load(Ordering::Acquire) {
             return false;
         }
+        self.running.store(true, Ordering::Release);
         let registration = self.registration.load(Ordering::Acquire);
         let running = Running(self);
         action(pass.context(), self, self.consume());
@@ -236,13 +243,6 @@ impl Delivery {
         }
         popped
     }
-
-    fn note_signal(&mut self, intake: &Intake) {
-        self.latest.timestamp = self.latest.timestamp.max(intake.signalled_at());
-        if intake.device.is_none() {
-            self.latest.sequence = intake.signalled.consumed();
-        }
-    }
 }
 
 /// Ends a delivery when the action has returned or unwound.
@@ -251,7 +251,9 @@ struct Running<'a>(&'a InterruptEventSource);
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         let source = self.0;
-        source.delivery.lock().batch.clear();
+        if source.intake.device.is_some() {
+            source.delivery.lock().batch.clear();
+        }
         source.running.store(false, Ordering::Release);
         // A pass from within the action may have cleared the signal of what
         // came meanwhile.

@@ -1,6 +1,7 @@
 //! Work loops, gates and event sources: the core of Loopgate.
 #![forbid(unsafe_code)]
 
+mod action;
 mod attachment;
 mod clock;
 mod command_gate;
@@ -8,6 +9,7 @@ mod context;
 mod error;
 mod event_source;
 mod gate;
+mod identity;
 mod instant;
 mod interrupt;
 mod interrupt_event_source;

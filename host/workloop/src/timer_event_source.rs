@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::action::ActionSlot;
 use crate::attachment::Attachment;
 use crate::clock::Clock;
 use crate::context::Context;
@@ -26,6 +27,7 @@ pub type TimerAction = Arc<dyn Fn(&Context, &TimerEventSource, Instant, Instant)
 pub struct TimerEventSource {
     attachment: Attachment,
     clock: Arc<dyn Clock>,
+    action: ActionSlot<TimerAction>,
     /// The deadline of `state` while it is armed, else [`NEVER`]. Written under
     /// `state` only; what polls read without it.
     armed: AtomicU64,
@@ -35,7 +37,6 @@ pub struct TimerEventSource {
 const NEVER: u64 = u64::MAX;
 
 struct State {
-    action: Option<TimerAction>,
     /// Remembered while the timer cannot be armed ([98]).
     deadline: Option<Instant>,
     attached: bool,
@@ -50,9 +51,9 @@ impl TimerEventSource {
         Arc::new(Self {
             attachment: Attachment::new(),
             clock,
+            action: ActionSlot::new(action),
             armed: AtomicU64::new(NEVER),
             state: Mutex::new(State {
-                action,
                 deadline: None,
                 attached: false,
                 running: false,
@@ -63,8 +64,8 @@ impl TimerEventSource {
     /// Replaces the action, from the next call on. Without one an armed timer
     /// is held back.
     pub fn set_action(&self, action: Option<TimerAction>) {
-        let outgoing = self.update(|state| std::mem::replace(&mut state.action, action));
-        drop(outgoing);
+        self.action.set(action);
+        self.update(|_| ());
     }
 
     /// Arms the timer for `after` from now, replacing what was armed. Zero
@@ -98,7 +99,7 @@ impl TimerEventSource {
 
     fn arm(&self, deadline: Instant) -> Result<(), Error> {
         self.update(|state| {
-            if state.action.is_none() {
+            if !self.action.is_some() {
                 return Err(Error::NoResources);
             }
             state.deadline = Some(deadline);
@@ -123,7 +124,7 @@ impl TimerEventSource {
     fn arming(&self, state: &State) -> u64 {
         let may_fire = state.attached
             && !state.running
-            && state.action.is_some()
+            && self.action.is_some()
             && self.attachment.is_enabled();
         match state.deadline {
             Some(deadline) if may_fire => deadline.as_nanos(),
@@ -143,18 +144,17 @@ impl TimerEventSource {
     }
 
     /// Takes what is due, in one step.
-    fn expire(&self, now: Instant) -> Option<(TimerAction, Instant)> {
+    fn expire(&self, now: Instant) -> Option<Instant> {
         let mut state = self.state.lock();
         let armed = Instant::from_nanos(self.armed.load(Ordering::Acquire));
         if armed.as_nanos() == NEVER || now < armed {
             return None;
         }
-        let action = state.action.clone()?;
         // Forgotten, so that `enable` does not fire it again ([105b] deviates).
         state.deadline = None;
         state.running = true;
         self.armed.store(NEVER, Ordering::Release);
-        Some((action, armed))
+        Some(armed)
     }
 }
 
@@ -168,7 +168,10 @@ impl EventSource for TimerEventSource {
         if armed == NEVER || pass.now().as_nanos() < armed {
             return false;
         }
-        if let Some((action, deadline)) = self.expire(pass.now()) {
+        let Some(action) = self.action.get() else {
+            return false;
+        };
+        if let Some(deadline) = self.expire(pass.now()) {
             let _running = Running(self);
             action(pass.context(), self, deadline, pass.now());
         }
@@ -195,7 +198,7 @@ impl EventSource for TimerEventSource {
     /// Arms a remembered deadline; a past one fires promptly. Without an action
     /// the timer stays disabled ([105c]).
     fn enable(&self, _: &Context) {
-        self.update(|state| self.attachment.set_enabled(state.action.is_some()));
+        self.update(|_| self.attachment.set_enabled(self.action.is_some()));
     }
 
     /// Disarms the timer, and keeps the deadline. In the gate this is final,

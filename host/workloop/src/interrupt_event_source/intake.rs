@@ -58,8 +58,14 @@ impl Intake {
         })
     }
 
-    pub(super) fn signalled_at(&self) -> Instant {
-        Instant::from_nanos(self.signalled_at.load(Ordering::Relaxed))
+    /// The last software interrupt consumed; its sequence is how many there
+    /// were.
+    pub(super) fn latest_signal(&self) -> Occurrence {
+        Occurrence {
+            sequence: self.signalled.consumed.load(Ordering::Relaxed),
+            timestamp: Instant::from_nanos(self.signalled_at.load(Ordering::Relaxed)),
+            high: false,
+        }
     }
 
     pub(super) fn has_pending(&self) -> bool {
@@ -111,9 +117,5 @@ impl Counter {
         let consumed = consumed + u64::from(taken);
         self.consumed.store(consumed, Ordering::Relaxed);
         taken
-    }
-
-    pub(super) fn consumed(&self) -> u64 {
-        self.consumed.load(Ordering::Relaxed)
     }
 }

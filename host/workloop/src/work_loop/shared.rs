@@ -6,10 +6,13 @@ use std::sync::{Arc, OnceLock, Weak};
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::gate::Gate;
+use crate::identity;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::work_loop::WorkLoop;
 
 pub(crate) struct Shared {
+    /// Never 0, never reused.
+    id: u64,
     gate: Gate,
     work_loop: Weak<WorkLoop>,
     /// Who runs the loop: its thread, or what stands in for it.
@@ -24,6 +27,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(clock: Arc<dyn Clock>, work_loop: Weak<WorkLoop>) -> Self {
         Self {
+            id: identity::next(),
             gate: Gate::new(clock),
             work_loop,
             runner: OnceLock::new(),
@@ -31,6 +35,10 @@ impl Shared {
             chain_version: AtomicU64::new(0),
             terminated: AtomicBool::new(false),
         }
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     pub(crate) fn gate(&self) -> &Gate {
