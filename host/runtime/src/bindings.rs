@@ -1,7 +1,5 @@
 //! What is generated from `wit/`, and its translation to our own types.
 #![expect(
-    missing_docs,
-    unreachable_pub,
     clippy::pedantic,
     reason = "generated code"
 )]

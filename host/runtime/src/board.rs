@@ -311,7 +311,18 @@ impl Board {
         self.run_until(self.now().saturating_add(span));
     }
 
-    /// Stops every driver, the last started first, and the board's threads.
+    /// Stops every driver, the last started first. Requests that wait end,
+    /// and later ones fail; the board can still be asked for its status. From
+    /// any thread, but not from within a handler.
+    pub fn stop(&self) {
+        Context::with_current(|cx| {
+            for driver in self.drivers.iter().rev() {
+                driver.stop(cx);
+            }
+        });
+    }
+
+    /// Stops every driver, as [`Board::stop`], and the board's threads.
     pub fn shutdown(self) {
         drop(self);
     }
@@ -588,10 +599,8 @@ impl Board {
 
 impl Drop for Board {
     fn drop(&mut self) {
+        self.stop();
         Context::with_current(|cx| {
-            for driver in self.drivers.iter().rev() {
-                driver.stop(cx);
-            }
             for known in &self.loops {
                 known.work_loop.terminate(cx);
             }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 /// An open pin. Dropping it releases the line.
-pub(crate) struct Pin {
+pub struct Pin {
     name: String,
     output: bool,
     line: Arc<dyn GpioLine>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 /// A line as the guest holds it, until a source is created from it.
-pub(crate) struct Line(pub(crate) Arc<dyn InterruptLine>);
+pub struct Line(pub(crate) Arc<dyn InterruptLine>);
 
 impl Host for Guest {}
 

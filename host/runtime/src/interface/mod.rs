@@ -1,4 +1,8 @@
 //! What a guest can call: one module for each interface of `wit/`.
+#![expect(
+    unreachable_pub,
+    reason = "the generated bindings re-export the types behind handles"
+)]
 
 pub(crate) mod gpio;
 pub(crate) mod interrupt;

@@ -22,7 +22,7 @@ const TEXT_MAX: usize = 256;
 
 /// Another driver's service as the guest holds it. It names one instance of
 /// the provider and dies with it.
-pub(crate) struct Client(Arc<Service>);
+pub struct Client(Arc<Service>);
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
 

@@ -44,10 +44,6 @@ use resource::{Error, InputStream, OutputStream, Pollable, TerminalInput, Termin
 #[component(variant)]
 enum StreamError {
     #[component(name = "last-operation-failed")]
-    #[expect(
-        dead_code,
-        reason = "no operation fails here, but the type has the case"
-    )]
     Failed(Resource<Error>),
     #[component(name = "closed")]
     Closed,

@@ -18,22 +18,22 @@ use std::time::Duration;
 use wasmtime::component::Resource;
 
 /// The driver's work loop as the guest holds it: there is only one.
-pub(crate) struct Loop;
+pub struct Loop;
 
 /// An interrupt source as the guest holds it.
-pub(crate) struct Interrupt {
+pub struct Interrupt {
     token: u32,
     source: Arc<InterruptEventSource>,
 }
 
 /// A timer as the guest holds it.
-pub(crate) struct Timer {
+pub struct Timer {
     token: u32,
     source: Arc<TimerEventSource>,
 }
 
 /// A command gate as the guest holds it.
-pub(crate) struct Gate {
+pub struct Gate {
     token: u32,
     source: Arc<CommandGate>,
 }
