@@ -8,17 +8,20 @@ use crate::{ErrorCode, Result};
 
 /// This driver's work loop. Sources are on it from their creation, so that
 /// most drivers never name it.
-#[derive(Debug)]
-pub struct WorkLoop {
-    work_loop: raw::WorkLoop,
+#[derive(Clone, Copy, Debug)]
+pub struct WorkLoop(());
+
+thread_local! {
+    /// One handle for the driver's life. With one for each use, a driver that
+    /// has used up its handles would be ended by asking for its loop, where it
+    /// should be told `no-resources` by what it really asks for.
+    static HANDLE: raw::WorkLoop = raw::WorkLoop::get();
 }
 
 impl WorkLoop {
     /// The loop that this driver runs on; always the same.
     pub fn get() -> Self {
-        Self {
-            work_loop: raw::WorkLoop::get(),
-        }
+        Self(())
     }
 
     /// Adds a source at the end of the chain, in which sources are served.
@@ -28,7 +31,7 @@ impl WorkLoop {
     ///
     /// `no-resources` past the driver's limit of sources.
     pub fn add_event_source(&self, source: &impl EventSource) -> Result<()> {
-        let added = self.work_loop.add_event_source(&source.source());
+        let added = HANDLE.with(|raw| raw.add_event_source(&source.source()));
         named(added, || "adding a source to the work loop".into())
     }
 
@@ -39,19 +42,19 @@ impl WorkLoop {
     ///
     /// None that the contract names today.
     pub fn remove_event_source(&self, source: &impl EventSource) -> Result<()> {
-        let removed = self.work_loop.remove_event_source(&source.source());
+        let removed = HANDLE.with(|raw| raw.remove_event_source(&source.source()));
         Ok(removed.map_err(ErrorCode::from)?)
     }
 
     /// Whether the caller is the loop's own thread: true in handlers of
     /// events, false in a command that a client brought on its own thread.
     pub fn on_thread(&self) -> bool {
-        self.work_loop.on_thread()
+        HANDLE.with(raw::WorkLoop::on_thread)
     }
 
     /// Whether the caller holds the gate. True in every handler.
     pub fn in_gate(&self) -> bool {
-        self.work_loop.in_gate()
+        HANDLE.with(raw::WorkLoop::in_gate)
     }
 }
 
