@@ -82,11 +82,11 @@ fn twice() -> Result<String> {
         CommandGate::create()?,
     );
     Ok([
-        told("timer", add_and_remove(&work_loop, &timer)),
+        told("timer", add_and_remove(work_loop, &timer)),
         told("armed off the loop", timer.set_timeout(1.millis())),
-        told("interrupt", add_and_remove(&work_loop, &interrupt)),
+        told("interrupt", add_and_remove(work_loop, &interrupt)),
         told("signalled off the loop", interrupt.signal()),
-        told("gate", add_and_remove(&work_loop, &gate)),
+        told("gate", add_and_remove(work_loop, &gate)),
         told(
             "published off the loop",
             ServiceBuilder::new("misbehave").publish_through(&gate),
@@ -95,7 +95,7 @@ fn twice() -> Result<String> {
     .join("; "))
 }
 
-fn add_and_remove(work_loop: &WorkLoop, source: &impl EventSource) -> Result<()> {
+fn add_and_remove(work_loop: WorkLoop, source: &impl EventSource) -> Result<()> {
     work_loop.add_event_source(source)?;
     work_loop.add_event_source(source)?;
     work_loop.remove_event_source(source)?;
