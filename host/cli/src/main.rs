@@ -1,1 +1,38 @@
-fn main() {}
+//! The `loopgate` program: arguments and output. What it does is in the crate
+//! `loopgate`.
+//!
+//! Exit status: 0 done, 1 the thing failed, 2 used wrongly.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod board;
+mod call;
+mod check;
+mod output;
+mod run;
+mod sim;
+mod status;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    // Says itself what is wrong with the arguments, and exits with 2.
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Run(run) => run::run(&run),
+        Command::Check(check) => check::run(&check),
+        Command::Status(status) => status::run(&status),
+        Command::Call(call) => call::run(call),
+        Command::Sim(sim) => sim::run(sim),
+    };
+    match done {
+        Ok(exit) => exit,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

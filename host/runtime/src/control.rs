@@ -46,7 +46,7 @@ pub const REPLY_MAX: u32 = 1 << 20;
 
 /// The longest that a [`Call`] waits: a client that went away unseen occupies
 /// a connection for so long.
-pub const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
+pub const TIMEOUT_MAX: Duration = Duration::from_hours(1);
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

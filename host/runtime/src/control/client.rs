@@ -81,7 +81,7 @@ impl Client {
         }
     }
 
-    fn broken(&self, cause: impl ToString) -> ControlError {
+    fn broken(&self, cause: impl std::fmt::Display) -> ControlError {
         ControlError::Broken {
             path: self.path.clone(),
             cause: cause.to_string(),

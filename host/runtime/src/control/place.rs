@@ -41,18 +41,14 @@ impl Place {
 
     fn from(runtime_directory: Option<OsString>, temporary: &Path) -> Self {
         // The specification of that variable says to ignore a relative path.
-        match runtime_directory
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-        {
-            Some(directory) => Self::at(directory.join(NAME)),
-            None => {
-                let directory = temporary.join(format!("loopgate-{}", user()));
-                Self {
-                    path: directory.join(NAME),
-                    own_directory: Some(directory),
-                }
-            }
+        let runtime_directory = runtime_directory.map(PathBuf::from);
+        if let Some(directory) = runtime_directory.filter(|path| path.is_absolute()) {
+            return Self::at(directory.join(NAME));
+        }
+        let directory = temporary.join(format!("loopgate-{}", user()));
+        Self {
+            path: directory.join(NAME),
+            own_directory: Some(directory),
         }
     }
 

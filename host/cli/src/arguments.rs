@@ -1,0 +1,305 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use loopgate::control::{self, Place, Selector};
+use loopgate::units::parse_span;
+
+/// Runs device drivers as sandboxed WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(name = "loopgate", version, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit status: 0 done, 1 the thing failed, 2 used wrongly.\n\n\
+    Example:\n  loopgate run sample-drivers/board.toml"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs a board until it is interrupted (SIGINT, SIGTERM)
+    #[command(
+        after_help = "The log goes to standard error; LOOPGATE_LOG chooses what is in it, for example \
+        `debug` or `warn,driver=trace` (default: info).\n\nExample:\n  loopgate run sample-drivers/board.toml"
+    )]
+    Run(Run),
+    /// Says what a component imports, what it would be granted and what is missing
+    #[command(
+        after_help = "Exit status 1 where it would not load, or something is missing.\n\n\
+        Example:\n  loopgate check target/drivers/blink.wasm --board sample-drivers/board.toml"
+    )]
+    Check(Check),
+    /// Shows the drivers of a running board, or one of them with its services
+    #[command(after_help = "Examples:\n  loopgate status\n  loopgate status button-led --json")]
+    Status(Status),
+    /// Asks a driver's service
+    #[command(
+        after_help = "DATA is `@FILE` for a file's content, an even number of hexadecimal digits for those \
+        bytes, and else text; `text:` before it makes it text in any case.\n\n\
+        Examples:\n  loopgate call button-led presses\n  loopgate call echo 1 0x10 32 --data deadbeef --timeout '2 s'"
+    )]
+    Call(Call),
+    /// Drives and shows the lines of a simulated board
+    #[command(subcommand)]
+    Sim(Sim),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The board file
+    pub(crate) board: PathBuf,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The component, a .wasm file
+    pub(crate) component: PathBuf,
+    /// A board file, whose entries for the component are looked at
+    #[arg(long, value_name = "FILE")]
+    pub(crate) board: Option<PathBuf>,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// A driver or a service: shows all about it
+    pub(crate) name: Option<String>,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Call {
+    /// The service (`loopgate status` lists them)
+    pub(crate) service: String,
+    /// What to ask it, by name or number (`loopgate status SERVICE` lists them)
+    #[arg(value_parser = selector)]
+    pub(crate) selector: Selector,
+    /// Up to four numbers, decimal or like 0x10
+    #[arg(value_name = "SCALAR", num_args = 0..=4, value_parser = scalar)]
+    pub(crate) scalars: Vec<u64>,
+    /// Bytes that go along: hexadecimal digits, @FILE or text
+    #[arg(long, value_name = "DATA")]
+    pub(crate) data: Option<String>,
+    /// Fails at once where the answer would take a wait
+    #[arg(long, conflicts_with = "timeout")]
+    pub(crate) attempt: bool,
+    /// The longest wait, at most an hour
+    #[arg(long, value_name = "SPAN", default_value = "10 s", value_parser = timeout)]
+    pub(crate) timeout: Duration,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sim {
+    /// Drives a line from outside, as a finger on a button does
+    #[command(after_help = "Example:\n  loopgate sim set GPIO17 low")]
+    Set(SimSet),
+    /// Shows every line with its level and what makes it so
+    #[command(after_help = "Example:\n  loopgate sim show --json")]
+    Show(SimShow),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimSet {
+    /// The line, as the board file names it
+    pub(crate) line: String,
+    /// The voltage
+    pub(crate) level: Level,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimShow {
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Level {
+    #[value(alias = "0")]
+    Low,
+    #[value(alias = "1")]
+    High,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Socket {
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "LOOPGATE_SOCKET",
+        hide_env_values = true
+    )]
+    #[arg(help = "The control socket [default: $XDG_RUNTIME_DIR/loopgate.sock, \
+        else /tmp/loopgate-UID/loopgate.sock]")]
+    socket: Option<PathBuf>,
+}
+
+impl Socket {
+    pub(crate) fn place(&self) -> Place {
+        self.socket
+            .as_ref()
+            .map_or_else(Place::default_for_user, Place::at)
+    }
+}
+
+/// A number where it is one; services give no selector a name of digits.
+fn selector(text: &str) -> Result<Selector, String> {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        let number = scalar(text)?;
+        return u32::try_from(number)
+            .map(Selector::Number)
+            .map_err(|_| format!("`{text}` is larger than any selector"));
+    }
+    Ok(Selector::Name(text.to_owned()))
+}
+
+fn scalar(text: &str) -> Result<u64, String> {
+    let hexadecimal = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let (digits, radix) = hexadecimal.map_or((text, 10), |digits| (digits, 16));
+    // `from_str_radix` would take a sign.
+    let digits_only = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match u64::from_str_radix(digits, radix) {
+        Ok(number) if digits_only => Ok(number),
+        _ => Err(format!(
+            "`{text}` is not a number from 0 to {}; write for example 16 or 0x10",
+            u64::MAX
+        )),
+    }
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let span = parse_span(text)?;
+    if span > control::TIMEOUT_MAX {
+        return Err(format!(
+            "`{text}` is longer than {} s",
+            control::TIMEOUT_MAX.as_secs()
+        ));
+    }
+    Ok(span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn parsed(line: &str) -> Result<Command, clap::Error> {
+        let words = std::iter::once("loopgate").chain(line.split(' '));
+        Arguments::try_parse_from(words).map(|arguments| arguments.command)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        fn look(command: &mut clap::Command, path: &str) {
+            let help = command.render_long_help().to_string();
+            let nested = command.get_subcommands().next().is_some();
+            assert!(
+                nested || help.contains(&format!("  {path}")),
+                "{path}:\n{help}"
+            );
+            for sub in command.get_subcommands_mut() {
+                let path = format!("{path} {}", sub.get_name());
+                look(sub, &path);
+            }
+        }
+        look(&mut Arguments::command(), "loopgate");
+    }
+
+    #[test]
+    fn numbers_are_decimal_or_hexadecimal_and_bounded() {
+        assert_eq!(scalar("16"), Ok(16));
+        assert_eq!(scalar("0x10"), Ok(16));
+        assert_eq!(scalar("0XfF"), Ok(255));
+        assert_eq!(scalar("18446744073709551615"), Ok(u64::MAX));
+        for wrong in [
+            "",
+            "0x",
+            "-1",
+            "+1",
+            "0x+1",
+            "1.0",
+            "ten",
+            "ff",
+            "18446744073709551616",
+        ] {
+            assert!(
+                scalar(wrong).is_err_and(|error| error.contains("0x10")),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_selector_is_a_number_if_it_begins_like_one() {
+        assert_eq!(selector("1"), Ok(Selector::Number(1)));
+        assert_eq!(selector("0x10"), Ok(Selector::Number(16)));
+        assert_eq!(selector("presses"), Ok(Selector::Name("presses".into())));
+        assert!(selector("4294967296").is_err());
+        assert!(selector("1st").is_err());
+    }
+
+    #[test]
+    fn a_call_takes_all_of_it() {
+        let Command::Call(call) = parsed("call echo add 1 0x2 --data ff --timeout 250ms").unwrap()
+        else {
+            panic!()
+        };
+        assert_eq!(call.scalars, [1, 2]);
+        assert_eq!(call.timeout, Duration::from_millis(250));
+        for wrong in [
+            "call echo",
+            "call echo add 1 2 3 4 5",
+            "call echo add x",
+            "call echo add --timeout 2h",
+            "call echo add --timeout 5",
+            "call echo add --attempt --timeout 1s",
+            "sim set GPIO17 up",
+            "sim",
+            "restart",
+        ] {
+            assert_eq!(parsed(wrong).unwrap_err().exit_code(), 2, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn levels_have_names_and_digits() {
+        for (text, level) in [
+            ("low", Level::Low),
+            ("0", Level::Low),
+            ("high", Level::High),
+            ("1", Level::High),
+        ] {
+            let Command::Sim(Sim::Set(set)) = parsed(&format!("sim set GPIO17 {text}")).unwrap()
+            else {
+                panic!()
+            };
+            assert_eq!(set.level, level);
+        }
+    }
+}

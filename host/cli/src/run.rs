@@ -1,0 +1,108 @@
+//! `loopgate run`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use loopgate::board_file::{BoardFile, ClockKind, DriverEntry};
+use loopgate::control::Server;
+use loopgate::{Board, DriverStatus};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use signal_hook::iterator::Signals;
+use tracing_subscriber::EnvFilter;
+
+use crate::arguments::Run;
+use crate::output::{plain, print};
+
+/// How far virtual time goes between two looks for a signal.
+const VIRTUAL_STEP: Duration = Duration::from_millis(10);
+
+pub(crate) fn run(run: &Run) -> Result<ExitCode> {
+    log_to_standard_error()?;
+    let mut signals = catch_signals().context("cannot catch signals")?;
+    let file = BoardFile::read(&run.board)?;
+    let clock = file.board.clock;
+    print(&loading(&file))?;
+    let board = Arc::new(Board::builder().board(file).build()?);
+    let server = Server::open(&run.socket.place(), board.clone())?;
+    for driver in board.status().drivers {
+        print(&started(&driver))?;
+    }
+    print(&format!("control socket: {}", server.path().display()))?;
+    match clock {
+        ClockKind::Real => {
+            signals.forever().next();
+        }
+        ClockKind::Virtual => {
+            while signals.pending().next().is_none() {
+                board.run_for(VIRTUAL_STEP);
+            }
+        }
+    }
+    print("stopping")?;
+    // Ends the requests that are being answered, which the server waits for.
+    board.stop();
+    drop(server);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The first signal ends the board in order, a second one at once: a driver
+/// may take its time to stop.
+fn catch_signals() -> std::io::Result<Signals> {
+    let stopping = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        flag::register_conditional_shutdown(signal, 1, stopping.clone())?;
+        flag::register(signal, stopping.clone())?;
+    }
+    Signals::new([SIGINT, SIGTERM])
+}
+
+fn log_to_standard_error() -> Result<()> {
+    let chosen = std::env::var("LOOPGATE_LOG").unwrap_or_else(|_| "info".to_owned());
+    let filter = EnvFilter::try_new(&chosen)
+        .with_context(|| format!("`LOOPGATE_LOG` is `{chosen}`; write for example `debug`"))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    Ok(())
+}
+
+/// What is about to be loaded, and what each driver is granted.
+fn loading(file: &BoardFile) -> String {
+    let count = file.drivers.len();
+    let head = format!("board {}: {count} drivers\n", file.path().display());
+    let drivers = file.drivers.iter().map(|driver| {
+        let name = driver.name.get_ref();
+        let component = file.resolve(driver.component.get_ref());
+        let loading = format!("{name}: loading {}\n", component.display());
+        let grants = grants(driver).into_iter();
+        let grants = grants.map(|grant| format!("{name}: granted {grant}\n"));
+        loading + &grants.collect::<Vec<_>>().concat()
+    });
+    head + &drivers.collect::<Vec<_>>().concat()
+}
+
+fn grants(driver: &DriverEntry) -> Vec<String> {
+    let pins = driver.gpio_in_order().into_iter().map(|(name, pin)| {
+        let direction = format!("{:?}", pin.direction).to_lowercase();
+        format!("pin `{name}`, line {}, {direction}", pin.line.get_ref())
+    });
+    let provides = driver.provides.iter();
+    let provides = provides.map(|service| format!("to publish `{}`", service.get_ref()));
+    let uses = driver.uses.iter();
+    let uses = uses.map(|service| format!("to use `{}`", service.get_ref()));
+    pins.chain(provides).chain(uses).collect()
+}
+
+fn started(driver: &DriverStatus) -> String {
+    let cause = driver
+        .cause
+        .as_ref()
+        .map(|cause| format!(": {}", plain(cause)));
+    let state = format!("{:?}", driver.state).to_lowercase();
+    format!("{}: {state}{}", driver.name, cause.unwrap_or_default())
+}

@@ -1,0 +1,50 @@
+//! All drivers, a line each.
+
+use super::view::{Driver, Overview, time};
+use crate::output::{plain, table};
+
+pub(super) fn text(board: &Overview) -> String {
+    let heads = [
+        "DRIVER",
+        "STATE",
+        "LOOP",
+        "CALLS",
+        "INTERRUPTS",
+        "LOST",
+        "TIMEOUTS",
+        "COMMANDS",
+        "MEAN",
+        "LONGEST",
+    ];
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    rows.extend(board.drivers.iter().map(row));
+    let failures = board.drivers.iter().filter_map(|driver| {
+        let cause = driver.cause.as_ref()?;
+        Some(format!("{}: {}\n", plain(&driver.name), plain(cause)))
+    });
+    let failures: String = failures.collect();
+    let gap = if failures.is_empty() { "" } else { "\n" };
+    format!(
+        "{}, {} clock, up {}\n\n{}{gap}{failures}",
+        plain(&board.board),
+        plain(&board.clock),
+        time(board.uptime_ns),
+        table(&rows)
+    )
+}
+
+fn row(driver: &Driver) -> Vec<String> {
+    let count = |name| driver.count(name).to_string();
+    vec![
+        plain(&driver.name).into_owned(),
+        plain(&driver.state).into_owned(),
+        plain(&driver.work_loop).into_owned(),
+        count("calls"),
+        count("interrupts"),
+        count("lost"),
+        count("timeouts"),
+        count("commands"),
+        time(driver.handler_time.mean_ns),
+        time(driver.handler_time.longest_ns),
+    ]
+}

@@ -1,0 +1,69 @@
+//! The parts of a status that people are shown.
+//!
+//! Not the host's own type: a host of another version may say more, and is
+//! still understood.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Overview {
+    pub(super) board: String,
+    pub(super) clock: String,
+    pub(super) uptime_ns: u64,
+    pub(super) drivers: Vec<Driver>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Driver {
+    pub(super) name: String,
+    pub(super) component: String,
+    pub(super) work_loop: String,
+    pub(super) state: String,
+    pub(super) cause: Option<String>,
+    pub(super) generation: u64,
+    pub(super) services: Vec<Service>,
+    pub(super) pins: BTreeMap<String, String>,
+    pub(super) limits: BTreeMap<String, Value>,
+    pub(super) usage: BTreeMap<String, Value>,
+    pub(super) counts: BTreeMap<String, Value>,
+    pub(super) handler_time: HandlerTime,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Service {
+    pub(super) name: String,
+    pub(super) enabled: bool,
+    pub(super) input_max: u64,
+    pub(super) selectors: Vec<loopgate::Selector>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct HandlerTime {
+    pub(super) measured: u64,
+    pub(super) mean_ns: u64,
+    pub(super) longest_ns: u64,
+}
+
+impl Driver {
+    /// One of `counts`; zero where the host does not count that.
+    pub(super) fn count(&self, name: &str) -> u64 {
+        self.counts.get(name).and_then(Value::as_u64).unwrap_or(0)
+    }
+}
+
+/// Nanoseconds with three digits at least and a unit.
+pub(super) fn time(nanos: u64) -> String {
+    match nanos {
+        0..10_000 => format!("{nanos} ns"),
+        10_000..10_000_000 => format!("{} us", nanos / 1_000),
+        10_000_000..10_000_000_000 => format!("{} ms", nanos / 1_000_000),
+        _ => format!("{} s", nanos / 1_000_000_000),
+    }
+}
