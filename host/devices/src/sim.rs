@@ -21,8 +21,8 @@
 //!
 //! # Electricity
 //!
-//! An output of push-pull kind and the outside can drive one line at the same
-//! time. The board then shows *contention* and the output's level counts,
+//! An output and the outside can drive one line against each other. The board
+//! then shows *contention* and the output's level counts,
 //! since that is what its driver reads back. A line that nothing drives or
 //! pulls keeps the level that it had.
 
@@ -125,7 +125,7 @@ pub struct SimBoard {
 
 /// What `SimBoard::pins` guards.
 struct Pins {
-    pins: Vec<Pin>,
+    all: Vec<Pin>,
     delivery: Delivery,
     /// Moments at which a debounced level may be stable.
     settling: stimulus::Settling,
@@ -144,7 +144,7 @@ impl SimBoard {
             schedule: Mutex::new(Schedule::default()),
             run_ended: Condvar::new(),
             pins: Mutex::new(Pins {
-                pins,
+                all: pins,
                 delivery: Delivery::default(),
                 settling: stimulus::Settling::default(),
                 player: None,
@@ -175,7 +175,7 @@ impl SimBoard {
 
     /// Every line as it is now, in the order of the board's configuration.
     pub fn show(&self) -> Vec<SimLineState> {
-        self.pins.lock().pins.iter().map(Pin::show).collect()
+        self.pins.lock().all.iter().map(Pin::show).collect()
     }
 
     /// Plays `edges` into a line from outside, as [`set`](Self::set) would at

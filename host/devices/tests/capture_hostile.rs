@@ -49,7 +49,7 @@ impl Place {
     }
 
     fn error(&self, bytes: &[u8]) -> Error {
-        let error = self.open(bytes).err().expect("it was accepted");
+        let error = self.open(bytes).expect_err("it was accepted");
         let text = error.to_string();
         assert!(text.contains("made.sr`"), "no file in: {text}");
         assert!(text.contains("; "), "no remedy in: {text}");
@@ -104,7 +104,7 @@ fn samples_may_be_cut_between_parts() {
 #[test]
 fn times_are_rounded_once_and_never_add_up() {
     let metadata = METADATA.replace("1 MHz", "3 Hz");
-    let samples: Vec<u8> = (0..1_000).map(|n| n % 2).collect();
+    let samples: Vec<u8> = (0..1_000).map(|n| u8::from(n % 2 == 1)).collect();
     let capture = Place::new()
         .open(&session(&metadata, &[("logic-1", &samples)]))
         .unwrap();
@@ -175,20 +175,15 @@ fn what_is_no_session_is_named() {
         folder.to_string().contains("not a regular file"),
         "{folder}"
     );
-    for bytes in [&b""[..], b"PK", b"#!/bin/sh\n", &[0; 100_000]] {
+    for bytes in [&b""[..], b"PK", b"#!/bin/sh\n", &[0; 10_000]] {
         let error = place.error(bytes);
-        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+        assert!(matches!(error, Error::Malformed { .. }), "{error}");
     }
-    let no_metadata = ZipWriter::new(Cursor::new(Vec::new()))
-        .finish()
-        .unwrap()
-        .into_inner();
-    assert!(
-        place
-            .error(&no_metadata)
-            .to_string()
-            .contains("no `metadata`")
-    );
+    let mut no_metadata = session(METADATA, &[("logic-1", &[1; 5_000])]);
+    let at = entry(&no_metadata, "metadata");
+    no_metadata[at + 46] = b'M';
+    let error = place.error(&no_metadata).to_string();
+    assert!(error.contains("no `metadata`"), "{error}");
 }
 
 #[test]
@@ -213,7 +208,7 @@ fn a_file_cut_anywhere_is_refused() {
 fn a_flipped_bit_never_panics_and_never_plays_other_samples() {
     let place = Place::new();
     let mut random = Random(2);
-    let noise: Vec<u8> = (0..500).map(|_| random.next() as u8).collect();
+    let noise: Vec<u8> = (0..64).map(|_| random.next() as u8).collect();
     let whole = session(METADATA, &[("logic-1", &noise)]);
     let expected = edges(&place.open(&whole).unwrap(), "A");
     let rate = |capture: &capture::Capture| capture.sample_rate();
@@ -235,7 +230,7 @@ fn noise_never_panics() {
     let place = Place::new();
     let whole = session(METADATA, &[("logic-1", &[1; 5_000])]);
     let mut random = Random(3);
-    for _ in 0..3_000 {
+    for _ in 0..1_000 {
         let mut changed = whole.clone();
         for _ in 0..=random.below(20) {
             let index = random.below(changed.len() as u64) as usize;

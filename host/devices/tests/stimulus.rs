@@ -10,7 +10,7 @@ use common::{Fixture, Random, at, listen};
 use loopgate_devices::gpio::{Direction, Edges, GpioController, GpioLine, LineRequest};
 use loopgate_workloop::{Clock, SystemClock};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn wait_for(mut condition: impl FnMut() -> bool) {
     let begun = Real::now();
@@ -252,14 +252,12 @@ fn debounce_agrees_with_its_definition_on_random_edges() {
                 edges.clone().into_iter().map(|(t, high)| (at(t), high)),
             )
             .unwrap();
-        while time > 0 {
+        while fixture.board.next_due().is_some() {
             // Steps of any size must make no difference.
-            let now = fixture.clock.now().as_nanos() + random.below(500);
-            fixture.clock.advance_to(at(now));
-            fixture.board.run_due(at(now));
-            if fixture.board.next_due().is_none() {
-                break;
-            }
+            fixture
+                .clock
+                .advance(Duration::from_nanos(random.below(500)));
+            fixture.board.run_due(fixture.clock.now());
         }
         let seen: Vec<_> = sink
             .take()
@@ -365,6 +363,58 @@ fn a_player_keeps_real_time() {
     assert!(
         log.iter().all(|(scheduled, applied)| applied >= scheduled),
         "never early"
+    );
+}
+
+#[test]
+fn a_player_may_be_dropped_by_an_observer() {
+    let fixture = Fixture::new();
+    let player = parking_lot::Mutex::new(Some(fixture.board.spawn_player().unwrap()));
+    fixture.board.observe(move |_| drop(player.lock().take()));
+    fixture.board.play("down", [(at(0), true)]).unwrap();
+    fixture.board.set("up", false).unwrap();
+    wait_for(|| fixture.board.spawn_player().is_ok());
+}
+
+#[test]
+fn everything_at_once_ends() {
+    const ROUNDS: u64 = 1_000;
+    let fixture = Fixture::new();
+    let line = debounced(&fixture, "up", 50);
+    let (interrupt, sink) = listen(&line, Edges::Both);
+    let player = fixture.board.spawn_player().unwrap();
+    let (board, clock) = (&fixture.board, &fixture.clock);
+    thread::scope(|scope| {
+        scope.spawn(|| (0..ROUNDS).for_each(|n| board.set("up", n % 2 == 0).unwrap()));
+        scope.spawn(|| (0..ROUNDS).for_each(|n| drop(board.play("up", [(at(n * 9), true)]))));
+        scope.spawn(|| (0..ROUNDS).for_each(|_| clock.advance(Duration::from_nanos(17))));
+        scope.spawn(|| (0..ROUNDS).for_each(|_| board.run_due(clock.now())));
+        scope.spawn(|| {
+            for _ in 0..ROUNDS {
+                interrupt.disable();
+                interrupt.enable();
+            }
+        });
+        scope.spawn(|| {
+            for n in 0..ROUNDS {
+                let held = fixture.output("down", n % 2 == 0);
+                held.set(n % 3 == 0).unwrap();
+                board.unobserve(board.observe(|_| ()));
+            }
+        });
+    });
+    drop(player);
+    interrupt.unregister();
+    let seen = sink.take();
+    assert!(
+        seen.iter()
+            .zip(1..)
+            .all(|((sequence, ..), n)| *sequence == n),
+        "no gaps"
+    );
+    assert!(
+        seen.windows(2).all(|pair| pair[0].1 <= pair[1].1),
+        "time does not go back"
     );
 }
 

@@ -43,20 +43,17 @@ impl Edges {
     fn find_in_chunk(&mut self) -> Option<u64> {
         let unit = self.session.unit();
         let chunk = self.samples.chunk();
-        let (byte, mask) = (self.bit / 8, 1 << (self.bit % 8));
-        let is_high = |sample: &[u8]| sample[byte] & mask != 0;
+        let channel = Channel::new(self.bit, unit);
         let found = match self.high {
             None => (!chunk.is_empty()).then_some(0),
-            Some(high) => chunk
-                .chunks_exact(unit)
-                .position(|sample| is_high(sample) != high),
+            Some(high) => channel.find(chunk, !high),
         };
         let Some(skipped) = found else {
             self.index += (chunk.len() / unit) as u64;
             self.samples.consume(chunk.len());
             return None;
         };
-        self.high = Some(is_high(&chunk[skipped * unit..]));
+        self.high = Some(channel.is_high(&chunk[skipped * unit..]));
         self.samples.consume((skipped + 1) * unit);
         let at = self.index + skipped as u64;
         self.index = at + 1;
@@ -93,3 +90,48 @@ impl Iterator for Edges {
 }
 
 impl std::iter::FusedIterator for Edges {}
+
+/// Where a channel lies in samples of `unit` bytes.
+struct Channel {
+    unit: usize,
+    byte: usize,
+    mask: u8,
+}
+
+impl Channel {
+    fn new(bit: usize, unit: usize) -> Self {
+        Self {
+            unit,
+            byte: bit / 8,
+            mask: 1 << (bit % 8),
+        }
+    }
+
+    fn is_high(&self, sample: &[u8]) -> bool {
+        sample[self.byte] & self.mask != 0
+    }
+
+    /// The first sample at the level `high`.
+    fn find(&self, chunk: &[u8], high: bool) -> Option<usize> {
+        let quiet = if self.unit == 1 {
+            self.quiet_bytes(chunk, high)
+        } else {
+            0
+        };
+        let mut rest = chunk[quiet..].chunks_exact(self.unit);
+        rest.position(|sample| self.is_high(sample) == high)
+            .map(|found| quiet + found)
+    }
+
+    /// How far samples of one byte are certainly not at the level `high`. They
+    /// are compared in blocks without a branch, which compiles to vector
+    /// instructions: most of a recording is silence.
+    fn quiet_bytes(&self, chunk: &[u8], high: bool) -> usize {
+        const BLOCK: usize = 256;
+        let quiet = if high { 0 } else { self.mask };
+        let is_quiet = |block: &&[u8]| {
+            block.iter().fold(0, |other, byte| other | (byte ^ quiet)) & self.mask == 0
+        };
+        BLOCK * chunk.chunks_exact(BLOCK).take_while(is_quiet).count()
+    }
+}

@@ -134,7 +134,7 @@ impl SimBoard {
     fn tell_observers(&self, pin: usize, high: bool, timestamp: Instant) {
         let pins = self.pins.lock();
         let observers = Arc::clone(&pins.delivery.observers);
-        let line = Arc::clone(&pins.pins[pin].name);
+        let line = Arc::clone(&pins.all[pin].name);
         drop(pins);
         for (_, observer) in &*observers {
             observer(&Change {

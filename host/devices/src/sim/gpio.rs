@@ -34,7 +34,7 @@ impl GpioController for SimBoard {
     }
 
     fn lines(&self) -> Vec<LineInfo> {
-        self.pins.lock().pins.iter().map(Pin::info).collect()
+        self.pins.lock().all.iter().map(Pin::info).collect()
     }
 }
 
@@ -58,7 +58,7 @@ impl GpioLine for OpenLine {
     fn is_high(&self) -> Result<bool, Error> {
         let board = &self.pin.board;
         let pins = board.pins.lock();
-        let pin = &pins.pins[self.pin.pin];
+        let pin = &pins.all[self.pin.pin];
         Ok(pin.seen(|| board.clock.now()) != pin.active_low())
     }
 
@@ -155,7 +155,7 @@ impl Drop for SimInterrupt {
 
 impl Pins {
     pub(super) fn find(&self, line: &str) -> Result<usize, Error> {
-        self.pins
+        self.all
             .iter()
             .position(|pin| *pin.name == *line)
             .ok_or_else(|| Error::NoLine {
@@ -168,12 +168,12 @@ impl Pins {
     fn names(&self) -> String {
         const SHOWN: usize = 8;
         let shown: Vec<_> = self
-            .pins
+            .all
             .iter()
             .take(SHOWN)
             .map(|p| format!("`{}`", p.name))
             .collect();
-        match self.pins.len() {
+        match self.all.len() {
             0 => "no lines at all".to_owned(),
             n if n > SHOWN => format!("{} and {} more", shown.join(", "), n - SHOWN),
             _ => shown.join(", "),
@@ -182,14 +182,14 @@ impl Pins {
 
     fn open(&mut self, request: &LineRequest, now: Instant) -> Result<usize, Error> {
         let index = self.find(&request.line)?;
-        if let Some(consumer) = self.pins[index].consumer() {
+        if let Some(consumer) = self.all[index].consumer() {
             return Err(Error::Busy {
                 line: request.line.clone(),
                 consumer: consumer.to_owned(),
             });
         }
         self.change(index, now, |pin| pin.hold(request));
-        self.pins[index].start_debounce(request.debounce);
+        self.all[index].start_debounce(request.debounce);
         Ok(index)
     }
 
@@ -199,7 +199,7 @@ impl Pins {
     }
 
     fn drive(&mut self, index: usize, high: bool, now: Instant) -> Result<(), Error> {
-        let pin = &self.pins[index];
+        let pin = &self.all[index];
         if !pin.is_output() {
             return Err(Error::NotOutput {
                 line: pin.name.to_string(),
@@ -211,7 +211,7 @@ impl Pins {
     }
 
     fn add_interrupt(&mut self, index: usize, edges: Edges) -> Result<(), Error> {
-        let pin = &mut self.pins[index];
+        let pin = &mut self.all[index];
         if pin.is_output() {
             return Err(Error::NotInput {
                 line: pin.name.to_string(),
@@ -232,12 +232,12 @@ impl Pins {
     }
 
     fn interrupt(&mut self, index: usize) -> &mut Option<InterruptState> {
-        &mut self.pins[index].interrupt
+        &mut self.all[index].interrupt
     }
 
     /// Posts the edge towards the voltage `high` if anyone is to hear of it.
     pub(super) fn post_edge(&mut self, index: usize, high: bool, at: Instant) {
-        let pin = &self.pins[index];
+        let pin = &self.all[index];
         let high = high != pin.active_low();
         let Some(state) = pin
             .interrupt

@@ -9,10 +9,11 @@ use loopgate_workloop::Context;
 
 use super::SimBoard;
 
-/// A running player; dropping it stops the thread and waits for its end,
-/// unless it is dropped on that thread itself.
+/// A running player; dropping it stops the thread and waits for its end. From
+/// an observer or a sink it does not wait: the thread may be waiting for that.
 #[must_use = "dropping the player stops it"]
 pub struct Player {
+    board: Arc<SimBoard>,
     stop: Arc<AtomicBool>,
     context: Context,
     thread: Option<JoinHandle<()>>,
@@ -30,6 +31,7 @@ impl Player {
                 move || run(&post.0, &context, &stop)
             })?;
         Ok(Self {
+            board: Arc::clone(board),
             stop,
             context,
             thread: Some(thread),
@@ -48,6 +50,7 @@ impl Drop for Player {
         self.context.wake();
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != thread::current().id()
+            && !self.board.is_delivering()
         {
             // An observer's panic has been reported by the panic hook.
             let _ = thread.join();

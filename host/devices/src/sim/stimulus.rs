@@ -199,11 +199,11 @@ impl Drop for Run<'_> {
 impl Pins {
     /// Changes who drives a pin, and posts what comes of it.
     pub(super) fn change(&mut self, index: usize, at: Instant, f: impl FnOnce(&mut Pin)) {
-        let at = self.pins[index].not_before_last_change(at);
+        let at = self.all[index].not_before_last_change(at);
         // Else this change would start a period again that is over.
         self.settle(index, at);
-        f(&mut self.pins[index]);
-        let Some(high) = self.pins[index].update(at) else {
+        f(&mut self.all[index]);
+        let Some(high) = self.all[index].update(at) else {
             return;
         };
         self.delivery.post(Notice::Change {
@@ -222,7 +222,7 @@ impl Pins {
 
     /// Forgets the debounce of a pin that is being released.
     pub(super) fn forget_settling(&mut self, index: usize) {
-        if let Some(at) = self.pins[index].settles_at() {
+        if let Some(at) = self.all[index].settles_at() {
             self.settling.remove(&(at, index));
         }
     }
@@ -235,11 +235,11 @@ impl Pins {
     }
 
     fn settle(&mut self, index: usize, now: Instant) {
-        let Some(due) = self.pins[index].settles_at().filter(|due| *due <= now) else {
+        let Some(due) = self.all[index].settles_at().filter(|due| *due <= now) else {
             return;
         };
         self.settling.remove(&(due, index));
-        if let Some(high) = self.pins[index].settle() {
+        if let Some(high) = self.all[index].settle() {
             self.post_edge(index, high, due);
         }
     }
@@ -247,7 +247,7 @@ impl Pins {
     /// False where the pin has no debounce.
     fn unsettle(&mut self, index: usize, at: Instant) -> bool {
         self.forget_settling(index);
-        let Some(due) = self.pins[index].unsettle(at) else {
+        let Some(due) = self.all[index].unsettle(at) else {
             return false;
         };
         self.settling.insert((due, index));

@@ -45,6 +45,7 @@ pub(super) struct Section {
 impl Archive {
     pub(super) fn open(file: Arc<File>) -> Result<Self, Problem> {
         let length = file.metadata().map_err(Problem::Unreadable)?.len();
+        refuse_other_formats(&file)?;
         refuse_zip64(&file, length)?;
         let reader = io::BufReader::new(Section::new(file, 0, length));
         let config = Config {
@@ -144,6 +145,21 @@ impl Seek for Section {
         };
         self.position = position.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
         Ok(self.position)
+    }
+}
+
+/// Tells a file that never was a session from one that was cut short.
+fn refuse_other_formats(file: &File) -> Result<(), Problem> {
+    const LOCAL_HEADER: &[u8; 4] = b"PK\x03\x04";
+    let mut magic = [0; LOCAL_HEADER.len()];
+    match file.read_exact_at(&mut magic, 0) {
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            Err(Problem::Unreadable(error))
+        }
+        Ok(()) if magic == *LOCAL_HEADER => Ok(()),
+        _ => Err(Problem::Malformed(
+            "it is no zip archive with anything in it".to_owned(),
+        )),
     }
 }
 

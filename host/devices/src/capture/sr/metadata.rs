@@ -64,9 +64,10 @@ fn required<'a>(keys: &BTreeMap<&str, &'a str>, key: &str) -> Result<&'a str, Pr
 /// As `unitsize` says, else room for `total probes`.
 fn unit_size(keys: &BTreeMap<&str, &str>) -> Result<usize, Problem> {
     const MAX_UNIT: usize = MAX_CHANNELS / 8;
-    let (key, bits) = match keys.contains_key("unitsize") {
-        true => ("unitsize", 8),
-        false => ("total probes", 1),
+    let (key, bits) = if keys.contains_key("unitsize") {
+        ("unitsize", 8)
+    } else {
+        ("total probes", 1)
     };
     let text = required(keys, key)?;
     let unit = text.parse::<usize>().ok().and_then(|n| n.checked_mul(bits));

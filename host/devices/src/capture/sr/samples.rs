@@ -128,7 +128,7 @@ impl PartReader {
             .min(buffer.len());
         let read = self.decode(|decoder| decoder.read(&mut buffer[..wanted]))?;
         if read == 0 {
-            return Err(self.damaged(format!("ends {} bytes early", self.left)));
+            return Err(self.damaged(&format!("ends {} bytes early", self.left)));
         }
         self.crc.update(&buffer[..read]);
         self.left -= read as u64;
@@ -138,10 +138,10 @@ impl PartReader {
     fn check_end(&mut self) -> Result<(), Problem> {
         if self.decode(|decoder| decoder.read(&mut [0]))? != 0 {
             let size = self.part.size;
-            return Err(self.damaged(format!("goes on after the {size} bytes that it declares")));
+            return Err(self.damaged(&format!("goes on after the {size} bytes that it declares")));
         }
         if self.crc.sum() != self.part.crc {
-            return Err(self.damaged("does not have the checksum that it declares".to_owned()));
+            return Err(self.damaged("does not have the checksum that it declares"));
         }
         Ok(())
     }
@@ -156,13 +156,13 @@ impl PartReader {
             io::ErrorKind::InvalidInput
             | io::ErrorKind::InvalidData
             | io::ErrorKind::UnexpectedEof => {
-                self.damaged(format!("cannot be decompressed ({error})"))
+                self.damaged(&format!("cannot be decompressed ({error})"))
             }
             _ => Problem::Unreadable(error),
         })
     }
 
-    fn damaged(&self, how: String) -> Problem {
+    fn damaged(&self, how: &str) -> Problem {
         Problem::Damaged(format!("its part `{}` {how}", self.part.name))
     }
 }
@@ -172,6 +172,6 @@ impl fmt::Debug for PartReader {
         f.debug_struct("PartReader")
             .field("part", &self.part)
             .field("left", &self.left)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
