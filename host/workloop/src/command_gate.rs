@@ -215,6 +215,11 @@ impl CommandGate {
         Poll::Ready(())
     }
 
+    /// How many callers are stalled.
+    pub fn stalled_callers(&self) -> u32 {
+        self.stalled.load(Ordering::Acquire)
+    }
+
     fn poll_enter_on(&self, cx: &Context, shared: &Shared) -> Poll<Result<(), Error>> {
         let gate = shared.gate();
         let mut woken = if self.is_stalled(cx, gate) {
@@ -245,7 +250,7 @@ impl CommandGate {
     }
 
     fn is_stalled(&self, cx: &Context, gate: &Gate) -> bool {
-        self.stalled.load(Ordering::Acquire) > 0 && gate.is_asleep_on(cx, self.enabled())
+        self.stalled_callers() > 0 && gate.is_asleep_on(cx, self.enabled())
     }
 
     /// Sleeps until `enable`, a removal or an abort.
@@ -330,7 +335,7 @@ impl EventSource for CommandGate {
     }
 
     fn has_stalled_callers(&self) -> bool {
-        self.stalled.load(Ordering::Acquire) > 0
+        self.stalled_callers() > 0
     }
 
     /// Lets stalled callers and new ones in, waiting for the gate. Nothing

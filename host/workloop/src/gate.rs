@@ -131,6 +131,11 @@ impl Gate {
         self.state.lock().depth()
     }
 
+    /// How many contexts wait for the gate, those woken from a sleep included.
+    pub fn waiting(&self) -> usize {
+        self.state.lock().waiting()
+    }
+
     /// Gives up what `cx` waits for here: a pending close, or a sleep, whose
     /// levels are then gone. A gate already handed to it goes to the next.
     pub fn abandon(&self, cx: &Context) {

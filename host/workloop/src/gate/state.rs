@@ -65,6 +65,10 @@ impl State {
         self.depth
     }
 
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
     pub(super) fn try_close(&mut self, id: ContextId) -> bool {
         match self.owner {
             Some(owner) if owner == id => {
