@@ -19,8 +19,9 @@ mod sr;
 
 pub use edges::Edges;
 
-/// The largest file that is read.
-pub const MAX_FILE_BYTES: u64 = 256 << 20;
+/// The largest file that is read. It bounds the archive's directory too, which
+/// is held in memory while a file is opened.
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
 /// The most that a file may expand to: 45 seconds of 8 channels at 24 MHz.
 /// There is no limit to the ratio: an idle line compresses by 1000 honestly.
 pub const MAX_EXPANDED_BYTES: u64 = 1 << 30;
