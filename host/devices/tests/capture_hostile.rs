@@ -44,6 +44,9 @@ impl Place {
     }
 
     fn open(&self, bytes: &[u8]) -> Result<capture::Capture, Error> {
+        // A new file each time: some file systems write one that is truncated
+        // and rewritten to the disk at once.
+        let _ = fs::remove_file(self.path());
         fs::write(self.path(), bytes).unwrap();
         capture::open(self.path())
     }

@@ -70,20 +70,8 @@ impl Archive {
                 "the beginning of its part `{name}` is not there ({error})"
             ))
         })?;
-        let deflated = match entry.compression() {
-            _ if entry.encrypted() => {
-                return Err(Problem::Malformed(format!(
-                    "its part `{name}` is encrypted"
-                )));
-            }
-            CompressionMethod::Stored => false,
-            CompressionMethod::Deflated => true,
-            other => {
-                return Err(Problem::Malformed(format!(
-                    "its part `{name}` is compressed by a method that no `.sr` uses ({other})"
-                )));
-            }
-        };
+        let deflated = is_deflated(entry.compression(), entry.encrypted())
+            .map_err(|how| Problem::Malformed(format!("its part `{name}` is {how}")))?;
         let Some(start) = entry.data_start() else {
             return Err(Problem::Damaged(format!("its part `{name}` has no data")));
         };
@@ -145,6 +133,17 @@ impl Seek for Section {
         };
         self.position = position.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
         Ok(self.position)
+    }
+}
+
+fn is_deflated(method: CompressionMethod, encrypted: bool) -> Result<bool, String> {
+    match method {
+        _ if encrypted => Err("encrypted".to_owned()),
+        CompressionMethod::Stored => Ok(false),
+        CompressionMethod::Deflated => Ok(true),
+        other => Err(format!(
+            "compressed by a method that no `.sr` uses ({other})"
+        )),
     }
 }
 
