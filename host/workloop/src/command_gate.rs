@@ -9,7 +9,7 @@ use crate::attachment::Attachment;
 use crate::context::Context;
 use crate::error::{Error, Wake};
 use crate::event_source::EventSource;
-use crate::gate::{Event, Gate, Key, Wakeups};
+use crate::gate::{Entry, Event, Gate, Key, Wakeups};
 use crate::instant::Instant;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::work_loop::shared::Shared;
@@ -34,6 +34,9 @@ pub struct CommandGate {
     /// Callers who wait for `enable`. A count, for a flag forgets those who
     /// stay when one leaves (X3, X4). Changed in the gate.
     stalled: AtomicU32,
+    /// Callers with a record in the gate's queue: a removed gate must be there
+    /// until they have taken it back, or it would be offered to them for ever.
+    entering: AtomicU32,
 }
 
 impl CommandGate {
@@ -46,6 +49,7 @@ impl CommandGate {
             action: ActionSlot::new(action),
             calls: AtomicU32::new(0),
             stalled: AtomicU32::new(0),
+            entering: AtomicU32::new(0),
         })
     }
 
@@ -225,7 +229,7 @@ impl CommandGate {
         let mut woken = if self.is_stalled(cx, gate) {
             ready!(self.poll_stall(cx, gate))
         } else {
-            ready!(gate.poll_close(cx));
+            ready!(self.poll_close(cx, gate));
             Wake::Awakened
         };
         // In the gate, with one level more than the caller had.
@@ -241,6 +245,24 @@ impl CommandGate {
             }
             self.stalled.fetch_add(1, Ordering::AcqRel);
             woken = ready!(self.poll_stall(cx, gate));
+        }
+    }
+
+    /// Closes the gate, and counts the caller while it waits.
+    fn poll_close(&self, cx: &Context, gate: &Gate) -> Poll<()> {
+        match gate.poll_entry(cx) {
+            Entry::Queued { first } => {
+                if first {
+                    self.entering.fetch_add(1, Ordering::AcqRel);
+                }
+                Poll::Pending
+            }
+            Entry::Closed { waited } => {
+                if waited {
+                    self.entering.fetch_sub(1, Ordering::AcqRel);
+                }
+                Poll::Ready(())
+            }
         }
     }
 
@@ -274,12 +296,15 @@ impl CommandGate {
     }
 
     fn abandon_on(&self, cx: &Context, shared: &Shared) {
-        let stalled = self.is_stalled(cx, shared.gate());
-        shared.gate().abandon(cx);
+        let gate = shared.gate();
+        let stalled = self.is_stalled(cx, gate);
+        let waited = gate.abandon_entry(cx);
         if stalled {
             self.end_stall();
-            self.detach_if_left();
+        } else if waited {
+            self.entering.fetch_sub(1, Ordering::AcqRel);
         }
+        self.detach_if_left();
     }
 
     /// The end of a removal that found callers inside.
@@ -331,7 +356,9 @@ impl EventSource for CommandGate {
     }
 
     fn has_callers(&self) -> bool {
-        self.calls.load(Ordering::Acquire) > 0 || self.has_stalled_callers()
+        self.calls.load(Ordering::Acquire) > 0
+            || self.has_stalled_callers()
+            || self.entering.load(Ordering::Acquire) > 0
     }
 
     fn has_stalled_callers(&self) -> bool {

@@ -58,6 +58,13 @@ pub(crate) enum Key {
     Left(u64),
 }
 
+/// How an attempt to close the gate went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Entry {
+    Closed { waited: bool },
+    Queued { first: bool },
+}
+
 /// Opens the gate when dropped: on return and on unwinding.
 pub(crate) struct Closed<'a> {
     gate: &'a Gate,
@@ -86,7 +93,10 @@ impl Gate {
     /// As [`close`](Gate::close), without blocking. `Pending` leaves a record;
     /// who will not poll again must [`abandon`](Gate::abandon) it.
     pub fn poll_close(&self, cx: &Context) -> Poll<()> {
-        self.state.lock().poll_close(cx)
+        match self.poll_entry(cx) {
+            Entry::Closed { .. } => Poll::Ready(()),
+            Entry::Queued { .. } => Poll::Pending,
+        }
     }
 
     /// Closes the gate if that needs no waiting.
@@ -139,8 +149,7 @@ impl Gate {
     /// Gives up what `cx` waits for here: a pending close, or a sleep, whose
     /// levels are then gone. A gate already handed to it goes to the next.
     pub fn abandon(&self, cx: &Context) {
-        let next = self.state.lock().abandon(cx.id());
-        wake(next);
+        self.abandon_entry(cx);
     }
 
     /// Releases every level, waits for a wake-up of `event` until `deadline`
@@ -211,6 +220,18 @@ impl Gate {
     /// Takes over a level that `cx` closed already.
     pub(crate) fn adopt<'a>(&'a self, cx: &'a Context) -> Closed<'a> {
         Closed { gate: self, cx }
+    }
+
+    /// As [`poll_close`](Gate::poll_close), for who counts those that wait.
+    pub(crate) fn poll_entry(&self, cx: &Context) -> Entry {
+        self.state.lock().poll_close(cx)
+    }
+
+    /// As [`abandon`](Gate::abandon); whether `cx` waited for the gate.
+    pub(crate) fn abandon_entry(&self, cx: &Context) -> bool {
+        let (waited, next) = self.state.lock().abandon(cx.id());
+        wake(next);
+        waited
     }
 
     pub(crate) fn is_asleep_on(&self, cx: &Context, key: Key) -> bool {

@@ -14,7 +14,7 @@
 use std::collections::VecDeque;
 use std::task::Poll;
 
-use super::{Key, Wakeups};
+use super::{Entry, Key, Wakeups};
 use crate::context::{Context, ContextId};
 use crate::error::{Error, Wake};
 use crate::instant::Instant;
@@ -91,16 +91,17 @@ impl State {
         }
     }
 
-    pub(super) fn poll_close(&mut self, cx: &Context) -> Poll<()> {
+    pub(super) fn poll_close(&mut self, cx: &Context) -> Entry {
         let place = self.queue.iter().position(|w| w.cx == *cx);
+        let waited = place.is_some() || self.is_handed_to(cx.id());
         // Who waits already keeps its place; only newcomers overtake.
         if place.is_none_or(|place| place == 0) && self.try_close(cx.id()) {
-            return Poll::Ready(());
+            return Entry::Closed { waited };
         }
-        if place.is_none() {
+        if !waited {
             self.enqueue(cx.clone(), 1, Purpose::Close);
         }
-        Poll::Pending
+        Entry::Queued { first: !waited }
     }
 
     pub(super) fn open(&mut self, id: ContextId) -> Result<ToWake, Error> {
@@ -115,15 +116,19 @@ impl State {
         Ok(self.offer())
     }
 
-    /// Forgets the record of `id`, or the gate that was handed to it.
-    pub(super) fn abandon(&mut self, id: ContextId) -> ToWake {
+    /// Forgets the record of `id`, or the gate that was handed to it; whether
+    /// it waited to close the gate.
+    pub(super) fn abandon(&mut self, id: ContextId) -> (bool, ToWake) {
+        let handed = self.is_handed_to(id);
+        let waited = handed || self.queue.iter().any(|w| w.cx.id() == id);
         self.queue.retain(|w| w.cx.id() != id);
         self.sleepers.retain(|s| s.cx.id() != id);
-        if self.owner == Some(id) && self.handed.take().is_some() {
+        if handed {
+            self.handed = None;
             self.owner = None;
             self.depth = 0;
         }
-        self.offer()
+        (waited, self.offer())
     }
 
     /// Whether `cx` has fallen asleep on `key`, or on anything, and has not
@@ -239,6 +244,10 @@ impl State {
     pub(super) fn deadline_of(&self, id: ContextId) -> Option<Instant> {
         let sleeper = self.sleepers.iter().find(|s| s.cx.id() == id)?;
         sleeper.deadline
+    }
+
+    fn is_handed_to(&self, id: ContextId) -> bool {
+        self.owner == Some(id) && self.handed.is_some()
     }
 
     /// Offers a free gate to the head of the queue.

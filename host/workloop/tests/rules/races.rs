@@ -96,8 +96,9 @@ fn race_x05_no_stall_in_a_removed_gate() {
             .is_ready()
     );
     gate.leave(&inside).unwrap();
-    assert_eq!(gate.poll_enter(&late), Poll::Ready(Err(Error::NotReady)));
-    bench.work_loop.gate().abandon(&late);
+    assert_eq!(gate.poll_enter(&late), Poll::Ready(Err(Error::Aborted)));
+    assert!(gate.attachment().work_loop().is_none());
+    assert_eq!(bench.work_loop.gate().waiting(), 0);
 }
 
 /// X6: a loop ends under a sleeping client thread.

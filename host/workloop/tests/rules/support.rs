@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as RealInstant};
 
 use loopgate_workloop::{
-    Attachment, Clock, Context, Error, EventSource, Instant, InterruptAction, InterruptEventSource,
+    Attachment, Context, Error, EventSource, Instant, InterruptAction, InterruptEventSource,
     InterruptLine, InterruptSink, Interrupts, Occurrence, Pass, TimerAction, TimerEventSource,
     Trigger, VirtualClock, WorkLoop,
 };
@@ -93,10 +93,6 @@ impl Bench {
         self.clock.advance_to(ms(millis));
         self.settle();
     }
-
-    pub fn now(&self) -> Instant {
-        self.clock.now()
-    }
 }
 
 pub fn ms(millis: u64) -> Instant {
@@ -121,7 +117,7 @@ pub fn wait_for(what: &str, condition: impl Fn() -> bool) {
     let begin = RealInstant::now();
     while !condition() {
         assert!(
-            begin.elapsed() < Duration::from_secs(60),
+            begin.elapsed() < Duration::from_mins(1),
             "waiting for {what}"
         );
         std::thread::yield_now();

@@ -1,0 +1,132 @@
+//! No memory is allocated between an interrupt, or a timer, and its action.
+#![cfg(not(feature = "shuttle"))]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use loopgate_workloop::{
+    CommandGate, Context, Error, EventSource, Instant, InterruptAction, InterruptEventSource,
+    InterruptLine, InterruptSink, Occurrence, TimerAction, TimerEventSource, Trigger, VirtualClock,
+    WorkLoop,
+};
+
+/// The system's allocator, counting for each thread.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u32> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is passed on unchanged; the counter is a plain cell
+// without a destructor and allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promises are those of `System`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How many allocations `f` makes on this thread.
+fn allocations(f: impl FnOnce()) -> u32 {
+    let before = ALLOCATIONS.get();
+    f();
+    ALLOCATIONS.get() - before
+}
+
+struct Line(Mutex<Option<Arc<dyn InterruptSink>>>);
+
+impl InterruptLine for Line {
+    fn trigger(&self) -> Trigger {
+        Trigger::Level
+    }
+    fn register(&self, sink: Arc<dyn InterruptSink>) -> Result<(), Error> {
+        *self.0.lock().unwrap() = Some(sink);
+        Ok(())
+    }
+    fn unregister(&self) {
+        *self.0.lock().unwrap() = None;
+    }
+    fn enable(&self) {}
+    fn disable(&self) {}
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(Box::new(1))), 1);
+}
+
+#[test]
+fn interrupts_timers_and_commands_allocate_nothing() {
+    let clock = Arc::new(VirtualClock::new());
+    let work_loop = WorkLoop::new(clock.clone());
+    let cx = Context::current();
+    let calls = Arc::new(Mutex::new((0, 0, Vec::with_capacity(1_000))));
+
+    let line = Arc::new(Line(Mutex::new(None)));
+    let seen = calls.clone();
+    let action: InterruptAction = Arc::new(move |_, source, i| {
+        let mut seen = seen.lock().unwrap();
+        seen.0 += i.count + i.lost;
+        source.take_occurrences(8, &mut seen.2);
+    });
+    let source = InterruptEventSource::new(Some(line.clone()), 4, Some(action)).unwrap();
+    work_loop.add_event_source(&cx, source.clone()).unwrap();
+    source.enable(&cx);
+    let sink = line.0.lock().unwrap().clone().unwrap();
+
+    let seen = calls.clone();
+    let action: TimerAction = Arc::new(move |_, timer, _, _| {
+        seen.lock().unwrap().1 += 1;
+        timer.set_timeout(Duration::from_millis(1)).unwrap();
+    });
+    let timer = TimerEventSource::new(clock.clone(), Some(action));
+    work_loop.add_event_source(&cx, timer.clone()).unwrap();
+    timer.set_timeout(Duration::from_millis(1)).unwrap();
+    let gate = CommandGate::new(1, None);
+    work_loop.add_event_source(&cx, gate.clone()).unwrap();
+
+    let round = |sequence| {
+        for _ in 0..6 {
+            sink.interrupt_occurred(Occurrence {
+                sequence,
+                timestamp: Instant::from_nanos(sequence),
+                high: true,
+            });
+        }
+        source.signal(Instant::from_nanos(sequence)).unwrap();
+        clock.advance(Duration::from_millis(1));
+        assert!(work_loop.run_event_sources(&cx));
+        assert_eq!(
+            work_loop.next_deadline(),
+            Some(
+                work_loop
+                    .clock()
+                    .now()
+                    .saturating_add(Duration::from_millis(1))
+            )
+        );
+        gate.run_action(&cx, || ()).unwrap();
+    };
+    round(0);
+    let counted = allocations(|| (1..=100).for_each(round));
+    assert_eq!(counted, 0);
+    let calls = calls.lock().unwrap();
+    assert_eq!((calls.0, calls.1), (101 * 7, 101));
+}
