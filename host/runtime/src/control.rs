@@ -33,6 +33,7 @@ use crate::{ErrorCode, RequestError};
 use loopgate_devices::gpio::Direction;
 use loopgate_devices::sim::{DrivenBy, SimLineState};
 
+pub use claim::Claim;
 pub use client::Client;
 pub use hex::{from_hex, to_hex};
 pub use place::Place;

@@ -93,7 +93,7 @@ impl DriverLog {
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
-            let escaped = c.is_control() && c != '\t';
+            let escaped = c.is_control() && c != '\t' || reorders(c);
             let (plain, special) = if escaped {
                 (None, Some(c.escape_default()))
             } else {
@@ -102,6 +102,11 @@ pub(crate) fn printable(text: &str) -> String {
             plain.into_iter().chain(special.into_iter().flatten())
         })
         .collect()
+}
+
+/// Marks that make a line read in another order than it was written.
+fn reorders(c: char) -> bool {
+    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Collects standard output and standard error into lines.
@@ -115,7 +120,9 @@ impl LineBuffer {
             if byte != b'\n' {
                 self.0.push(byte);
             }
-            if byte == b'\n' || self.0.len() >= LINE_MAX {
+            let complete = byte == b'\n' || self.0.len() >= LINE_MAX;
+            // A panic message begins with an empty line.
+            if complete && !self.0.is_empty() {
                 line(&String::from_utf8_lossy(&self.0));
                 self.0.clear();
             }

@@ -2,8 +2,10 @@
 //! through the engine alone.
 
 use std::path::Path;
-use wasmtime::component::{Component, ComponentType, Lift, Linker, Lower, TypedFunc};
-use wasmtime::{Config, Engine, Store};
+use wasmtime::component::{
+    Component, ComponentType, Lift, Linker, Lower, Resource, ResourceType, TypedFunc, Val,
+};
+use wasmtime::{Config, Engine, Error, Result, Store};
 
 #[derive(ComponentType, Lift, Lower)]
 #[component(record)]
@@ -90,33 +92,48 @@ type Start = TypedFunc<(Cause, Vec<(String, String)>), (Result<(), String>,)>;
 type Command = TypedFunc<(u32, u64, Circumstances, Arguments), (Outcome,)>;
 type Interrupt = TypedFunc<(u32, u32, u32, u64, u64, bool), ()>;
 
-/// An instance without gate, loop or limits.
+/// What a handle names here: nothing.
+struct Stub;
+
+#[derive(ComponentType, Lift, Lower)]
+#[component(variant)]
+enum EventSource {
+    #[component(name = "interrupt")]
+    Interrupt(Resource<Stub>),
+    #[component(name = "timer")]
+    Timer(Resource<Stub>),
+    #[component(name = "command-gate")]
+    CommandGate(Resource<Stub>),
+}
+
+/// An instance without gate, loop or limits, whose imports do nothing.
 pub(crate) struct Bare {
     store: Store<()>,
     command: Command,
     interrupt: Interrupt,
-    data: Vec<u8>,
 }
 
 impl Bare {
-    /// Instantiates and starts the component, which must not use its imports.
-    pub(crate) fn new(path: &Path) -> wasmtime::Result<Self> {
+    /// Instantiates and starts `probe_echo`.
+    pub(crate) fn new(path: &Path) -> Result<Self> {
         let mut config = Config::new();
         // As the host's: code that can be interrupted is a little slower.
         config.epoch_interruption(true);
         let engine = Engine::new(&config)?;
         let component = Component::from_file(&engine, path)?;
         let mut linker = Linker::new(&engine);
+        linker.allow_shadowing(true);
         linker.define_unknown_imports_as_traps(&component)?;
+        define_stubs(&mut linker)?;
         let mut store = Store::new(&engine, ());
         store.set_epoch_deadline(u64::MAX / 2);
         let instance = linker.instantiate(&mut store, &component)?;
         let handlers = instance
             .get_export_index(&mut store, None, "loopgate:driver/handlers@0.1.0")
-            .ok_or_else(|| wasmtime::Error::msg("no handlers"))?;
+            .ok_or_else(|| Error::msg("no handlers"))?;
         let mut function = |name: &str| {
             let index = instance.get_export_index(&mut store, Some(&handlers), name);
-            index.ok_or_else(|| wasmtime::Error::msg(format!("no export `{name}`")))
+            index.ok_or_else(|| Error::msg(format!("no export `{name}`")))
         };
         let (start, command, interrupt) = (
             function("start")?,
@@ -127,47 +144,85 @@ impl Bare {
         let command = instance.get_typed_func(&mut store, command)?;
         let interrupt = instance.get_typed_func(&mut store, interrupt)?;
         let (started,) = start.call(&mut store, (Cause::Boot, Vec::new()))?;
-        started.map_err(wasmtime::Error::msg)?;
+        started.map_err(Error::msg)?;
         Ok(Self {
             store,
             command,
             interrupt,
-            data: vec![7; 64],
         })
     }
 
-    /// `count` commands with 64 bytes in and out.
-    pub(crate) fn commands(&mut self, count: u32) -> wasmtime::Result<()> {
-        for id in 0..count {
-            let arguments = Arguments {
-                selector: 1,
-                scalars: (1, 2, 3, 4),
-                data: self.data.clone(),
-            };
-            let circumstances = Circumstances {
-                may_wait: true,
-                reply_max: 4096,
-            };
-            let (outcome,) = self.command.call(
-                &mut self.store,
-                (1, u64::from(id), circumstances, arguments),
-            )?;
-            match outcome {
-                Outcome::Done(Ok(reply)) if reply.data.len() == self.data.len() => {
-                    std::hint::black_box(reply.scalar);
-                }
-                _ => return Err(wasmtime::Error::msg("the bare component did not echo")),
-            }
+    /// One command; its reply.
+    pub(crate) fn command(&mut self, selector: u32, scalar: u64, data: Vec<u8>) -> Result<Vec<u8>> {
+        let arguments = Arguments {
+            selector,
+            scalars: (scalar, 0, 0, 0),
+            data,
+        };
+        let circumstances = Circumstances {
+            may_wait: true,
+            reply_max: 4096,
+        };
+        let (outcome,) = self
+            .command
+            .call(&mut self.store, (1, 1, circumstances, arguments))?;
+        match outcome {
+            Outcome::Done(Ok(reply)) => Ok(reply.data),
+            _ => Err(Error::msg("the bare component did not answer")),
         }
-        Ok(())
     }
 
-    /// `count` calls of the interrupt handler.
-    pub(crate) fn interrupts(&mut self, count: u32) -> wasmtime::Result<()> {
-        for sequence in 0..count {
-            self.interrupt
-                .call(&mut self.store, (1, 1, 0, u64::from(sequence), 0, true))?;
-        }
-        Ok(())
+    /// One call of the interrupt handler.
+    pub(crate) fn interrupt(&mut self, sequence: u64) -> Result<()> {
+        self.interrupt
+            .call(&mut self.store, (1, 1, 0, sequence, 0, true))
     }
+}
+
+/// The imports that `probe_echo` uses.
+fn define_stubs(linker: &mut Linker<()>) -> Result<()> {
+    let handle = || Resource::<Stub>::new_own(1);
+    let mut to = linker.instance("loopgate:driver/work-loop@0.1.0")?;
+    for resource in [
+        "work-loop",
+        "interrupt-event-source",
+        "timer-event-source",
+        "command-gate",
+        "line",
+    ] {
+        to.resource(resource, ResourceType::host::<Stub>(), |_, _| Ok(()))?;
+    }
+    to.func_wrap("[static]work-loop.get", move |_, ()| Ok((handle(),)))?;
+    to.func_wrap(
+        "[method]work-loop.add-event-source",
+        |_, _: (Resource<Stub>, EventSource)| Ok((Ok::<(), ErrorCode>(()),)),
+    )?;
+    to.func_wrap(
+        "[static]interrupt-event-source.create",
+        move |_, _: (Option<Resource<Stub>>, u32)| Ok((Ok::<_, ErrorCode>(handle()),)),
+    )?;
+    to.func_wrap(
+        "[method]interrupt-event-source.interrupt-occurred",
+        |_, _: (Resource<Stub>,)| Ok((Ok::<(), ErrorCode>(()),)),
+    )?;
+    to.func_wrap(
+        "[method]interrupt-event-source.enable",
+        |_, _: (Resource<Stub>,)| Ok(()),
+    )?;
+    to.func_wrap("[static]command-gate.create", move |_, _: (u32,)| {
+        Ok((Ok::<_, ErrorCode>(handle()),))
+    })?;
+    to.func_wrap("[method]command-gate.enable", |_, _: (Resource<Stub>,)| {
+        Ok(())
+    })?;
+    linker
+        .instance("loopgate:driver/interrupt@0.1.0")?
+        .resource("line", ResourceType::host::<Stub>(), |_, _| Ok(()))?;
+    // Its arguments are of no interest here.
+    linker
+        .instance("loopgate:driver/request@0.1.0")?
+        .func_new("publish", |_, _, _, results| {
+            results[0] = Val::Result(Ok(None));
+            Ok(())
+        })
 }

@@ -11,6 +11,10 @@ use std::time::Duration;
 
 const COUNT: u32 = 20_000;
 
+/// Selectors of `probe_echo`.
+const ECHO: u32 = 1;
+const RELAY: u32 = 5;
+
 /// One comparison.
 pub(crate) struct Row {
     name: &'static str,
@@ -22,15 +26,13 @@ pub(crate) struct Row {
 }
 
 pub(crate) fn measure_all(guests: &Path) -> Result<Vec<Row>> {
-    let bare = guests.join("probe_bare.wasm");
-    let mut bare = Bare::new(&bare)
-        .map_err(|error| anyhow::anyhow!("{error:#}"))
-        .with_context(|| {
-            format!(
-                "`{}` cannot be run; build the guests with `cargo xtask bench`",
-                bare.display()
-            )
-        })?;
+    let path = guests.join("probe_echo.wasm");
+    let mut bare = Bare::new(&path).map_err(into).with_context(|| {
+        format!(
+            "`{}`; `cargo xtask bench` builds the guests",
+            path.display()
+        )
+    })?;
     Ok(vec![
         gate_call(guests, &mut bare)?,
         interrupt(guests, &mut bare)?,
@@ -41,10 +43,14 @@ pub(crate) fn measure_all(guests: &Path) -> Result<Vec<Row>> {
 /// A client's thread through the gate into the driver and back.
 fn gate_call(guests: &Path, bare: &mut Bare) -> Result<Row> {
     let board = board(guests, ClockKind::Real)?;
-    let calls = |count| calls(&board, count);
-    let (ratio, time) = ratio(COUNT, calls, |count| {
-        Ok(bare.commands(count).map_err(into)?)
-    })?;
+    let bare_calls = |count| {
+        for _ in 0..count {
+            let data = bare.command(ECHO, 0, vec![7; 64]).map_err(into)?;
+            anyhow::ensure!(data.len() == 64, "the bare component did not echo");
+        }
+        Ok(())
+    };
+    let (ratio, time) = ratio(COUNT, |count| calls(&board, count), bare_calls)?;
     Ok(row(
         "gate call, 64 B in and out, from a client thread",
         "bare component call",
@@ -54,18 +60,25 @@ fn gate_call(guests: &Path, bare: &mut Bare) -> Result<Row> {
     ))
 }
 
-/// From the signal to the handler, served on the thread that signalled: each
-/// interrupt is made by the handler of the one before.
+/// From the signal to the handler, on the thread that drains the loop (in
+/// virtual time this one): each interrupt is made by the handler of the one
+/// before, here as there.
 fn interrupt(guests: &Path, bare: &mut Bare) -> Result<Row> {
     let board = board(guests, ClockKind::Virtual)?;
     let relay = |count: u32| {
-        board.call("echo", Request::named("relay").scalar(u64::from(count)))?;
+        board.call("echo", Request::numbered(RELAY).scalar(u64::from(count)))?;
         board.run_until(board.now());
         Ok(())
     };
-    let (ratio, time) = ratio(COUNT, relay, |count| {
-        Ok(bare.interrupts(count).map_err(into)?)
-    })?;
+    let bare_relay = |count: u32| {
+        bare.command(RELAY, u64::from(count), Vec::new())
+            .map_err(into)?;
+        for sequence in 0..u64::from(count) {
+            bare.interrupt(sequence).map_err(into)?;
+        }
+        Ok(())
+    };
+    let (ratio, time) = ratio(COUNT, relay, bare_relay)?;
     Ok(row(
         "software interrupt to handler, on the draining thread",
         "bare component call",
@@ -102,7 +115,7 @@ fn native_mutex(guests: &Path) -> Result<Row> {
 
 fn calls(board: &Board, count: u32) -> Result<()> {
     for _ in 0..count {
-        let reply = board.call("echo", Request::numbered(1).data(vec![7_u8; 64]))?;
+        let reply = board.call("echo", Request::numbered(ECHO).data(vec![7_u8; 64]))?;
         std::hint::black_box(reply);
     }
     Ok(())

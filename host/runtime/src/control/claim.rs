@@ -6,11 +6,36 @@ use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use super::ControlError;
+use super::{ControlError, Place};
 
-/// Locks the file beside the socket. The operating system releases the lock
-/// however this process ends, so that what is locked has a living owner.
-pub(super) fn lock(path: &Path) -> Result<File, ControlError> {
+/// The right to serve a socket, until it is dropped.
+///
+/// Take it before the board touches any hardware: a second host on the same
+/// socket most likely means a second host on the same lines.
+pub struct Claim {
+    pub(super) path: PathBuf,
+    /// The operating system releases the lock however this process ends, so
+    /// that what is locked has a living owner.
+    _lock: File,
+}
+
+impl Claim {
+    /// Takes the right, and removes the socket of a host that died.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError::InUse`] where another host serves the socket.
+    pub fn take(place: &Place) -> Result<Self, ControlError> {
+        place.prepare()?;
+        let path = place.path().to_owned();
+        let lock = lock(&path)?;
+        remove_stale(&path)?;
+        Ok(Self { path, _lock: lock })
+    }
+}
+
+/// Locks the file beside the socket.
+fn lock(path: &Path) -> Result<File, ControlError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let beside = PathBuf::from(name);
@@ -59,7 +84,7 @@ fn in_use(path: &Path, lock: &mut File) -> ControlError {
 
 /// With the lock held, a socket at `path` is a dead host's, unless somebody
 /// answers there all the same.
-pub(super) fn remove_stale(path: &Path) -> Result<(), ControlError> {
+fn remove_stale(path: &Path) -> Result<(), ControlError> {
     let Ok(meta) = path.symlink_metadata() else {
         return Ok(());
     };

@@ -2,10 +2,10 @@
 //! each connection.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{Builder, JoinHandle};
@@ -15,8 +15,8 @@ use parking_lot::Mutex;
 use rustix::net::Shutdown;
 
 use super::conversation::{converse, turn_away};
-use super::place::{Place, user};
-use super::{ControlError, Request, Response, claim};
+use super::place::user;
+use super::{Claim, ControlError, Request, Response};
 use crate::stack::THREAD_STACK;
 
 /// At a time. A client needs one.
@@ -36,9 +36,7 @@ pub trait Serve: Send + Sync + 'static {
 pub struct Server {
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
-    path: PathBuf,
-    /// Released when the socket is gone.
-    _lock: File,
+    claim: Claim,
 }
 
 struct Shared {
@@ -62,14 +60,13 @@ struct Connection {
 }
 
 impl Server {
-    /// Opens the socket. One that a dead host left behind is replaced.
+    /// Opens the socket.
     ///
     /// # Errors
     ///
-    /// [`ControlError::InUse`] where another host serves it.
-    pub fn open(place: &Place, served: Arc<dyn Serve>) -> Result<Self, ControlError> {
-        place.prepare()?;
-        let path = place.path().to_owned();
+    /// [`ControlError::System`] where the operating system refuses.
+    pub fn open(claim: Claim, served: Arc<dyn Serve>) -> Result<Self, ControlError> {
+        let path = claim.path.clone();
         let system = |action| {
             let path = path.clone();
             move |cause| ControlError::System {
@@ -78,8 +75,6 @@ impl Server {
                 cause,
             }
         };
-        let lock = claim::lock(&path)?;
-        claim::remove_stale(&path)?;
         let listener = UnixListener::bind(&path).map_err(system("open socket"))?;
         // For kernels and tools that look at the mode; what counts is who the
         // peer is, which every connection is asked.
@@ -99,14 +94,13 @@ impl Server {
         Ok(Self {
             shared,
             acceptor: Some(acceptor),
-            path,
-            _lock: lock,
+            claim,
         })
     }
 
     /// The socket.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.claim.path
     }
 }
 
@@ -115,7 +109,7 @@ impl Drop for Server {
         self.shared.closing.store(true, Relaxed);
         // What fails here is gone already. Shutting a listener down makes
         // `accept` return.
-        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(&self.claim.path);
         let _ = rustix::net::shutdown(&self.shared.listener, Shutdown::Both);
         let acceptor = self.acceptor.take().map(JoinHandle::join);
         debug_assert!(!matches!(acceptor, Some(Err(_))), "the acceptor panicked");

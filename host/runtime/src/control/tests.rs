@@ -46,7 +46,8 @@ impl Scene {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let echo = Arc::new(Echo::default());
-        let server = Server::open(&Place::at(directory.path().join("s")), echo.clone()).unwrap();
+        let server = Claim::take(&Place::at(directory.path().join("s"))).unwrap();
+        let server = Server::open(server, echo.clone()).unwrap();
         Self {
             directory,
             echo,
@@ -97,7 +98,7 @@ fn line(stream: &UnixStream) -> String {
 }
 
 fn opened(path: &Path) -> Result<Server, ControlError> {
-    Server::open(&Place::at(path), Arc::new(Echo::default()))
+    Server::open(Claim::take(&Place::at(path))?, Arc::new(Echo::default()))
 }
 
 #[test]

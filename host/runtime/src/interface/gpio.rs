@@ -99,7 +99,7 @@ impl Guest {
         self.driver.log.host(&error.to_string());
         match error {
             Error::NoLine { .. } => WitErrorCode::NoDevice,
-            Error::Busy { .. } => WitErrorCode::Busy,
+            Error::Busy { .. } | Error::HasInterrupt { .. } => WitErrorCode::Busy,
             Error::NotOutput { .. } => WitErrorCode::NotPermitted,
             Error::Unsupported { .. } => WitErrorCode::Unsupported,
             _ => WitErrorCode::Io,

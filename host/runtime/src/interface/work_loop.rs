@@ -106,8 +106,8 @@ impl Host for Guest {
 
 impl HostWorkLoop for Guest {
     fn get(&mut self) -> wasmtime::Result<Resource<Loop>> {
-        // Without a result to report it in, a full table is a broken contract.
-        Ok(self.table.push(Loop)?)
+        // There is only one, and it always succeeds: nothing is kept of it.
+        Ok(Resource::new_own(0))
     }
 
     fn add_event_source(&mut self, _: Resource<Loop>, source: AnySource) -> Answer<()> {
@@ -135,8 +135,7 @@ impl HostWorkLoop for Guest {
         }))
     }
 
-    fn drop(&mut self, work_loop: Resource<Loop>) -> wasmtime::Result<()> {
-        self.table.delete(work_loop)?;
+    fn drop(&mut self, _: Resource<Loop>) -> wasmtime::Result<()> {
         Ok(())
     }
 }
