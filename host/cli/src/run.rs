@@ -1,5 +1,6 @@
 //! `loopgate run`.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use loopgate::board_file::{BoardFile, ClockKind, DriverEntry};
-use loopgate::control::Server;
+use loopgate::control::{Claim, Server};
 use loopgate::{Board, DriverStatus};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -24,13 +25,12 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
     log_to_standard_error()?;
     let mut signals = catch_signals().context("cannot catch signals")?;
     let file = BoardFile::read(&run.board)?;
+    let claim = Claim::take(&run.socket.place())?;
     let clock = file.board.clock;
     print(&loading(&file))?;
     let board = Arc::new(Board::builder().board(file).build()?);
-    let server = Server::open(&run.socket.place(), board.clone())?;
-    for driver in board.status().drivers {
-        print(&started(&driver))?;
-    }
+    let server = Server::open(claim, board.clone())?;
+    print_states(&board)?;
     print(&format!("control socket: {}", server.path().display()))?;
     match clock {
         ClockKind::Real => {
@@ -46,6 +46,7 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
     // Ends the requests that are being answered, which the server waits for.
     board.stop();
     drop(server);
+    print_states(&board)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -67,6 +68,7 @@ fn log_to_standard_error() -> Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     Ok(())
 }
@@ -98,11 +100,14 @@ fn grants(driver: &DriverEntry) -> Vec<String> {
     pins.chain(provides).chain(uses).collect()
 }
 
-fn started(driver: &DriverStatus) -> String {
-    let cause = driver
-        .cause
-        .as_ref()
-        .map(|cause| format!(": {}", plain(cause)));
+fn print_states(board: &Board) -> Result<()> {
+    let states = board.status().drivers;
+    print(&states.iter().map(state).collect::<Vec<_>>().concat())
+}
+
+fn state(driver: &DriverStatus) -> String {
+    let cause = driver.cause.as_ref();
+    let cause = cause.map(|cause| format!(": {}", plain(cause)));
     let state = format!("{:?}", driver.state).to_lowercase();
-    format!("{}: {state}{}", driver.name, cause.unwrap_or_default())
+    format!("{}: {state}{}\n", driver.name, cause.unwrap_or_default())
 }

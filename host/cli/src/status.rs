@@ -69,3 +69,65 @@ fn named(board: &Overview, name: &str) -> Result<usize> {
         known.join(", ")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn board() -> Value {
+        json!({
+            "board": "board.toml", "clock": "real", "uptime-ns": 12_345_678_901_u64, "of-a-later-version": 1,
+            "drivers": [{
+                "name": "echo", "component": "echo.wasm", "work-loop": "board", "state": "failed",
+                "cause": "limit `memory`: a\u{1b}[2Jb", "generation": 2, "pins": {"led": "GPIO27"},
+                "limits": {"memory": 4 << 20, "log": 1024, "handler-cpu": "10 ms"},
+                "usage": {"memory": 0}, "counts": {"calls": 7},
+                "handler-time": {"measured": 1, "mean-ns": 900, "longest-ns": 84_000},
+                "services": [{"name": "echo", "enabled": false, "input-max": 64, "selectors": [
+                    {"number": 1, "name": "same", "input": "", "output": "the same"}]}],
+            }],
+        })
+    }
+
+    #[test]
+    fn an_overview_has_a_row_a_driver_and_the_causes_of_failures() {
+        let text = overview::text(&Overview::deserialize(&board()).unwrap());
+        assert_eq!(
+            text,
+            "board.toml, real clock, up 12 s\n\n\
+             DRIVER  STATE   LOOP   CALLS  INTERRUPTS  LOST  TIMEOUTS  COMMANDS    MEAN  LONGEST\n\
+             echo    failed  board      7           0     0         0         0  900 ns    84 us\n\n\
+             echo: limit `memory`: a\\u{1b}[2Jb\n"
+        );
+    }
+
+    #[test]
+    fn the_detail_of_a_driver_lists_what_its_services_can_be_asked() {
+        let board = Overview::deserialize(&board()).unwrap();
+        let text = detail::text(&board.drivers[0]);
+        for part in [
+            "echo: failed: limit `memory`: a\\u{1b}[2Jb\n",
+            "service `echo`, input up to 64 B, disabled now\n  1  same  nothing -> the same\n",
+            "  memory       4 MiB\n",
+            "  log        1 KiB/s\n",
+            "pins\n  led  GPIO27\n",
+        ] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_a_drivers_or_a_services() {
+        let mut value = board();
+        value["drivers"][0]["name"] = json!("other");
+        let board = Overview::deserialize(&value).unwrap();
+        assert_eq!(named(&board, "other").unwrap(), 0);
+        assert_eq!(named(&board, "echo").unwrap(), 0);
+        let error = named(&board, "radio").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the board has no driver or service `radio`; its drivers are `other`"
+        );
+    }
+}

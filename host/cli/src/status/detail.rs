@@ -9,7 +9,7 @@ use super::view::{Driver, Service, time};
 use crate::output::{plain, table};
 
 /// The figures that are bytes.
-const BYTES: [&str; 4] = ["memory", "stack", "payload", "log"];
+const BYTES: [&str; 3] = ["memory", "stack", "payload"];
 
 pub(super) fn text(driver: &Driver) -> String {
     let cause = driver
@@ -87,6 +87,7 @@ fn figure(name: &str, value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => match number.as_u64() {
+            Some(bytes) if name == "log" => format!("{}/s", show_bytes(bytes)),
             Some(bytes) if BYTES.contains(&name) => show_bytes(bytes),
             _ => number.to_string(),
         },

@@ -1,0 +1,219 @@
+//! The program from outside: what it prints and its exit status. Boards here
+//! have lines and no drivers; drivers are for tests/integration.
+#![forbid(unsafe_code)]
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+const LINES: &str = "[[board.line]]\nname = \"GPIO17\"\npull = \"up\"\n";
+
+struct Scene {
+    directory: tempfile::TempDir,
+}
+
+/// A board that runs until it is told to stop, or until the test fails.
+struct Running {
+    child: Child,
+    out: BufReader<ChildStdout>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_loopgate"));
+        command
+            .args(arguments)
+            .env("LOOPGATE_SOCKET", self.path("socket"))
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .env_remove("LOOPGATE_LOG");
+        command
+    }
+
+    fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// What it prints, having succeeded.
+    fn says(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Its error, having ended with `status`.
+    fn fails(&self, status: i32, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(status),
+            "{arguments:?}: {output:?}"
+        );
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn run(&self, board: &Path) -> Running {
+        let mut command = self.command(&["run", board.to_str().unwrap()]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.starts_with("control socket: ") {
+            line.clear();
+            assert_ne!(out.read_line(&mut line).unwrap(), 0, "it ended early");
+        }
+        Running { child, out }
+    }
+}
+
+impl Running {
+    /// Ends it by `signal`: what it printed meanwhile, and its exit status.
+    fn end(mut self, signal: &str) -> (String, Option<i32>) {
+        let id = self.child.id().to_string();
+        let killed = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(killed.success());
+        let mut rest = String::new();
+        self.out.read_to_string(&mut rest).unwrap();
+        (rest, self.child.wait().unwrap().code())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already, unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn board(clock: &str) -> String {
+    format!("[board]\nbackend = \"sim\"\nclock = \"{clock}\"\n{LINES}")
+}
+
+#[test]
+fn a_board_runs_answers_and_ends_in_order() {
+    let scene = Scene::new();
+    let file = scene.file("board.toml", &board("real"));
+    for signal in ["-TERM", "-INT"] {
+        let running = scene.run(&file);
+        assert!(scene.says(&["status"]).contains("real clock"));
+        let status: serde_json::Value =
+            serde_json::from_str(&scene.says(&["status", "--json"])).unwrap();
+        assert_eq!(status["drivers"], serde_json::json!([]));
+        scene.says(&["sim", "set", "GPIO17", "low"]);
+        let shown = scene.says(&["sim", "show"]);
+        assert!(shown.contains("GPIO17  low    outside        1"), "{shown}");
+        let lines: serde_json::Value =
+            serde_json::from_str(&scene.says(&["sim", "show", "--json"])).unwrap();
+        assert_eq!(lines[0]["high"], false);
+        let (rest, code) = running.end(signal);
+        assert_eq!(code, Some(0));
+        assert!(rest.contains("stopping"), "{rest}");
+        assert!(!scene.path("socket").exists());
+    }
+}
+
+#[test]
+fn virtual_time_does_not_keep_a_board_from_answering_and_ending() {
+    let scene = Scene::new();
+    let running = scene.run(&scene.file("board.toml", &board("virtual")));
+    assert!(scene.says(&["status"]).contains("virtual clock"));
+    assert_eq!(running.end("-TERM").1, Some(0));
+}
+
+#[test]
+fn what_a_running_board_refuses_is_status_1_with_thing_and_remedy() {
+    let scene = Scene::new();
+    let file = scene.file("board.toml", &board("real"));
+    let running = scene.run(&file);
+    for (arguments, parts) in [
+        (&["call", "radio", "on"][..], ["`radio`", "loopgate status"]),
+        (&["status", "radio"], ["`radio`", "nor any other"]),
+        (&["sim", "set", "GPIO99", "low"], ["`GPIO99`", "`GPIO17`"]),
+        (
+            &["call", "a", "b", "--data", "@/none"],
+            ["`/none`", "--data"],
+        ),
+        (
+            &["run", file.to_str().unwrap()],
+            ["another loopgate", "--socket"],
+        ),
+    ] {
+        let error = scene.fails(1, arguments);
+        for part in parts {
+            assert!(error.contains(part), "{arguments:?}: {error}");
+        }
+        assert!(error.starts_with("error: "), "{error}");
+    }
+    drop(running);
+}
+
+#[test]
+fn a_killed_board_leaves_nothing_that_its_successor_minds() {
+    let scene = Scene::new();
+    let file = scene.file("board.toml", &board("real"));
+    let _ = scene.run(&file).end("-KILL");
+    assert!(scene.path("socket").exists());
+    let error = scene.fails(1, &["status"]);
+    assert!(error.contains("loopgate run BOARD"), "{error}");
+    assert_eq!(scene.run(&file).end("-TERM").1, Some(0));
+}
+
+#[test]
+fn files_that_are_wrong_are_status_1() {
+    let scene = Scene::new();
+    let broken = scene.file("broken.toml", "[board]\nbackend = \"sim\"\ncolour = 1\n");
+    let error = scene.fails(1, &["run", broken.to_str().unwrap()]);
+    assert!(
+        error.contains("broken.toml:3") && error.contains("`colour`"),
+        "{error}"
+    );
+    let error = scene.fails(1, &["run", "/none.toml"]);
+    assert!(error.contains("`/none.toml`"), "{error}");
+    let text = scene.file("text.wasm", "hello");
+    let error = scene.fails(1, &["check", text.to_str().unwrap()]);
+    assert!(
+        error.contains("not WebAssembly") && error.contains("wasm32-wasip2"),
+        "{error}"
+    );
+    let core = scene.path("core.wasm");
+    std::fs::write(&core, b"\0asm\x01\0\0\0").unwrap();
+    let output = scene.output(&["check", core.to_str().unwrap(), "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["loads"], false);
+    assert!(
+        report["cause"].as_str().unwrap().contains("core module"),
+        "{report}"
+    );
+}
+
+#[test]
+fn wrong_use_is_status_2() {
+    let scene = Scene::new();
+    for arguments in [
+        &[][..],
+        &["reboot"],
+        &["run"],
+        &["sim", "set", "GPIO17", "sideways"],
+        &["call", "a", "b", "ten"],
+        &["call", "a", "b", "--timeout", "2 h"],
+    ] {
+        scene.fails(2, arguments);
+    }
+    assert!(scene.says(&["--help"]).contains("Exit status: 0 done"));
+}
