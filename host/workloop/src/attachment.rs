@@ -26,7 +26,7 @@ enum State {
     #[default]
     Detached,
     Attached(Arc<Shared>),
-    /// Off the chain, but callers are still inside: [118].
+    /// Off the chain, but callers are still inside: \[118\].
     Leaving(Arc<Shared>),
 }
 

@@ -22,14 +22,14 @@ pub type CommandAction = Arc<dyn Fn(&Context, &CommandGate, [u64; 4]) -> u64 + S
 ///
 /// A stall is a sleep in the work loop's gate: it can be
 /// [aborted](CommandGate::abort), and it releases every level that the caller
-/// holds, those of outer actions included ([110]).
+/// holds, those of outer actions included (\[110\]).
 pub struct CommandGate {
     attachment: Attachment,
     /// Whose events the sleeps are.
     scope: u64,
     action: ActionSlot<CommandAction>,
     /// Callers inside by `run_action` or `poll_enter`, running or asleep.
-    /// Changed in the gate; [118].
+    /// Changed in the gate; \[118\].
     calls: AtomicU32,
     /// Callers who wait for `enable`. A count, for a flag forgets those who
     /// stay when one leaves (X3, X4). Changed in the gate.
@@ -196,7 +196,7 @@ impl CommandGate {
 
     /// Ends the stall of `cx` as `Aborted`, or its sleep as
     /// [`Wake::Interrupted`]. Whether there was one. A wait for a busy gate
-    /// goes on ([122]).
+    /// goes on (\[122\]).
     pub fn abort(&self, cx: &Context) -> bool {
         let shared = self.attachment.shared();
         shared.is_some_and(|shared| shared.gate().abort(cx))
@@ -366,7 +366,7 @@ impl EventSource for CommandGate {
     }
 
     /// Lets stalled callers and new ones in, waiting for the gate. Nothing
-    /// changes on no loop ([114]).
+    /// changes on no loop (\[114\]).
     fn enable(&self, cx: &Context) {
         if let Some(shared) = self.attachment.shared() {
             shared.gate().block(cx, || (self.poll_enable(cx), None));

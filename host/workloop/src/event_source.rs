@@ -20,7 +20,7 @@ use crate::work_loop::shared::Shared;
 ///   [`check_for_work`](EventSource::check_for_work) only;
 /// - calls [`Attachment::signal`] after it recorded work, never before;
 /// - tests [`is_enabled`](EventSource::is_enabled) itself where it means to
-///   hold work back: the loop does not ([56]).
+///   hold work back: the loop does not (\[56\]).
 pub trait EventSource: Send + Sync + 'static {
     /// This source's place on a work loop.
     fn attachment(&self) -> &Attachment;

@@ -20,7 +20,7 @@ use state::State;
 /// forms park the calling thread on the same record.
 ///
 /// What the gate does not do: it finds no deadlock between gates, and its
-/// wake-ups are not remembered ([42]).
+/// wake-ups are not remembered (\[42\]).
 pub struct Gate {
     clock: Arc<dyn Clock>,
     /// A leaf: nothing is called with it locked but the clock's `now`.

@@ -27,13 +27,13 @@ pub type InterruptAction = Arc<dyn Fn(&Context, &InterruptEventSource, Interrupt
 ///
 /// A source with a line is enabled from birth as a flag, but its line is off
 /// until [`enable`](EventSource::enable) is called on a loop, and again after
-/// each addition ([26], [69]). A source without a line is always enabled.
+/// each addition (\[26\], \[69\]). A source without a line is always enabled.
 pub struct InterruptEventSource {
     intake: Arc<Intake>,
     action: ActionSlot<InterruptAction>,
     delivery: Mutex<Delivery>,
     /// The action runs, or sleeps. A pass from within it passes over this
-    /// source ([64] deviates: there it comes in again with the same count).
+    /// source (\[64\] deviates: there it comes in again with the same count).
     running: AtomicBool,
     /// The driver itself switched the line off: it stays off after the action.
     explicit_disable: AtomicBool,
@@ -112,7 +112,7 @@ impl InterruptEventSource {
     }
 
     /// Consumes what is pending, before the action and not after it: what
-    /// comes meanwhile is the next call's ([62]).
+    /// comes meanwhile is the next call's (\[62\]).
     fn consume(&self) -> Interrupts {
         let intake = &*self.intake;
         let Some(device) = &intake.device else {
@@ -138,7 +138,7 @@ impl InterruptEventSource {
         }
     }
 
-    /// Opens a level line again that the primary context masked ([71]), unless
+    /// Opens a level line again that the primary context masked (\[71\]), unless
     /// the driver closed it, the source left, or another occurrence of it
     /// waits for its own action already.
     fn unmask(&self, registration: u32) {
@@ -198,7 +198,7 @@ impl EventSource for InterruptEventSource {
         }
     }
 
-    /// The line is unregistered, the flags stay as they are ([26]).
+    /// The line is unregistered, the flags stay as they are (\[26\]).
     fn detached(&self, _: &Context) {
         if let Some(device) = &self.intake.device {
             device.line.unregister();

@@ -23,7 +23,7 @@ pub type TimerAction = Arc<dyn Fn(&Context, &TimerEventSource, Instant, Instant)
 /// of addition. Deadline and delivery meet in one step in the gate: nothing
 /// that has expired waits anywhere, so what is cancelled in the gate is
 /// cancelled. (I/O Kit, whose expiries wait for the gate on another thread,
-/// needs a generation stamp for this: [102].)
+/// needs a generation stamp for this: \[102\].)
 pub struct TimerEventSource {
     attachment: Attachment,
     clock: Arc<dyn Clock>,
@@ -37,10 +37,10 @@ pub struct TimerEventSource {
 const NEVER: u64 = u64::MAX;
 
 struct State {
-    /// Remembered while the timer cannot be armed ([98]).
+    /// Remembered while the timer cannot be armed (\[98\]).
     deadline: Option<Instant>,
     attached: bool,
-    /// The action runs, or sleeps: calls never overlap ([104]).
+    /// The action runs, or sleeps: calls never overlap (\[104\]).
     running: bool,
 }
 
@@ -196,7 +196,7 @@ impl EventSource for TimerEventSource {
     }
 
     /// Arms a remembered deadline; a past one fires promptly. Without an action
-    /// the timer stays disabled ([105c]).
+    /// the timer stays disabled (\[105c\]).
     fn enable(&self, _: &Context) {
         self.update(|_| self.attachment.set_enabled(self.action.is_some()));
     }

@@ -94,7 +94,7 @@ impl WorkLoop {
 
     /// Adds a source at the end of the chain, waiting for the gate. One that
     /// holds work already is served soon after; one that is on a loop already,
-    /// this or another, stays where it is ([19]).
+    /// this or another, stays where it is (\[19\]).
     ///
     /// # Errors
     /// `NotReady` while callers are still leaving it after its removal,

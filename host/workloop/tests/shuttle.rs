@@ -219,7 +219,7 @@ fn a_loop_dropped_under_its_clients() {
         let client = {
             let gate = gate.clone();
             spawn("client", move |cx| {
-                assert!(gate.run_action(cx, || ()).is_err())
+                assert!(gate.run_action(cx, || ()).is_err());
             })
         };
         let sleeper = {

@@ -26,7 +26,7 @@ pub(super) struct Device {
 }
 
 /// Goes up only, so that what was counted stays pending until it is consumed,
-/// across disabling and removal ([61], [66]).
+/// across disabling and removal (\[61\], \[66\]).
 pub(super) struct Counter {
     produced: AtomicU64,
     /// Written by the one who polls, in the gate.

@@ -44,7 +44,7 @@ impl Chain {
     }
 
     /// Whether it was there. Both lists are searched: what `performs_work`
-    /// says now does not matter ([29]).
+    /// says now does not matter (\[29\]).
     pub(super) fn remove(&self, source: &Arc<dyn EventSource>) -> bool {
         [&self.active, &self.passive]
             .into_iter()
