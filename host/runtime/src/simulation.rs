@@ -81,10 +81,19 @@ impl Simulation {
                 .capture
                 .edges(&play.channel, play.invert, begin)
                 .map_err(|cause| BoardError::Capture {
-                    place: play.place,
+                    place: play.place.clone(),
                     cause,
                 })?;
-            self.board.play(&play.line, edges).map_err(missing)?;
+            // Only a file that changed since it was opened ends early.
+            let at_end = std::iter::from_fn(move || {
+                if let Some(fault) = play.capture.fault() {
+                    tracing::error!("{}: the recording ends early: {fault}", play.place);
+                }
+                None
+            });
+            self.board
+                .play(&play.line, edges.chain(at_end))
+                .map_err(missing)?;
         }
         if self.real_time {
             let player = self.board.spawn_player().map_err(|error| {

@@ -107,8 +107,8 @@ pub struct Counts {
     pub calls: u64,
 }
 
-/// How long handlers take. One call in 64 is measured, and every call that
-/// is still running at a tick of 1 ms.
+/// How long handlers take. The first 256 calls are measured, then one in 64,
+/// and every call that is still running at a tick of 1 ms.
 #[derive(Clone, Copy, Debug, Default, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct HandlerTime {

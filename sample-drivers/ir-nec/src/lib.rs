@@ -12,13 +12,9 @@ use nec::{Decoder, Key};
 /// How many keys are kept; the oldest makes room.
 const KEPT: usize = 256;
 
-/// Edges fetched at a time: those of one frame, and some.
-const BATCH: u32 = 80;
-
 struct IrNec {
     ir: Interrupt,
     decoder: Decoder,
-    next_sequence: u64,
     keys: VecDeque<Key>,
     received: u64,
     _pin: InputPin,
@@ -32,7 +28,6 @@ impl Driver for IrNec {
         Ok(Self {
             ir: cx.interrupt(&pin.edges(Edges::Both)?)?,
             decoder: Decoder::default(),
-            next_sequence: 0,
             keys: VecDeque::with_capacity(KEPT),
             received: 0,
             _pin: pin,
@@ -42,18 +37,16 @@ impl Driver for IrNec {
 
     fn interrupt(&mut self, _: InterruptId, event: Interrupts) -> Result<()> {
         if event.lost > 0 {
-            let lost = event.lost;
-            warn!("{lost} edges lost, and the key that they belong to");
+            warn!("{} edges lost, and the key that they belong to", event.lost);
+            self.decoder = Decoder::default();
         }
-        loop {
-            let edges = self.ir.take_occurrences(BATCH);
-            if edges.is_empty() {
-                return Ok(());
-            }
-            for edge in edges {
-                self.edge(edge);
+        for edge in self.ir.take_occurrences(event.count) {
+            // The receiver pulls the line low while it sees the carrier.
+            if let Some(key) = self.decoder.edge(edge.timestamp.as_nanos(), !edge.high) {
+                self.keep(key);
             }
         }
+        Ok(())
     }
 
     fn command(&mut self, request: Request) -> Result<Reply> {
@@ -66,15 +59,7 @@ impl Driver for IrNec {
 }
 
 impl IrNec {
-    fn edge(&mut self, edge: Occurrence) {
-        if edge.sequence != self.next_sequence {
-            self.decoder = Decoder::default();
-        }
-        self.next_sequence = edge.sequence + 1;
-        // The receiver pulls the line low while it sees the carrier.
-        let Some(key) = self.decoder.edge(edge.timestamp.as_nanos(), !edge.high) else {
-            return;
-        };
+    fn keep(&mut self, key: Key) {
         if self.keys.len() == KEPT {
             self.keys.pop_front();
         }
