@@ -4,6 +4,7 @@
 #![allow(
     missing_docs,
     unreachable_pub,
+    unsafe_code,
     unused_qualifications,
     clippy::all,
     clippy::pedantic,

@@ -1,5 +1,6 @@
 //! No memory is allocated between an interrupt, or a timer, and its action.
 #![cfg(not(feature = "shuttle"))]
+#![expect(unsafe_code, reason = "an allocator cannot be had without")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

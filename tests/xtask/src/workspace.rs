@@ -158,3 +158,13 @@ impl Package {
         &self.manifest_path
     }
 }
+
+impl Target {
+    /// A library or a program, not a test, an example or a build script.
+    pub(crate) fn is_product(&self) -> bool {
+        let product = ["lib", "cdylib", "rlib", "bin"];
+        self.kind
+            .iter()
+            .any(|kind| product.contains(&kind.as_str()))
+    }
+}
