@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use loopgate_workloop::{
     Clock, CommandGate, Context, Error, Event, EventSource, Gate, Instant, InterruptAction,
-    InterruptEventSource, TimerAction, TimerEventSource, VirtualClock, Wake, Wakeups, WorkLoop,
+    InterruptEventSource, InterruptLine, InterruptSink, Occurrence, TimerAction, TimerEventSource,
+    Trigger, VirtualClock, Wake, Wakeups, WorkLoop,
 };
 use shuttle::sync::atomic::{AtomicU32, Ordering};
 use shuttle::thread;
@@ -274,6 +275,66 @@ fn every_interrupt_arrives_and_the_loop_falls_asleep() {
     });
 }
 
+/// A line whose sink the test calls.
+#[derive(Default)]
+struct Line(std::sync::Mutex<Option<Arc<dyn InterruptSink>>>);
+
+impl InterruptLine for Line {
+    fn trigger(&self) -> Trigger {
+        Trigger::Edge
+    }
+    fn register(&self, sink: Arc<dyn InterruptSink>) -> Result<(), Error> {
+        *self.0.lock().unwrap() = Some(sink);
+        Ok(())
+    }
+    fn unregister(&self) {}
+    fn enable(&self) {}
+    fn disable(&self) {}
+}
+
+/// The ring has room for two: what is displaced is lost, and nothing else.
+#[test]
+fn delivered_and_lost_are_what_was_counted() {
+    explore(|| {
+        let work_loop = WorkLoop::new(clock());
+        let (delivered, lost) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let action: InterruptAction = {
+            let (delivered, lost) = (delivered.clone(), lost.clone());
+            Arc::new(move |_, source, i| {
+                let mut taken = Vec::new();
+                source.take_occurrences(9, &mut taken);
+                assert_eq!(taken.len(), i.count as usize);
+                assert!(taken.is_sorted_by_key(|o| o.sequence));
+                delivered.fetch_add(i.count, Ordering::SeqCst);
+                lost.fetch_add(i.lost, Ordering::SeqCst);
+            })
+        };
+        let line = Arc::new(Line::default());
+        let source = InterruptEventSource::new(Some(line.clone()), 2, Some(action)).unwrap();
+        let cx = Context::detached("main");
+        work_loop.add_event_source(&cx, source).unwrap();
+        let sink = line.0.lock().unwrap().take().unwrap();
+        let device = spawn("device", move |_| {
+            for sequence in 1..=5 {
+                sink.interrupt_occurred(Occurrence {
+                    sequence,
+                    ..Occurrence::default()
+                });
+            }
+        });
+        work_loop.run_event_sources(&cx);
+        work_loop.run_event_sources(&cx);
+        join([device]);
+        work_loop.run_event_sources(&cx);
+        let (delivered, lost) = (
+            delivered.load(Ordering::SeqCst),
+            lost.load(Ordering::SeqCst),
+        );
+        assert_eq!(delivered + lost, 5);
+        assert!(delivered >= 2);
+    });
+}
+
 /// The loop's thread runs, the clock goes on, and a client changes its mind.
 #[test]
 fn a_timer_cancelled_in_the_gate_stays_silent() {
@@ -340,6 +401,31 @@ fn concurrent_arming_keeps_one_of_the_deadlines() {
         work_loop.terminate(&cx);
         work_loop.join(&cx).unwrap();
         assert_eq!(fired.load(Ordering::SeqCst), 1);
+    });
+}
+
+/// Without the gate a change can come just before the action or just after,
+/// but never half.
+#[test]
+fn a_timer_changed_without_the_gate_is_never_early() {
+    explore(|| {
+        let clock = clock();
+        let work_loop = WorkLoop::new(clock.clone());
+        let action: TimerAction = Arc::new(|_, _, deadline, now| assert!(now >= deadline));
+        let timer = TimerEventSource::new(clock.clone(), Some(action));
+        let cx = Context::detached("main");
+        work_loop.add_event_source(&cx, timer.clone()).unwrap();
+        timer.set_timeout(Duration::ZERO).unwrap();
+        let changes = {
+            let timer = timer.clone();
+            spawn("changes", move |_| {
+                timer.set_timeout(Duration::from_millis(1)).unwrap();
+                timer.cancel_timeout();
+            })
+        };
+        work_loop.run_event_sources(&cx);
+        join([changes]);
+        assert_eq!(work_loop.next_deadline(), None);
     });
 }
 

@@ -334,6 +334,24 @@ fn a_head_is_overtaken_once_at_most() {
 }
 
 #[test]
+fn a_sleeper_is_handed_all_its_levels() {
+    let (_, gate, [a, b, _]) = gate();
+    gate.close(&b);
+    gate.close(&b);
+    assert!(gate.poll_sleep(&b, EVENT, None).is_pending());
+    assert!(gate.try_close(&a));
+    gate.wakeup(EVENT, Wakeups::One);
+    gate.open(&a).unwrap();
+    assert!(gate.try_close(&a), "overtakes the woken sleeper once");
+    gate.open(&a).unwrap();
+    assert_eq!(
+        gate.poll_sleep(&b, EVENT, None),
+        Poll::Ready(Ok(Wake::Awakened))
+    );
+    assert_eq!(gate.depth(), 2);
+}
+
+#[test]
 fn an_abandoned_hand_over_goes_to_the_next() {
     let (_, gate, [a, b, c]) = gate();
     gate.close(&a);
