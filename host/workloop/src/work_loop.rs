@@ -171,6 +171,21 @@ impl WorkLoop {
         Poll::Ready(Ok(()))
     }
 
+    /// As [`remove_event_source`](WorkLoop::remove_event_source), but does not
+    /// wait for stalled callers, who end `Aborted` by themselves: for who must
+    /// not sleep in the gate, as a handler must not.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn withdraw_event_source(
+        &self,
+        cx: &Context,
+        source: &Arc<dyn EventSource>,
+    ) -> Result<(), Error> {
+        let _closed = self.gate().closed(cx);
+        self.unlink(cx, source).or_else(|result| result)
+    }
+
     /// Does the pending work now, on the caller, with the gate closed
     /// throughout. False where the loop has ended.
     pub fn run_event_sources(&self, cx: &Context) -> bool {

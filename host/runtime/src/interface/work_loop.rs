@@ -81,7 +81,7 @@ impl Sources {
 /// A source that the guest never added, or removed itself, is on no loop;
 /// that is no fault here.
 fn remove(cx: &Context, driver: &Driver, source: &Arc<dyn EventSource>) {
-    let _ = driver.work_loop.remove_event_source(cx, source);
+    let _ = driver.work_loop.withdraw_event_source(cx, source);
 }
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
@@ -119,7 +119,7 @@ impl HostWorkLoop for Guest {
     fn remove_event_source(&mut self, _: Resource<Loop>, source: AnySource) -> Answer<()> {
         let source = self.any(&source)?;
         let removed =
-            Context::with_current(|cx| self.driver.work_loop.remove_event_source(cx, &source));
+            Context::with_current(|cx| self.driver.work_loop.withdraw_event_source(cx, &source));
         Ok(removed.map_err(code))
     }
 

@@ -215,6 +215,24 @@ fn rule_117_removal_aborts_the_stalled_and_waits_for_them() {
     assert_eq!(bench.work_loop.gate().depth(), 0);
 }
 
+#[test]
+fn withdrawal_aborts_the_stalled_and_does_not_wait() {
+    let bench = Bench::new();
+    let gate = added(&bench);
+    let [a, b, _] = clients();
+    gate.disable(&bench.cx);
+    assert!(gate.poll_enter(&a).is_pending());
+    assert!(gate.poll_enter(&b).is_pending());
+    let source = dynamic(&gate);
+    let withdraw = || bench.work_loop.withdraw_event_source(&bench.cx, &source);
+    assert_eq!(withdraw(), Ok(()));
+    assert_eq!(gate.poll_enter(&a), Poll::Ready(Err(Error::Aborted)));
+    assert_eq!(gate.poll_enter(&b), Poll::Ready(Err(Error::Aborted)));
+    assert_eq!(withdraw(), Ok(()), "twice is once");
+    assert!(gate.attachment().work_loop().is_none());
+    assert_eq!(bench.work_loop.gate().depth(), 0);
+}
+
 /// Deviates in part: new callers are refused while the last ones leave.
 #[test]
 fn rule_118_removal_is_deferred_while_an_action_is_active() {
