@@ -13,6 +13,7 @@ wasmtime::component::bindgen!({
         "loopgate:driver/work-loop.command-gate": crate::interface::work_loop::Gate,
         "loopgate:driver/request.client": crate::interface::request::Client,
         "loopgate:driver/gpio.pin": crate::interface::gpio::Pin,
+        "loopgate:driver/serial.port": crate::interface::serial::Port,
     },
 });
 

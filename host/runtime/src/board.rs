@@ -1,7 +1,7 @@
 //! A board: the hardware, the loops and the drivers of one board file.
 
 use crate::bindings::exports::loopgate::driver::handlers::Cause;
-use crate::board_file::{BoardFile, ClockKind, Placement};
+use crate::board_file::{BoardFile, ClockKind, Placement, SerialEntry};
 use crate::cache::Cache;
 use crate::driver::{Devices, Driver, Surroundings};
 use crate::engine::Engine;
@@ -10,8 +10,9 @@ use crate::requests::{Arguments, Reply, Requests};
 use crate::service::{Answer, Circumstances, Service, Services};
 use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
-use crate::status::{DriverStatus, ServiceStatus, Status};
+use crate::status::{DriverStatus, PortStatus, ServiceStatus, Status};
 use crate::time::Time;
+use loopgate_devices::serial::Counts;
 use loopgate_devices::sim::SimBoard;
 use loopgate_workloop::{
     Clock as _, Context, EventSource as _, Instant, SystemClock, VirtualClock, WorkLoop,
@@ -561,6 +562,7 @@ impl Board {
                 .iter()
                 .map(|(name, pin)| (name.clone(), pin.line.get_ref().clone()))
                 .collect(),
+            ports: driver.ports().into_iter().map(|(name, counts)| port_status(driver, name, counts)).collect(),
             limits: driver.limits.clone(),
             usage: driver.counters.used(),
             counts: driver.counters.counts(),
@@ -699,4 +701,15 @@ fn service_status(service: &Service) -> ServiceStatus {
         input_max: service.input_max,
         selectors: service.selectors.clone(),
     }
+}
+
+fn port_status(driver: &Driver, name: String, counts: Counts) -> (String, PortStatus) {
+    let place = driver.entry.serial.get(&name).and_then(SerialEntry::place);
+    let status = PortStatus {
+        device: place.map(|place| place.get_ref().clone()).unwrap_or_default(),
+        bytes_in: counts.bytes_in,
+        bytes_out: counts.bytes_out,
+        bytes_lost: counts.bytes_lost,
+    };
+    (name, status)
 }

@@ -1,10 +1,17 @@
 //! The board file: which hardware there is, which drivers run on it, and what
 //! each of them may touch.
 
+mod gpio;
+mod serial;
+mod source;
+
+pub use gpio::{GpioEntry, PinBias, PinDirection, PinEdges};
+pub use serial::SerialEntry;
+
 use crate::error::BoardError;
 use crate::limits::{Limits, LimitsEntry};
 use crate::units::Span;
-use loopgate_devices::gpio;
+use source::{Source, Unique};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,12 +30,6 @@ pub struct BoardFile {
     /// Where the file lies, for relative paths; and its text, for line numbers.
     #[serde(skip)]
     source: Source,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Source {
-    path: PathBuf,
-    text: String,
 }
 
 /// `[board]`
@@ -156,6 +157,9 @@ pub struct DriverEntry {
     /// Pins, by the name that the driver calls them.
     #[serde(default)]
     pub gpio: HashMap<String, GpioEntry>,
+    /// Serial ports, by the name that the driver calls them.
+    #[serde(default)]
+    pub serial: HashMap<String, SerialEntry>,
     /// What it may use.
     #[serde(default)]
     limits: Option<Spanned<LimitsEntry>>,
@@ -171,65 +175,6 @@ pub enum Placement {
     Provider,
     /// One of its own.
     Dedicated,
-}
-
-/// A pin granted to a driver.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct GpioEntry {
-    /// The line, as the kernel names it.
-    pub line: Spanned<String>,
-    /// Which way it may be used.
-    pub direction: PinDirection,
-    /// What pulls it while nothing drives it.
-    #[serde(default)]
-    pub bias: PinBias,
-    /// Which edges may interrupt; none where absent.
-    #[serde(default)]
-    pub edges: Option<PinEdges>,
-    /// Whether low is the active level, which the driver then sees as high.
-    #[serde(default)]
-    pub active_low: bool,
-    /// How long a level must hold before it counts.
-    #[serde(default)]
-    pub debounce: Option<Span>,
-}
-
-/// Which way a pin may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PinDirection {
-    /// It may be read.
-    Input,
-    /// It may be driven.
-    Output,
-}
-
-/// What pulls a pin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PinBias {
-    /// Whatever the board has.
-    #[default]
-    AsIs,
-    /// Towards high.
-    PullUp,
-    /// Towards low.
-    PullDown,
-    /// Nothing.
-    Disabled,
-}
-
-/// Which edges may interrupt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PinEdges {
-    /// From low to high.
-    Rising,
-    /// From high to low.
-    Falling,
-    /// Either.
-    Both,
 }
 
 impl BoardFile {
@@ -254,6 +199,7 @@ impl BoardFile {
             .map_err(|error| source.invalid(error.span().unwrap_or_default(), error.message()))?;
         file.source = source;
         file.check()?;
+        file.resolve_ports();
         Ok(file)
     }
 
@@ -283,7 +229,19 @@ impl BoardFile {
             .find(|driver| driver.provides.iter().any(|name| name.get_ref() == service))
     }
 
+    /// Ports are opened by their grants, which do not know the file.
+    fn resolve_ports(&mut self) {
+        let folder = self.source.path.parent().unwrap_or(Path::new("")).to_owned();
+        for port in self.drivers.iter_mut().flat_map(|driver| driver.serial.values_mut()) {
+            for path in [&mut port.device, &mut port.pty].into_iter().flatten() {
+                let resolved = folder.join(path.get_ref());
+                *path.get_mut() = resolved.display().to_string();
+            }
+        }
+    }
+
     fn check(&self) -> Result<(), BoardError> {
+        let mut ports = Unique::new("port", &self.source);
         let mut drivers = Unique::new("driver", &self.source);
         let mut services = Unique::new("service", &self.source);
         let mut lines = Unique::new("line", &self.source);
@@ -298,6 +256,9 @@ impl BoardFile {
             }
             for pin in driver.gpio_in_order() {
                 lines.add(&pin.1.line, driver.name.get_ref())?;
+            }
+            for place in driver.serial.values().filter_map(SerialEntry::place) {
+                ports.add(place, driver.name.get_ref())?;
             }
             driver
                 .check()
@@ -381,6 +342,10 @@ impl DriverEntry {
                 .effective()
                 .map_err(|message| (limits.span(), format!("driver `{name}`: {message}")))?;
         }
+        for (port, entry) in &self.serial {
+            let span = entry.place().map_or(self.name.span(), Spanned::span);
+            entry.check(port, name).map_err(|message| (span, message))?;
+        }
         for (pin, entry) in self.gpio_in_order() {
             if entry.direction == PinDirection::Output
                 && (entry.edges.is_some() || entry.debounce.is_some())
@@ -397,101 +362,10 @@ impl DriverEntry {
     }
 }
 
-impl GpioEntry {
-    /// What to ask the backend for.
-    pub(crate) fn request(&self, consumer: &str, initial: bool) -> gpio::LineRequest {
-        gpio::LineRequest {
-            line: self.line.get_ref().clone(),
-            consumer: consumer.to_owned(),
-            direction: match self.direction {
-                PinDirection::Input => gpio::Direction::Input,
-                PinDirection::Output => gpio::Direction::Output { initial },
-            },
-            bias: match self.bias {
-                PinBias::AsIs => gpio::Bias::AsIs,
-                PinBias::PullUp => gpio::Bias::PullUp,
-                PinBias::PullDown => gpio::Bias::PullDown,
-                PinBias::Disabled => gpio::Bias::Disabled,
-            },
-            drive: gpio::Drive::PushPull,
-            active_low: self.active_low,
-            debounce: self.debounce.map(|span| span.0),
-            edges: self.edges.map(Into::into),
-        }
-    }
-}
-
-impl From<PinEdges> for gpio::Edges {
-    fn from(edges: PinEdges) -> Self {
-        match edges {
-            PinEdges::Rising => Self::Rising,
-            PinEdges::Falling => Self::Falling,
-            PinEdges::Both => Self::Both,
-        }
-    }
-}
-
 impl PlayEntry {
     /// When the recording begins, from the start of the board.
     pub fn start(&self) -> Duration {
         self.start.map_or(Duration::ZERO, |span| span.0)
-    }
-}
-
-impl Source {
-    fn place(&self, span: std::ops::Range<usize>) -> String {
-        let line = 1 + self
-            .text
-            .as_bytes()
-            .iter()
-            .take(span.start)
-            .filter(|&&byte| byte == b'\n')
-            .count();
-        format!("{}:{line}", self.path.display())
-    }
-
-    fn invalid(&self, span: std::ops::Range<usize>, message: &str) -> BoardError {
-        BoardError::Invalid {
-            place: self.place(span),
-            message: message.replace('\n', ", ").trim_end().to_owned(),
-        }
-    }
-}
-
-/// Refuses a name that stands in the file twice, and says where the first is.
-struct Unique<'a> {
-    kind: &'static str,
-    source: &'a Source,
-    seen: HashMap<&'a str, (String, &'a str)>,
-}
-
-impl<'a> Unique<'a> {
-    fn new(kind: &'static str, source: &'a Source) -> Self {
-        Self {
-            kind,
-            source,
-            seen: HashMap::new(),
-        }
-    }
-
-    fn add(&mut self, name: &'a Spanned<String>, owner: &'a str) -> Result<(), BoardError> {
-        let place = self.source.place(name.span());
-        let Some((first, holder)) = self.seen.insert(name.get_ref(), (place, owner)) else {
-            return Ok(());
-        };
-        let kind = self.kind;
-        let message = if holder == owner {
-            format!(
-                "{kind} `{}` stands here a second time, first at {first}; rename or remove one",
-                name.get_ref()
-            )
-        } else {
-            format!(
-                "{kind} `{}` belongs to `{holder}` already ({first}), so `{owner}` cannot have it too; remove one",
-                name.get_ref()
-            )
-        };
-        Err(self.source.invalid(name.span(), &message))
     }
 }
 

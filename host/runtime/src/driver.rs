@@ -15,9 +15,11 @@ use crate::status::{State, Usage};
 use crate::time::Time;
 use crate::{death, stack};
 use loopgate_devices::gpio::GpioController;
+use loopgate_devices::serial::{Counts, SerialController, SerialPort};
 use loopgate_workloop::{Context, Instant, Interrupts, Wakeups, WorkLoop};
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use wasmtime::Store;
 
@@ -36,6 +38,8 @@ pub(crate) struct Driver {
     engine: Arc<Engine>,
     generation: AtomicU64,
     life: Mutex<Life>,
+    /// The ports that were opened last, for the status.
+    ports: Mutex<BTreeMap<String, Weak<dyn SerialPort>>>,
     /// Only ever tried, and only with the gate closed: there it is free,
     /// unless a call came back into a driver that is on the stack. A component
     /// must never be re-entered, and this is what proves that it is not.
@@ -46,6 +50,7 @@ pub(crate) struct Driver {
 #[derive(Clone)]
 pub(crate) struct Devices {
     pub(crate) gpio: Arc<dyn GpioController>,
+    pub(crate) serial: Arc<dyn SerialController>,
 }
 
 /// What a driver runs on, besides its own entry in the board file.
@@ -63,6 +68,9 @@ pub(crate) struct Life {
     pub(crate) cause: Option<String>,
 }
 
+/// Resumes in one pass.
+const RESUMES_MAX: u32 = 64;
+
 struct Instance {
     store: Store<Guest>,
     bindings: crate::bindings::Driver,
@@ -76,6 +84,7 @@ pub(crate) enum Handler {
     Interrupt,
     Timeout,
     Command,
+    Resume,
     Cancelled,
 }
 
@@ -87,6 +96,7 @@ impl Handler {
             Self::Interrupt => "interrupt-occurred",
             Self::Timeout => "timeout-occurred",
             Self::Command => "command",
+            Self::Resume => "resume",
             Self::Cancelled => "cancelled",
         }
     }
@@ -112,6 +122,7 @@ impl Driver {
                 state: State::Stopped,
                 cause: None,
             }),
+            ports: Mutex::default(),
             instance: Mutex::new(None),
             name,
         })
@@ -276,6 +287,28 @@ impl Driver {
         });
     }
 
+    /// Parked requests whose deadline has come go on.
+    pub(crate) fn expire_requests(self: &Arc<Self>, cx: &Context, now: Instant) {
+        self.with_guest(|guest| {
+            guest.requests.expire(now);
+            if let Some(sleepers) = &guest.sources.sleepers {
+                sleepers.arm(guest.requests.next_deadline());
+            }
+        });
+        self.resume_woken(cx);
+    }
+
+    /// Resumes parked requests that were woken, but only so many in one pass:
+    /// the loop's other sources have their turn in between.
+    pub(crate) fn resume_woken(self: &Arc<Self>, cx: &Context) {
+        for _ in 0..RESUMES_MAX {
+            let next = self.with_guest(|guest| guest.requests.next_woken());
+            let Some((id, wake)) = next.flatten() else { return };
+            self.deliver(cx, Handler::Resume, |store, handlers| handlers.call_resume(store, id, wake.into()));
+        }
+        self.with_guest(|guest| guest.signal_woken());
+    }
+
     /// A call that nobody waits for. If it ends the driver, that was reported;
     /// and the loop's sources are never served while the driver is on the stack.
     fn deliver(
@@ -288,13 +321,23 @@ impl Driver {
         debug_assert_ne!(delivered, Err(ErrorCode::WouldDeadlock));
     }
 
+    /// Remembers an open port for the status, which must not keep it open.
+    pub(crate) fn opened_port(&self, name: &str, port: &Arc<dyn SerialPort>) {
+        self.ports.lock().insert(name.to_owned(), Arc::downgrade(port));
+    }
+
+    /// The counts of the ports that are open, by name.
+    pub(crate) fn ports(&self) -> Vec<(String, Counts)> {
+        let ports = self.ports.lock();
+        let open = ports.iter().filter_map(|(name, port)| Some((name.clone(), port.upgrade()?.counts())));
+        open.collect()
+    }
+
     /// Looks at the instance's host side. With the gate closed, as everything
     /// that takes the instance's lock: else a handler would find it taken.
-    pub(crate) fn with_guest<R>(&self, f: impl FnOnce(&Guest) -> R) -> Option<R> {
-        self.instance
-            .try_lock()?
-            .as_ref()
-            .map(|instance| f(instance.store.data()))
+    pub(crate) fn with_guest<R>(&self, f: impl FnOnce(&mut Guest) -> R) -> Option<R> {
+        let mut guard = self.instance.try_lock()?;
+        guard.as_mut().map(|instance| f(instance.store.data_mut()))
     }
 
     /// The scope of this driver's sleep events: nobody else's has this number.

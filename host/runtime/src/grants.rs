@@ -2,6 +2,7 @@
 
 use crate::board_file::{DriverEntry, GpioEntry, PinDirection};
 use loopgate_devices::gpio::Edges;
+use loopgate_devices::serial::PortRequest;
 
 /// The grants of one driver. Every refusal names driver, thing and remedy.
 pub(crate) struct Grants(DriverEntry);
@@ -51,6 +52,21 @@ impl Grants {
                 shown(name)
             )),
         }
+    }
+
+    /// What to open for a port, if it is granted at this speed; 0 is the
+    /// entry's own.
+    pub(crate) fn port(&self, name: &str, baud: u32) -> Result<PortRequest, String> {
+        let driver = self.driver();
+        let name_shown = shown(name);
+        let Some(entry) = self.0.serial.get(name) else {
+            return Err(format!("`{driver}` asked for port `{name_shown}`, which its entry does not grant; add it under `[driver.serial]` if it is to have it"));
+        };
+        let baud = if baud == 0 { entry.baud } else { baud };
+        if baud != entry.baud && !entry.bauds.contains(&baud) {
+            return Err(format!("`{driver}` asked for port `{name_shown}` at {baud} baud, which its entry does not grant; add it to the port's `bauds` if that is meant"));
+        }
+        Ok(entry.request(driver, baud))
     }
 
     /// Whether it may publish this service.

@@ -91,7 +91,8 @@ fn finding(import: String) -> Finding {
         .unwrap_or("");
     let meaning = match (import.starts_with("loopgate:driver/"), interface) {
         (true, "gpio") => "pins, those that the board grants",
-        (true, "interrupt") => "edges of those pins",
+        (true, "serial") => "serial ports, those that the board grants",
+        (true, "interrupt") => "edges of those pins, input of those ports",
         (true, "request") => "services: its own, and those that the board lets it use",
         (true, "work-loop") => "timers, interrupts and gates on its loop",
         (true, "log") => "lines in the host's log",
@@ -144,7 +145,11 @@ fn granted(entry: &DriverEntry) -> Vec<String> {
         .uses
         .iter()
         .map(|service| format!("`{driver}`: may open the service `{}`", service.get_ref()));
-    pins.chain(provides).chain(uses).collect()
+    let ports = entry.serial.iter().map(|(name, port)| {
+        let place = port.place().map_or("", |place| place.get_ref());
+        format!("`{driver}`: port `{name}` = `{place}`, {} baud", port.baud)
+    });
+    pins.chain(ports).chain(provides).chain(uses).collect()
 }
 
 /// What the component imports and the entry leaves empty. Names are chosen at
@@ -163,6 +168,9 @@ fn lacking(entry: &DriverEntry, imports: &[Finding]) -> Vec<String> {
         missing.push(format!(
             "`{driver}` uses pins, but its entry grants none; add `[driver.gpio]`"
         ));
+    }
+    if imported("serial") && entry.serial.is_empty() {
+        missing.push(format!("`{driver}` uses serial ports, but its entry grants none; add `[driver.serial]`"));
     }
     if imported("request") && entry.provides.is_empty() && entry.uses.is_empty() {
         missing.push(format!("`{driver}` uses requests, but its entry has neither `provides` nor `uses`; add what it is to serve or to open"));

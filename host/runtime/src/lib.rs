@@ -45,6 +45,7 @@ mod log;
 mod requests;
 mod service;
 mod simulation;
+mod sleepers;
 mod stack;
 pub mod status;
 mod ticker;

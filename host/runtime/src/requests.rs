@@ -1,8 +1,9 @@
 //! The requests of one driver instance that wait for their completion.
 
 use crate::error::ErrorCode;
+use loopgate_workloop::Instant;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// What a client asks.
@@ -41,6 +42,15 @@ impl Pending {
     }
 }
 
+impl From<Wake> for crate::bindings::exports::loopgate::driver::handlers::Wake {
+    fn from(wake: Wake) -> Self {
+        match wake {
+            Wake::Awakened => Self::Awakened,
+            Wake::TimedOut => Self::TimedOut,
+        }
+    }
+}
+
 /// Request ids, and the requests that are pending. All of it belongs to one
 /// instance and ends with it, so an old id can never name a new request.
 pub(crate) struct Requests {
@@ -49,17 +59,55 @@ pub(crate) struct Requests {
     /// The request that `command` is looking at now.
     current: Option<Current>,
     pending: HashMap<u64, Entry>,
+    /// Parked requests that go on, in the order in which they were woken.
+    /// Some may have ended since.
+    woken: VecDeque<(u64, Wake)>,
+    /// Numbers the sleeps, so that the longest asleep is woken first.
+    sleeps: u64,
 }
 
 struct Current {
     id: u64,
     /// Completed before `command` has returned.
     early: Option<Outcome>,
+    parking: Parking,
 }
 
 struct Entry {
     gate: u32,
     client: Arc<Pending>,
+    parking: Parking,
+}
+
+/// What happened to a request while `command` looked at it.
+pub(crate) struct Ended {
+    /// The outcome, if the driver completed it.
+    pub(crate) early: Option<Outcome>,
+    parking: Parking,
+}
+
+/// Where a request is between `command-sleep` and `resume`.
+#[derive(Clone, Copy, Default)]
+enum Parking {
+    #[default]
+    Awake,
+    Asleep(Sleep),
+    /// `resume` follows.
+    Woken,
+}
+
+#[derive(Clone, Copy)]
+struct Sleep {
+    event: u64,
+    deadline: Option<Instant>,
+    number: u64,
+}
+
+/// Why a parked request goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wake {
+    Awakened,
+    TimedOut,
 }
 
 impl Requests {
@@ -69,6 +117,8 @@ impl Requests {
             limit,
             current: None,
             pending: HashMap::new(),
+            woken: VecDeque::new(),
+            sleeps: 0,
         }
     }
 
@@ -78,18 +128,21 @@ impl Requests {
         self.current = Some(Current {
             id: self.latest,
             early: None,
+            parking: Parking::Awake,
         });
         self.latest
     }
 
-    /// `command` has returned: the outcome, if the driver completed the
-    /// request meanwhile.
-    pub(crate) fn end(&mut self) -> Option<Outcome> {
-        self.current.take()?.early
+    /// `command` has returned.
+    pub(crate) fn end(&mut self) -> Ended {
+        let current = self.current.take();
+        let (early, parking) = current.map_or((None, Parking::Awake), |current| (current.early, current.parking));
+        Ended { early, parking }
     }
 
     /// The request stays pending, unless there are too many.
-    pub(crate) fn keep(&mut self, id: u64, gate: u32) -> Option<Arc<Pending>> {
+    pub(crate) fn keep(&mut self, id: u64, gate: u32, ended: &Ended) -> Option<Arc<Pending>> {
+        let parking = ended.parking;
         if self.pending.len() >= self.limit as usize {
             return None;
         }
@@ -99,9 +152,76 @@ impl Requests {
             Entry {
                 gate,
                 client: client.clone(),
+                parking,
             },
         );
         Some(client)
+    }
+
+    /// Parks a request of this driver, from the running handler on.
+    pub(crate) fn park(&mut self, id: u64, event: u64, deadline: Option<Instant>) -> Result<(), ErrorCode> {
+        let number = self.sleeps;
+        let parking = match self.current.as_mut().filter(|current| current.id == id) {
+            Some(current) if current.early.is_none() => &mut current.parking,
+            Some(_) => return Err(ErrorCode::BadArgument),
+            None => &mut self.pending.get_mut(&id).ok_or(ErrorCode::BadArgument)?.parking,
+        };
+        if !matches!(parking, Parking::Awake) {
+            return Err(ErrorCode::BadArgument);
+        }
+        *parking = Parking::Asleep(Sleep { event, deadline, number });
+        self.sleeps += 1;
+        Ok(())
+    }
+
+    /// Wakes requests that came through this gate and are parked on `event`:
+    /// the longest asleep, or all. Whether there were any.
+    pub(crate) fn wake(&mut self, gate: u32, event: u64, one: bool) -> bool {
+        let which = |entry: &Entry, sleep: &Sleep| entry.gate == gate && sleep.event == event;
+        self.rouse(which, |sleep| sleep.number, if one { 1 } else { usize::MAX }, Wake::Awakened)
+    }
+
+    /// Wakes requests whose deadline has come, the earliest first. Whether
+    /// there were any.
+    pub(crate) fn expire(&mut self, now: Instant) -> bool {
+        let which = |_: &Entry, sleep: &Sleep| sleep.deadline.is_some_and(|deadline| deadline <= now);
+        self.rouse(which, |sleep| sleep.deadline, usize::MAX, Wake::TimedOut)
+    }
+
+    /// The earliest deadline of a parked request.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.asleep().filter_map(|(_, _, sleep)| sleep.deadline).min()
+    }
+
+    /// The next request to resume.
+    pub(crate) fn next_woken(&mut self) -> Option<(u64, Wake)> {
+        loop {
+            let (id, wake) = self.woken.pop_front()?;
+            if let Some(entry) = self.pending.get_mut(&id) {
+                entry.parking = Parking::Awake;
+                return Some((id, wake));
+            }
+        }
+    }
+
+    fn asleep(&self) -> impl Iterator<Item = (u64, &Entry, &Sleep)> {
+        self.pending.iter().filter_map(|(&id, entry)| match &entry.parking {
+            Parking::Asleep(sleep) => Some((id, entry, sleep)),
+            _ => None,
+        })
+    }
+
+    fn rouse<K: Ord>(&mut self, which: impl Fn(&Entry, &Sleep) -> bool, order: impl Fn(&Sleep) -> K, most: usize, wake: Wake) -> bool {
+        let mut found: Vec<(K, u64)> = self.asleep().filter(|(_, entry, sleep)| which(entry, sleep)).map(|(id, _, sleep)| (order(sleep), id)).collect();
+        found.sort_unstable();
+        found.truncate(most);
+        for &(_, id) in &found {
+            if let Some(entry) = self.pending.get_mut(&id) {
+                entry.parking = Parking::Woken;
+                self.woken.push_back((id, wake));
+            }
+        }
+        !found.is_empty()
     }
 
     /// How many are pending.
@@ -172,8 +292,9 @@ mod tests {
     fn a_request_is_completed_once() {
         let mut requests = Requests::new(2);
         let id = requests.begin();
-        assert!(requests.end().is_none());
-        let client = requests.keep(id, 7).unwrap();
+        let ended = requests.end();
+        assert!(ended.early.is_none());
+        let client = requests.keep(id, 7, &ended).unwrap();
         assert_eq!(requests.complete(id, done(1)), Ok(Some(7)));
         assert_eq!(requests.complete(id, done(2)), Err(ErrorCode::BadArgument));
         assert_eq!(requests.complete(99, done(2)), Err(ErrorCode::BadArgument));
@@ -186,7 +307,7 @@ mod tests {
         let id = requests.begin();
         assert_eq!(requests.complete(id, done(1)), Ok(None));
         assert_eq!(requests.complete(id, done(2)), Err(ErrorCode::BadArgument));
-        assert_eq!(requests.end(), Some(done(1)));
+        assert_eq!(requests.end().early, Some(done(1)));
         assert_eq!(requests.complete(id, done(3)), Err(ErrorCode::BadArgument));
     }
 
@@ -194,11 +315,62 @@ mod tests {
     fn too_many_pending_are_refused_and_the_end_answers_all() {
         let mut requests = Requests::new(1);
         let first = requests.begin();
-        let client = requests.keep(first, 1).unwrap();
+        let ended = requests.end();
+        let client = requests.keep(first, 1, &ended).unwrap();
         let second = requests.begin();
-        assert!(requests.keep(second, 1).is_none());
+        let ended = requests.end();
+        assert!(requests.keep(second, 1, &ended).is_none());
         assert_eq!(requests.end_all(ErrorCode::DriverDied), [(first, 1)]);
         assert_eq!(client.take(), Some(Err(ErrorCode::DriverDied)));
         assert!(!requests.forget(first));
+    }
+
+    /// A request that is pending, parked on event 5.
+    fn parked(requests: &mut Requests, gate: u32, deadline: Option<u64>) -> u64 {
+        let id = requests.begin();
+        requests.park(id, 5, deadline.map(Instant::from_nanos)).unwrap();
+        let ended = requests.end();
+        requests.keep(id, gate, &ended).unwrap();
+        id
+    }
+
+    #[test]
+    fn the_longest_asleep_is_woken_first() {
+        let mut requests = Requests::new(9);
+        let [first, second, third] = [(); 3].map(|()| parked(&mut requests, 1, None));
+        let other_gate = parked(&mut requests, 2, None);
+        assert!(!requests.wake(1, 6, false));
+        assert!(requests.wake(1, 5, true));
+        assert_eq!(requests.next_woken(), Some((first, Wake::Awakened)));
+        assert!(requests.wake(1, 5, false));
+        assert_eq!(requests.park(second, 5, None), Err(ErrorCode::BadArgument), "its resume is due");
+        assert_eq!(requests.next_woken(), Some((second, Wake::Awakened)));
+        assert_eq!(requests.next_woken(), Some((third, Wake::Awakened)));
+        assert_eq!(requests.next_woken(), None);
+        assert_eq!(requests.park(second, 7, None), Ok(()));
+        assert_eq!(requests.park(other_gate, 7, None), Err(ErrorCode::BadArgument), "it sleeps");
+    }
+
+    #[test]
+    fn deadlines_wake_in_their_order_and_once() {
+        let mut requests = Requests::new(9);
+        let late = parked(&mut requests, 1, Some(20));
+        let soon = parked(&mut requests, 1, Some(10));
+        assert_eq!(requests.next_deadline(), Some(Instant::from_nanos(10)));
+        assert!(!requests.expire(Instant::from_nanos(9)));
+        assert!(requests.expire(Instant::from_nanos(30)));
+        assert!(!requests.wake(1, 5, false) && !requests.expire(Instant::from_nanos(40)));
+        assert_eq!(requests.next_woken(), Some((soon, Wake::TimedOut)));
+        assert_eq!(requests.next_woken(), Some((late, Wake::TimedOut)));
+    }
+
+    #[test]
+    fn who_ended_is_not_resumed() {
+        let mut requests = Requests::new(9);
+        let [cancelled, completed] = [(); 2].map(|()| parked(&mut requests, 1, None));
+        assert!(requests.wake(1, 5, false));
+        assert!(requests.forget(cancelled));
+        assert_eq!(requests.complete(completed, done(1)), Ok(Some(1)));
+        assert_eq!(requests.next_woken(), None);
     }
 }

@@ -4,11 +4,13 @@ use crate::bindings::exports::loopgate::driver::handlers as wit;
 use crate::bindings::loopgate::driver::request as wit_request;
 use crate::driver::{Driver, Handler};
 use crate::error::ErrorCode;
+use crate::guest::Guest;
 use crate::requests::{Arguments, Outcome, Pending, Reply, Requests};
 use loopgate_workloop::{CommandGate, Context, Wakeups};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use wasmtime::Store;
 
 /// A service that an instance of a driver published.
 pub(crate) struct Service {
@@ -98,27 +100,7 @@ impl Service {
         }
         self.driver.counters.command();
         let handed = self.driver.call(cx, Handler::Command, |store, handlers| {
-            let id = store.data_mut().requests.begin();
-            let wit_circumstances = wit::Circumstances { may_wait: circumstances.may_wait, reply_max: circumstances.reply_max };
-            let outcome = handlers.call_command(&mut *store, self.token, id, wit_circumstances, &arguments.into())?;
-            let early = store.data_mut().requests.end();
-            let answered = match (early, outcome) {
-                (Some(early), wit::Outcome::Done(_)) => {
-                    store.data().driver.log.host(&format!("answered request {id} twice, by `io-command-is-complete` and by its return value; the first counts"));
-                    early
-                }
-                (Some(early), wit::Outcome::Pending) => early,
-                (None, wit::Outcome::Done(outcome)) => outcome.map(Into::into).map_err(Into::into),
-                (None, wit::Outcome::Pending) => {
-                    let kept = if circumstances.may_wait { store.data_mut().requests.keep(id, self.token) } else { None };
-                    if let Some(pending) = kept {
-                        return Ok(Answer::Pending(id, pending));
-                    }
-                    handlers.call_cancelled(&mut *store, id)?;
-                    Err(if circumstances.may_wait { ErrorCode::NoResources } else { ErrorCode::Busy })
-                }
-            };
-            Ok(Answer::Done(answered))
+            self.hand_over(store, handlers, circumstances, arguments)
         });
         match handed {
             Ok(Answer::Done(outcome)) => {
@@ -127,6 +109,39 @@ impl Service {
             Ok(pending) => pending,
             Err(code) => Answer::Done(Err(code)),
         }
+    }
+
+    fn hand_over(
+        &self,
+        store: &mut Store<Guest>,
+        handlers: &wit::Guest,
+        circumstances: Circumstances,
+        arguments: Arguments,
+    ) -> wasmtime::Result<Answer> {
+        let id = store.data_mut().requests.begin();
+        let Circumstances { may_wait, reply_max } = circumstances;
+        let told = wit::Circumstances { may_wait, reply_max };
+        let outcome = handlers.call_command(&mut *store, self.token, id, told, &arguments.into())?;
+        let mut ended = store.data_mut().requests.end();
+        let answered = match (ended.early.take(), outcome) {
+            (Some(early), outcome) => {
+                if matches!(outcome, wit::Outcome::Done(_)) {
+                    self.driver.log.host(&format!("answered request {id} twice, by `io-command-is-complete` and by its return value; the first counts"));
+                }
+                early
+            }
+            (None, wit::Outcome::Done(outcome)) => outcome.map(Into::into).map_err(Into::into),
+            (None, wit::Outcome::Pending) => {
+                let requests = &mut store.data_mut().requests;
+                let kept = may_wait.then(|| requests.keep(id, self.token, &ended)).flatten();
+                if let Some(pending) = kept {
+                    return Ok(Answer::Pending(id, pending));
+                }
+                handlers.call_cancelled(&mut *store, id)?;
+                Err(if may_wait { ErrorCode::NoResources } else { ErrorCode::Busy })
+            }
+        };
+        Ok(Answer::Done(answered))
     }
 
     /// The client of a pending request gives up: tells the driver, unless the

@@ -41,6 +41,8 @@ pub struct DriverStatus {
     pub services: Vec<ServiceStatus>,
     /// The lines granted to it, by its own names for them.
     pub pins: BTreeMap<String, String>,
+    /// Its open serial ports, by its own names for them.
+    pub ports: BTreeMap<String, PortStatus>,
     /// What it may use.
     pub limits: Limits,
     /// What it uses, as of the end of its latest handler.
@@ -77,6 +79,20 @@ pub struct ServiceStatus {
     pub input_max: u32,
     /// What it can be asked.
     pub selectors: Vec<Selector>,
+}
+
+/// An open serial port.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PortStatus {
+    /// The device, or where the pseudo-terminal is linked.
+    pub device: String,
+    /// Bytes that the driver has read.
+    pub bytes_in: u64,
+    /// Bytes that the driver has written and the device has taken.
+    pub bytes_out: u64,
+    /// Bytes that arrived and found no room.
+    pub bytes_lost: u64,
 }
 
 /// What an instance uses.

@@ -8,6 +8,7 @@ pub(crate) mod gpio;
 pub(crate) mod interrupt;
 pub(crate) mod log;
 pub(crate) mod request;
+pub(crate) mod serial;
 pub(crate) mod wasi;
 pub(crate) mod work_loop;
 
@@ -37,7 +38,9 @@ pub(crate) fn imports(engine: &wasmtime::Engine, component: &Component) -> Vec<S
 
 /// Whether the world has an import of this name.
 pub(crate) fn is_known(import: &str) -> bool {
-    const OURS: [&str; 6] = ["types", "interrupt", "work-loop", "request", "gpio", "log"];
+    const OURS: [&str; 7] = [
+        "types", "interrupt", "work-loop", "request", "gpio", "serial", "log",
+    ];
     let ours = OURS
         .iter()
         .any(|name| import == format!("{PACKAGE}/{name}@{VERSION}"));

@@ -8,7 +8,8 @@ use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::requests::Requests;
 use crate::service::{Answer as Handed, Circumstances, Selector, Service};
-use loopgate_workloop::{Context, EventSource as _, Wakeups};
+use crate::sleepers::Sleepers;
+use loopgate_workloop::{Context, EventSource as _, Instant, Wakeups};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::Resource;
@@ -54,6 +55,11 @@ impl Host for Guest {
             gate.wakeup(Requests::TURN, Wakeups::One);
         }
         Ok(completed.map(|_| ()).map_err(Into::into))
+    }
+
+    fn command_sleep(&mut self, id: u64, event: u64, deadline: u64) -> Answer<()> {
+        let deadline = (deadline != 0).then(|| Instant::from_nanos(deadline));
+        Ok(self.park(id, event, deadline).map_err(Into::into))
     }
 }
 
@@ -206,6 +212,25 @@ impl Guest {
             }
         }
         Ok(())
+    }
+
+    fn park(&mut self, id: u64, event: u64, deadline: Option<Instant>) -> Result<(), ErrorCode> {
+        if self.sources.sleepers.is_none() {
+            let sleepers = Context::with_current(|cx| Sleepers::new(cx, &self.driver))?;
+            self.sources.sleepers = Some(sleepers);
+        }
+        self.requests.park(id, event, deadline)?;
+        if let (Some(_), Some(sleepers)) = (deadline, &self.sources.sleepers) {
+            sleepers.arm(self.requests.next_deadline().into_iter().chain(deadline).min());
+        }
+        Ok(())
+    }
+
+    /// Parked requests go on, after the running handler has returned.
+    pub(crate) fn signal_woken(&self) {
+        if let Some(sleepers) = &self.sources.sleepers {
+            sleepers.signal(self.driver.time.now());
+        }
     }
 
     /// A down call. Its time is the provider's own; only the wait for the

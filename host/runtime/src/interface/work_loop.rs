@@ -9,6 +9,7 @@ use crate::bindings::loopgate::driver::work_loop::{
 use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
+use crate::sleepers::Sleepers;
 use loopgate_workloop::{
     CommandGate, Context, EventSource, Instant, InterruptEventSource, TimerEventSource,
 };
@@ -45,6 +46,8 @@ pub(crate) struct Sources {
     interrupts: HashMap<u32, Arc<InterruptEventSource>>,
     timers: HashMap<u32, Arc<TimerEventSource>>,
     gates: HashMap<u32, Arc<CommandGate>>,
+    /// The host's, which resume parked requests.
+    pub(crate) sleepers: Option<Sleepers>,
 }
 
 impl Sources {
@@ -60,6 +63,8 @@ impl Sources {
 
     /// Takes every source off its loop, for good.
     pub(crate) fn remove_all(&mut self, cx: &Context, driver: &Driver) {
+        let sleepers = self.sleepers.take();
+        let sleepers = sleepers.iter().flat_map(Sleepers::sources);
         let interrupts = self
             .interrupts
             .drain()
@@ -72,7 +77,7 @@ impl Sources {
             .gates
             .drain()
             .map(|(_, source)| source as Arc<dyn EventSource>);
-        for source in interrupts.chain(timers).chain(gates) {
+        for source in interrupts.chain(timers).chain(gates).chain(sleepers) {
             remove(cx, driver, &source);
         }
     }
@@ -296,6 +301,14 @@ impl HostCommandGate for Guest {
         Ok(handle.ok_or(WitErrorCode::NoResources).inspect(|_| {
             self.sources.gates.insert(token, source);
         }))
+    }
+
+    fn command_wakeup(&mut self, this: Resource<Gate>, event: u64, one: bool) -> wasmtime::Result<()> {
+        let token = self.table.get(&this)?.token;
+        if self.requests.wake(token, event, one) {
+            self.signal_woken();
+        }
+        Ok(())
     }
 
     fn enable(&mut self, this: Resource<Gate>) -> wasmtime::Result<()> {

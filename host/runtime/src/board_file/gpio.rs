@@ -1,0 +1,100 @@
+//! `[driver.gpio]`: the pins of a driver.
+
+use crate::units::Span;
+use loopgate_devices::gpio;
+use serde::Deserialize;
+use toml::Spanned;
+
+/// A pin granted to a driver.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct GpioEntry {
+    /// The line, as the kernel names it.
+    pub line: Spanned<String>,
+    /// Which way it may be used.
+    pub direction: PinDirection,
+    /// What pulls it while nothing drives it.
+    #[serde(default)]
+    pub bias: PinBias,
+    /// Which edges may interrupt; none where absent.
+    #[serde(default)]
+    pub edges: Option<PinEdges>,
+    /// Whether low is the active level, which the driver then sees as high.
+    #[serde(default)]
+    pub active_low: bool,
+    /// How long a level must hold before it counts.
+    #[serde(default)]
+    pub debounce: Option<Span>,
+}
+
+/// Which way a pin may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PinDirection {
+    /// It may be read.
+    Input,
+    /// It may be driven.
+    Output,
+}
+
+/// What pulls a pin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PinBias {
+    /// Whatever the board has.
+    #[default]
+    AsIs,
+    /// Towards high.
+    PullUp,
+    /// Towards low.
+    PullDown,
+    /// Nothing.
+    Disabled,
+}
+
+/// Which edges may interrupt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PinEdges {
+    /// From low to high.
+    Rising,
+    /// From high to low.
+    Falling,
+    /// Either.
+    Both,
+}
+
+impl GpioEntry {
+    /// What to ask the backend for.
+    pub(crate) fn request(&self, consumer: &str, initial: bool) -> gpio::LineRequest {
+        gpio::LineRequest {
+            line: self.line.get_ref().clone(),
+            consumer: consumer.to_owned(),
+            direction: match self.direction {
+                PinDirection::Input => gpio::Direction::Input,
+                PinDirection::Output => gpio::Direction::Output { initial },
+            },
+            bias: match self.bias {
+                PinBias::AsIs => gpio::Bias::AsIs,
+                PinBias::PullUp => gpio::Bias::PullUp,
+                PinBias::PullDown => gpio::Bias::PullDown,
+                PinBias::Disabled => gpio::Bias::Disabled,
+            },
+            drive: gpio::Drive::PushPull,
+            active_low: self.active_low,
+            debounce: self.debounce.map(|span| span.0),
+            edges: self.edges.map(Into::into),
+        }
+    }
+}
+
+impl From<PinEdges> for gpio::Edges {
+    fn from(edges: PinEdges) -> Self {
+        match edges {
+            PinEdges::Rising => Self::Rising,
+            PinEdges::Falling => Self::Falling,
+            PinEdges::Both => Self::Both,
+        }
+    }
+}
+

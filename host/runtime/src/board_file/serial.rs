@@ -1,0 +1,73 @@
+//! `[driver.serial]`: the ports of a driver.
+
+use crate::units::Bytes;
+use loopgate_devices::serial::{Device, PortRequest};
+use serde::Deserialize;
+use toml::Spanned;
+
+/// A serial port granted to a driver: a device that there is, or a
+/// pseudo-terminal that is made for it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SerialEntry {
+    /// The device's file, for example `/dev/ttyAMA0`.
+    #[serde(default)]
+    pub device: Option<Spanned<String>>,
+    /// Where to link the pseudo-terminal, so that any program can be the
+    /// device at its other end. Relative to the board file.
+    #[serde(default)]
+    pub pty: Option<Spanned<String>>,
+    /// A port of the simulated board, by name.
+    #[serde(default)]
+    pub sim: Option<Spanned<String>>,
+    /// Bits a second.
+    #[serde(default = "default_baud")]
+    pub baud: u32,
+    /// Other speeds that the driver may ask for.
+    #[serde(default)]
+    pub bauds: Vec<u32>,
+    /// What the port holds in each direction.
+    #[serde(default)]
+    pub buffer: Option<Bytes>,
+}
+
+fn default_baud() -> u32 {
+    9600
+}
+
+impl SerialEntry {
+    /// Where the port is: the one of the three that is given.
+    pub fn place(&self) -> Option<&Spanned<String>> {
+        self.device.as_ref().or(self.pty.as_ref()).or(self.sim.as_ref())
+    }
+
+    /// What the port holds in each direction, in bytes.
+    pub fn buffer(&self) -> u64 {
+        self.buffer.map_or(4 << 10, |bytes| bytes.0)
+    }
+
+    /// What to ask the backend for.
+    pub(crate) fn request(&self, consumer: &str, baud: u32) -> PortRequest {
+        let device = match (&self.device, &self.pty, &self.sim) {
+            (Some(path), _, _) => Device::Path(path.get_ref().into()),
+            (_, Some(link), _) => Device::Pty { link: link.get_ref().into() },
+            (_, _, name) => Device::Sim(name.as_ref().map(|name| name.get_ref().clone()).unwrap_or_default()),
+        };
+        PortRequest { device, baud, buffer: self.buffer() as usize, consumer: consumer.to_owned() }
+    }
+
+    pub(super) fn check(&self, name: &str, driver: &str) -> Result<(), String> {
+        let given = [&self.device, &self.pty, &self.sim].into_iter().flatten().count();
+        if given != 1 {
+            return Err(format!("port `{name}` of `{driver}` must have one of `device`, `pty` and `sim`, and has {given}"));
+        }
+        if self.baud == 0 || self.bauds.contains(&0) {
+            return Err(format!("port `{name}` of `{driver}` has a speed of 0; write its bits a second, for example `baud = 9600`"));
+        }
+        if !(64..=1 << 20).contains(&self.buffer()) {
+            return Err(format!("port `{name}` of `{driver}`: `buffer` must be between 64 B and 1 MiB"));
+        }
+        Ok(())
+    }
+}
+

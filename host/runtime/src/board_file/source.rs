@@ -1,0 +1,71 @@
+//! Where something stands in the file, and whether it stands there twice.
+
+use crate::error::BoardError;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use toml::Spanned;
+
+/// The file that errors refer to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    pub(super) text: String,
+}
+
+impl Source {
+    pub(super) fn place(&self, span: std::ops::Range<usize>) -> String {
+        let line = 1 + self
+            .text
+            .as_bytes()
+            .iter()
+            .take(span.start)
+            .filter(|&&byte| byte == b'\n')
+            .count();
+        format!("{}:{line}", self.path.display())
+    }
+
+    pub(super) fn invalid(&self, span: std::ops::Range<usize>, message: &str) -> BoardError {
+        BoardError::Invalid {
+            place: self.place(span),
+            message: message.replace('\n', ", ").trim_end().to_owned(),
+        }
+    }
+}
+
+/// Refuses a name that stands in the file twice, and says where the first is.
+pub(super) struct Unique<'a> {
+    kind: &'static str,
+    source: &'a Source,
+    seen: HashMap<&'a str, (String, &'a str)>,
+}
+
+impl<'a> Unique<'a> {
+    pub(super) fn new(kind: &'static str, source: &'a Source) -> Self {
+        Self {
+            kind,
+            source,
+            seen: HashMap::new(),
+        }
+    }
+
+    fn add(&mut self, name: &'a Spanned<String>, owner: &'a str) -> Result<(), BoardError> {
+        let place = self.source.place(name.span());
+        let Some((first, holder)) = self.seen.insert(name.get_ref(), (place, owner)) else {
+            return Ok(());
+        };
+        let kind = self.kind;
+        let message = if holder == owner {
+            format!(
+                "{kind} `{}` stands here a second time, first at {first}; rename or remove one",
+                name.get_ref()
+            )
+        } else {
+            format!(
+                "{kind} `{}` belongs to `{holder}` already ({first}), so `{owner}` cannot have it too; remove one",
+                name.get_ref()
+            )
+        };
+        Err(self.source.invalid(name.span(), &message))
+    }
+}
+

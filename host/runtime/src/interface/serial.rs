@@ -1,0 +1,95 @@
+//! `serial`: ports by the names that the board file gives them.
+
+use super::interrupt::Line;
+use crate::bindings::WitErrorCode;
+use crate::bindings::loopgate::driver::serial::{Host, HostPort};
+use crate::error::ErrorCode;
+use crate::guest::Guest;
+use loopgate_devices::serial::{Error, SerialPort};
+use loopgate_workloop::InterruptLine;
+use std::sync::Arc;
+use wasmtime::component::Resource;
+
+/// An open port. Dropping it releases the device.
+pub struct Port(Arc<dyn SerialPort>);
+
+type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
+
+impl Host for Guest {}
+
+impl HostPort for Guest {
+    fn open(&mut self, name: String, baud: u32) -> Answer<Resource<Port>> {
+        Ok(self.open_port(&name, baud).map_err(Into::into))
+    }
+
+    fn read(&mut self, this: Resource<Port>, max: u32) -> Answer<Vec<u8>> {
+        // What is lowered into the guest is bounded like what comes from it.
+        let max = max.min(self.driver.limits.payload as u32) as usize;
+        let mut bytes = Vec::new();
+        let read = self.table.get(&this)?.0.read(max, &mut bytes);
+        Ok(match read {
+            Ok(_) => Ok(bytes),
+            Err(error) => Err(self.port_error(&error)),
+        })
+    }
+
+    fn write(&mut self, this: Resource<Port>, bytes: Vec<u8>) -> Answer<u32> {
+        let written = self.table.get(&this)?.0.write(&bytes);
+        Ok(match written {
+            Ok(written) => Ok(written as u32),
+            Err(error) => Err(self.port_error(&error)),
+        })
+    }
+
+    fn readable(&mut self, this: Resource<Port>) -> Answer<Resource<Line>> {
+        let line = self.table.get(&this)?.0.readable();
+        Ok(self.line(line))
+    }
+
+    fn writable(&mut self, this: Resource<Port>) -> Answer<Resource<Line>> {
+        let line = self.table.get(&this)?.0.writable();
+        Ok(self.line(line))
+    }
+
+    fn drop(&mut self, this: Resource<Port>) -> wasmtime::Result<()> {
+        self.table.delete(this)?;
+        Ok(())
+    }
+}
+
+impl Guest {
+    fn open_port(&mut self, name: &str, baud: u32) -> Result<Resource<Port>, ErrorCode> {
+        let driver = self.driver.clone();
+        let request = match driver.grants.port(name, baud) {
+            Ok(request) => request,
+            Err(reason) => {
+                driver.log.host(&reason);
+                return Err(ErrorCode::NotGranted);
+            }
+        };
+        let port = match driver.devices.serial.open(&request) {
+            Ok(port) => port,
+            Err(error) => return Err(self.port_error(&error).into()),
+        };
+        driver.opened_port(name, &port);
+        self.push(Port(port)).ok_or(ErrorCode::NoResources)
+    }
+
+    fn line(&mut self, line: Result<Arc<dyn InterruptLine>, Error>) -> Result<Resource<Line>, WitErrorCode> {
+        match line {
+            Ok(line) => self.push(Line(line)).ok_or(WitErrorCode::NoResources),
+            Err(error) => Err(self.port_error(&error)),
+        }
+    }
+
+    /// The log says why, since a code cannot.
+    fn port_error(&self, error: &Error) -> WitErrorCode {
+        self.driver.log.host(&error.to_string());
+        match error {
+            Error::Busy { .. } | Error::HasInterrupt { .. } => WitErrorCode::Busy,
+            Error::NoDevice { .. } | Error::NotATty { .. } | Error::Gone { .. } => WitErrorCode::NoDevice,
+            Error::BaudRefused { .. } => WitErrorCode::Unsupported,
+            _ => WitErrorCode::Io,
+        }
+    }
+}
