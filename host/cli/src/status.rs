@@ -109,8 +109,8 @@ mod tests {
         for part in [
             "echo: failed: limit `memory`: a\\u{1b}[2Jb\n",
             "service `echo`, input up to 64 B, disabled now\n  1  same  nothing -> the same\n",
-            "  memory       4 MiB\n",
-            "  log        1 KiB/s\n",
+            "  memory         4 MiB\n",
+            "  log          1 KiB/s\n",
             "pins\n  led  GPIO27\n",
         ] {
             assert!(text.contains(part), "{part}\n{text}");

@@ -21,7 +21,8 @@ wasmtime::component::bindgen!({
 pub(crate) const PACKAGE: &str = "loopgate:driver";
 pub(crate) const VERSION: &str = "0.1.0";
 
-pub(crate) use loopgate::driver::types::ErrorCode as WitErrorCode;
+// `self`, since in doc tests `loopgate` is this crate as well.
+pub(crate) use self::loopgate::driver::types::ErrorCode as WitErrorCode;
 
 impl From<crate::ErrorCode> for WitErrorCode {
     fn from(code: crate::ErrorCode) -> Self {

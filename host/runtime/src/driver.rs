@@ -374,6 +374,7 @@ impl Driver {
         }
         self.services.unpublish(self, None);
         self.counters.usage(Usage::default());
+        self.log.instance_ended();
         let Some(mut instance) = self.instance.try_lock().and_then(|mut guard| guard.take()) else {
             return;
         };

@@ -44,9 +44,7 @@ impl DriverLog {
         let Some(left_out) = self.admit(line.len().min(LINE_MAX) as u64) else {
             return;
         };
-        if left_out > 0 {
-            tracing::warn!(target: "driver", "{}: {left_out} lines left out, over its limit `log`", self.name);
-        }
+        self.tell_left_out(left_out);
         let cut = &line[..line.floor_char_boundary(LINE_MAX)];
         let text = printable(cut);
         let name = &self.name;
@@ -62,8 +60,23 @@ impl DriverLog {
     /// What the host has to say of this driver because of something it did:
     /// it pays for it too, since it could do it in a loop.
     pub(crate) fn host(&self, line: &str) {
-        if self.admit(line.len() as u64).is_some() {
+        if let Some(left_out) = self.admit(line.len() as u64) {
+            self.tell_left_out(left_out);
             tracing::warn!(target: "loopgate", "{}: {line}", self.name);
+        }
+    }
+
+    /// An instance has ended: what it left out would otherwise be told at the
+    /// next line, which may never come.
+    pub(crate) fn instance_ended(&self) {
+        let left_out = std::mem::take(&mut self.bucket.lock().left_out);
+        self.tell_left_out(left_out);
+    }
+
+    fn tell_left_out(&self, left_out: u64) {
+        if left_out > 0 {
+            let name = &self.name;
+            tracing::warn!(target: "driver", "{name}: {left_out} lines left out, over its limit `log`");
         }
     }
 

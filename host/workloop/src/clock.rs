@@ -11,7 +11,9 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 ///
 /// An implementation must never go back, and must let
 /// [`Context::wake`] end a [`park`](Clock::park) at once, also when it came
-/// before. Callers may not assume that `park` returns only for a reason.
+/// before. [`now`](Clock::now) is called with locks of the core held and must
+/// not call back into it. Callers may not assume that `park` returns only for a
+/// reason.
 pub trait Clock: Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Instant;

@@ -19,8 +19,8 @@ use crate::sync::thread::{Builder, JoinHandle};
 use chain::Chain;
 use shared::Shared;
 
-/// Room for eight nested drivers of 128 KiB would not do here: who runs wasm
-/// on the loop's thread asks for more with `spawn_thread_with`.
+/// Enough for native actions. Eight nested drivers of 128 KiB each do not fit:
+/// who runs wasm here asks for more with `spawn_thread_with`.
 const STACK_SIZE: usize = 512 * 1024;
 
 /// After so many passes the gate opens, whatever is left, so that a source that
@@ -62,7 +62,7 @@ impl WorkLoop {
     ///
     /// # Errors
     /// `AlreadyExists` where the loop has a runner; what the operating system
-    /// says.
+    /// says, after which this loop can have no thread any more.
     pub fn spawn_thread_with(self: &Arc<Self>, name: &str, builder: Builder) -> io::Result<()> {
         let cx = Context::detached(name);
         let mut thread = self.thread.lock();

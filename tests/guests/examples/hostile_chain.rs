@@ -7,6 +7,9 @@
 //!
 //! The reply's scalar is the number of links that were reached, its text how it
 //! ended: `ok`, or the code that a link got from the next.
+//!
+//! With config `after-ms` a link also calls on its own, from its timer and thus
+//! on its loop's thread; the selector `report` then tells what came of it.
 
 #![forbid(unsafe_code)]
 
@@ -15,47 +18,70 @@ use std::hint::black_box;
 use loopgate_guest::prelude::*;
 use loopgate_test_guests::service_name;
 
+const CALL: u32 = 1;
+const REPORT: u32 = 2;
+
 struct Link {
     next: Option<Client>,
     frames: u64,
+    /// What came of the timer's call: links reached, and how it ended.
+    told: (u64, Vec<u8>),
+    _timer: Timer,
     _service: Service,
 }
 
 impl Driver for Link {
     fn start(cx: &Context) -> Result<Self> {
-        let service = cx.service(service_name(cx, "chain")).selector(
-            1,
-            "call",
-            "frames",
-            "links reached; how it ended",
-        );
+        let outcome = "links reached; how it ended";
+        let service = cx
+            .service(service_name(cx, "chain"))
+            .selector(CALL, "call", "frames", outcome)
+            .selector(REPORT, "report", "", outcome);
+        let timer = cx.timer()?;
+        let after: u64 = cx.config_or("after-ms", 0)?;
+        if after > 0 {
+            timer.set_timeout(after.millis())?;
+        }
         Ok(Self {
             next: cx.config("next").map(|next| cx.client(next)).transpose()?,
             frames: cx.config_or("frames", 520)?,
+            told: (0, Vec::new()),
+            _timer: timer,
             _service: service.publish()?,
         })
     }
 
+    fn timeout(&mut self, _: TimerId, _: Timeout) -> Result<()> {
+        let reply = self.descend(0);
+        self.told = (reply.scalar(), reply.data().to_vec());
+        Ok(())
+    }
+
     fn command(&mut self, request: Request) -> Result<Reply> {
-        let frames = match request.scalars[0] {
-            0 => self.frames,
-            frames => frames,
-        };
-        let mut reply = Reply::from(());
-        descend(frames, 1, 2, 3, &mut || {
-            reply = self.call(request.scalars[0]);
-        });
-        Ok(reply)
+        Ok(match request.selector {
+            REPORT => Reply::new(self.told.0, self.told.1.clone()),
+            _ => self.descend(request.scalars[0]),
+        })
     }
 }
 
 impl Link {
+    fn descend(&self, frames: u64) -> Reply {
+        let depth = match frames {
+            0 => self.frames,
+            frames => frames,
+        };
+        let mut reply = Reply::from(());
+        descend(depth, 1, 2, 3, &mut || reply = self.call(frames));
+        reply
+    }
+
     fn call(&self, frames: u64) -> Reply {
         let Some(next) = &self.next else {
             return Reply::new(1, "ok");
         };
         let ask = Ask {
-            selector: 1,
+            selector: CALL,
             scalars: [frames, 0, 0, 0],
             reply_max: 64,
             ..Ask::default()

@@ -6,6 +6,7 @@
 #![cfg(not(feature = "shuttle"))]
 #![allow(unreachable_pub, reason = "a test program exports nothing")]
 
+mod chain;
 mod command_gate;
 mod event_source;
 mod gate;
