@@ -1,0 +1,260 @@
+//! A client's way into a driver: through the gate, on the client's thread.
+
+use super::Board;
+use super::request::{Cancel, Mode, Request, SelectorName};
+use crate::error::{ErrorCode, RequestError};
+use crate::requests::{Arguments, Reply, Requests};
+use crate::service::{Answer, Circumstances, Service};
+use crate::time::Time;
+use loopgate_workloop::{Clock as _, Context, Instant, Wake};
+use std::task::Poll;
+
+impl Board {
+    /// Asks a service, on the calling thread: the driver's handler runs on
+    /// it, with the loop's gate closed. May be called from any thread, but
+    /// not from within a handler.
+    ///
+    /// A thread whose stack has no room for a guest gets `no-resources`.
+    pub fn call(&self, service: &str, request: Request) -> Result<Reply, RequestError> {
+        self.call_cancellable(service, request, &Cancel::default())
+    }
+
+    /// As [`Board::call`], and another thread can end the wait: the call then
+    /// fails with `aborted`. What the driver has begun by then it is told.
+    pub fn call_cancellable(&self, service: &str, request: Request, cancel: &Cancel) -> Result<Reply, RequestError> {
+        let Some(service) = self.services.get(service) else {
+            return Err(self.no_service(service));
+        };
+        let arguments = Arguments {
+            selector: select(&service, &request.selector)?,
+            scalars: request.scalars,
+            data: request.data,
+        };
+        service.check(&arguments).map_err(|(code, message)| RequestError::new(code, message))?;
+        let may_wait = request.mode != Mode::Attempt;
+        let circumstances = Circumstances { may_wait, reply_max: request.reply_max };
+        let outcome = Context::with_current(|cx| match request.mode {
+            Mode::Attempt => attempt(cx, &service, circumstances, arguments),
+            Mode::Run(timeout) => {
+                let deadline = timeout.map(|span| self.time.now().saturating_add(span));
+                cancel.begin(cx);
+                Client { board: self, cx, deadline, cancel, service: &service }.run(circumstances, arguments)
+            }
+        });
+        outcome.map_err(|code| describe(code, &service))
+    }
+
+    fn no_service(&self, name: &str) -> RequestError {
+        let failed = self.file.provider_of(name).and_then(|entry| {
+            self.drivers
+                .iter()
+                .find(|driver| driver.name == *entry.name.get_ref())
+        });
+        if let Some(driver) = failed {
+            let life = driver.life();
+            let why = life.cause.map_or_else(
+                || "it does not publish it".to_owned(),
+                |cause| format!("it failed: {cause}"),
+            );
+            return RequestError::new(
+                ErrorCode::NoDevice,
+                format!(
+                    "service `{name}` of driver `{}` is not there: {why}",
+                    driver.name
+                ),
+            );
+        }
+        RequestError::new(
+            ErrorCode::NoDevice,
+            format!(
+                "no driver provides the service `{name}`; `loopgate status` lists what there is"
+            ),
+        )
+    }
+}
+
+/// A call that may wait, on its way.
+struct Client<'a> {
+    board: &'a Board,
+    cx: &'a Context,
+    deadline: Option<Instant>,
+    cancel: &'a Cancel,
+    service: &'a Service,
+}
+
+impl Client<'_> {
+    fn run(&self, circumstances: Circumstances, arguments: Arguments) -> Result<Reply, ErrorCode> {
+        self.enter()?;
+        let outcome = self.inside(circumstances, arguments);
+        // Refused where the gate left its loop meanwhile, and was opened by that.
+        let _ = self.service.gate.leave(self.cx);
+        outcome
+    }
+
+    fn inside(&self, circumstances: Circumstances, arguments: Arguments) -> Result<Reply, ErrorCode> {
+        while self.service.is_busy() {
+            self.sleep(Requests::TURN)?;
+        }
+        let (id, pending) = match self.service.command(self.cx, circumstances, arguments) {
+            Answer::Done(outcome) => return outcome,
+            Answer::Pending(id, pending) => (id, pending),
+        };
+        loop {
+            let slept = self.sleep(Requests::event(id));
+            if let Some(outcome) = pending.take() {
+                return self.service.bounded(outcome, circumstances.reply_max);
+            }
+            if let Err(code) = slept {
+                self.service.cancel(self.cx, id);
+                return Err(code);
+            }
+        }
+    }
+
+    /// Closes the gate, waiting for it and for it to be enabled.
+    fn enter(&self) -> Result<(), ErrorCode> {
+        let gate = &self.service.gate;
+        self.wait(|stop| match (gate.poll_enter(self.cx), stop) {
+            (Poll::Ready(entered), _) => Poll::Ready(entered.map_err(Into::into)),
+            (Poll::Pending, None) => Poll::Pending,
+            (Poll::Pending, Some(stop)) => {
+                gate.abandon(self.cx);
+                Poll::Ready(Err(stop))
+            }
+        })
+    }
+
+    /// Sleeps in the gate until the event. The gate is closed again whatever
+    /// ends the sleep, so nothing is given up here: a sleep that is to end is
+    /// interrupted, and polled on.
+    fn sleep(&self, event: u64) -> Result<(), ErrorCode> {
+        let gate = &self.service.gate;
+        let mut stopped = None;
+        self.wait(|stop| {
+            let mut slept = gate.poll_sleep(self.cx, event, self.deadline);
+            if slept.is_pending() && stop.is_some() && stopped.is_none() {
+                stopped = stop;
+                gate.abort(self.cx);
+                slept = gate.poll_sleep(self.cx, event, self.deadline);
+            }
+            slept.map(|wake| match wake? {
+                Wake::Awakened => Ok(()),
+                Wake::TimedOut => Err(ErrorCode::TimedOut),
+                Wake::Interrupted => Err(stopped.unwrap_or(ErrorCode::Aborted)),
+            })
+        })
+    }
+
+    /// Polls until there is an answer; `poll` is told when the wait is to end.
+    /// In real time the thread parks between two polls, in virtual time the
+    /// board goes on.
+    fn wait<T>(&self, mut poll: impl FnMut(Option<ErrorCode>) -> Poll<T>) -> T {
+        let mut stop = None;
+        loop {
+            if let Poll::Ready(answer) = poll(stop) {
+                return answer;
+            }
+            let deadline = if stop.is_none() { self.deadline } else { None };
+            match &self.board.time {
+                Time::Real(clock) => clock.park(self.cx, deadline),
+                Time::Virtual(clock) => {
+                    if self.board.step(clock, deadline).is_none() {
+                        // Nothing would ever happen again.
+                        stop = Some(ErrorCode::TimedOut);
+                    }
+                }
+            }
+            stop = stop.or_else(|| self.stop());
+        }
+    }
+
+    fn stop(&self) -> Option<ErrorCode> {
+        if self.cancel.is_cancelled() {
+            return Some(ErrorCode::Aborted);
+        }
+        let late = self.deadline.is_some_and(|deadline| deadline <= self.board.time.now());
+        late.then_some(ErrorCode::TimedOut)
+    }
+}
+
+fn attempt(
+    cx: &Context,
+    service: &Service,
+    circumstances: Circumstances,
+    arguments: Arguments,
+) -> Result<Reply, ErrorCode> {
+    let answer = service.gate.attempt_action(cx, || {
+        if service.is_busy() {
+            return Answer::Done(Err(ErrorCode::Busy));
+        }
+        service.command(cx, circumstances, arguments)
+    })?;
+    match answer {
+        Answer::Done(outcome) => outcome,
+        Answer::Pending(..) => Err(ErrorCode::Busy),
+    }
+}
+
+fn select(service: &Service, wanted: &SelectorName) -> Result<u32, RequestError> {
+    let name = match wanted {
+        SelectorName::Number(number) => return Ok(*number),
+        SelectorName::Name(name) => name,
+    };
+    service
+        .selectors
+        .iter()
+        .find(|selector| selector.name == *name)
+        .map(|selector| selector.number)
+        .ok_or_else(|| {
+            let known = service
+                .selectors
+                .iter()
+                .map(|selector| format!("`{}`", selector.name))
+                .collect::<Vec<_>>()
+                .join(", ");
+            RequestError::new(
+                ErrorCode::BadArgument,
+                format!(
+                    "service `{}` has no selector `{name}`; it has {known}",
+                    service.name
+                ),
+            )
+        })
+}
+
+fn describe(code: ErrorCode, service: &Service) -> RequestError {
+    let (name, driver) = (&service.name, &service.driver.name);
+    let life = service.driver.life();
+    // A gate that left its loop did so because its driver ended.
+    let died = matches!(
+        code,
+        ErrorCode::DriverDied | ErrorCode::Aborted | ErrorCode::NotReady
+    ) && life.state != crate::State::Running;
+    if died {
+        let why = life.cause.unwrap_or_else(|| "it was stopped".to_owned());
+        return RequestError::new(
+            ErrorCode::DriverDied,
+            format!("driver `{driver}` of service `{name}` ended: {why}"),
+        );
+    }
+    let why = match code {
+        ErrorCode::TimedOut => {
+            "there was no answer in time; allow more, or see `loopgate status` for what the driver does"
+        }
+        ErrorCode::Aborted => "the call was cancelled",
+        ErrorCode::CannotLock => "its gate is closed by someone else; call without attempting",
+        ErrorCode::NotPermitted => {
+            "its gate is disabled; call without attempting to wait until it is enabled"
+        }
+        ErrorCode::Busy => "an answer would take a wait; call without attempting",
+        ErrorCode::NoResources => {
+            "a limit is reached: too many requests pending, or no stack left on the calling thread"
+        }
+        _ => "that is the driver's answer",
+    };
+    RequestError::new(
+        code,
+        format!("service `{name}` of driver `{driver}`: {why}"),
+    )
+}
+
