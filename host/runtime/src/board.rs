@@ -400,7 +400,7 @@ impl Board {
         deadline: Option<Instant>,
     ) -> Result<Reply, ErrorCode> {
         let gate = &service.gate;
-        match self.wait(cx, deadline, || gate.poll_enter(cx)) {
+        match self.wait(cx, deadline, true, || gate.poll_enter(cx)) {
             Some(entered) => entered?,
             None => {
                 gate.abandon(cx);
@@ -449,9 +449,11 @@ impl Board {
         deadline: Option<Instant>,
     ) -> Result<(), ErrorCode> {
         use loopgate_workloop::Wake;
-        // No time limit here: the sleep itself has it, and must be polled
-        // until it has taken the gate again.
-        match self.wait(cx, None, || service.gate.poll_sleep(cx, event, deadline)) {
+        // Not given up at the deadline: the sleep itself ends there, and must
+        // be polled until it has taken the gate again.
+        match self.wait(cx, deadline, false, || {
+            service.gate.poll_sleep(cx, event, deadline)
+        }) {
             Some(Ok(Wake::Awakened)) => Ok(()),
             Some(Ok(Wake::TimedOut)) | None => Err(ErrorCode::TimedOut),
             Some(Ok(Wake::Interrupted)) => Err(ErrorCode::Aborted),
@@ -465,13 +467,14 @@ impl Board {
         &self,
         cx: &Context,
         deadline: Option<Instant>,
+        give_up: bool,
         mut poll: impl FnMut() -> Poll<T>,
     ) -> Option<T> {
         loop {
             if let Poll::Ready(answer) = poll() {
                 return Some(answer);
             }
-            if deadline.is_some_and(|deadline| deadline <= self.time.now()) {
+            if give_up && deadline.is_some_and(|deadline| deadline <= self.time.now()) {
                 return None;
             }
             match &self.time {
