@@ -1,26 +1,15 @@
 //! A board: the hardware, the loops and the drivers of one board file.
 
-use crate::bindings::exports::loopgate::driver::handlers::Cause;
-use crate::board_file::{BoardFile, ClockKind, Placement, SerialEntry};
-use crate::cache::Cache;
-use crate::driver::{Devices, Driver, Surroundings};
-use crate::engine::Engine;
-use crate::error::{BoardError, ErrorCode, RequestError};
-use crate::requests::{Arguments, Reply, Requests};
-use crate::service::{Answer, Circumstances, Service, Services};
+use crate::board_file::{BoardFile, SerialEntry};
+use crate::driver::Driver;
+use crate::service::{Service, Services};
 use crate::simulation::Simulation;
-use crate::stack::THREAD_STACK;
 use crate::status::{DriverStatus, PortStatus, ServiceStatus, Status};
 use crate::time::Time;
 use loopgate_devices::serial::Counts;
 use loopgate_devices::sim::SimBoard;
-use loopgate_workloop::{
-    Clock as _, Context, EventSource as _, Instant, SystemClock, VirtualClock, WorkLoop,
-};
-use std::path::{Path, PathBuf};
+use loopgate_workloop::{Context, EventSource as _, Instant, WorkLoop};
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::Duration;
 
 mod builder;
 mod call;

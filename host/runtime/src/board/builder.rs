@@ -114,7 +114,7 @@ impl CacheChoice {
 }
 
 impl Board {
-    fn place_drivers(&mut self, engine: &Arc<Engine>) -> Result<(), BoardError> {
+    pub(super) fn place_drivers(&mut self, engine: &Arc<Engine>) -> Result<(), BoardError> {
         let devices = Devices {
             gpio: self.simulation.board().clone(),
         };

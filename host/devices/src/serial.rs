@@ -1,0 +1,266 @@
+//! Serial ports: bytes in, bytes out, and two lines that interrupt when either
+//! is worth trying.
+//!
+//! Every port is raw, with 8 data bits, no parity and one stop bit, and without
+//! flow control.
+//!
+//! # Bytes
+//!
+//! A port has a buffer of its own each way, of the size requested. Nothing
+//! waits: a read takes what is there, a write gives what finds room. A kernel
+//! port stops taking from the kernel while its input buffer is full, so that a
+//! peer behind a PTY or USB is slowed down and loses nothing; behind a bare
+//! UART, and on the simulated board, what finds no room is lost and counted.
+//!
+//! # Lines
+//!
+//! What the [`InterruptLine`]s of a port do, beyond what that trait says:
+//!
+//! 1. [`readable`](SerialPort::readable) occurs when there is input, or the
+//!    device has gone or come back, and it has not occurred since the last
+//!    read. A read that leaves something makes it occur again. So one
+//!    occurrence can stand for any number of arrivals, none is without one,
+//!    and they never come faster than someone reads.
+//! 2. [`writable`](SerialPort::writable) occurs once after a write that took
+//!    less than it was given, as soon as half of the output buffer is free.
+//! 3. There *is* a latch, unlike with a GPIO edge: what came while the line was
+//!    off occurs when it is switched on, since the bytes are still there. So a
+//!    successor hears of what its predecessor left.
+//! 4. Sequence numbers start at 1 and have no gaps; `high` is true.
+//! 5. The sink is called with no lock held, by one thread at a time for each
+//!    line: the backend's, or the one that reads, writes or enables. `disable`
+//!    and `unregister` wait until a call on another thread has returned.
+//! 6. A line does not keep its port open; after the port was dropped it is
+//!    silent.
+//!
+//! # Vanishing
+//!
+//! A device that vanishes can be read until its buffer is empty, then reads
+//! and writes give [`Error::Gone`] until it is back under the same name. The
+//! port stays open all the while. Output that it had not taken is lost, and
+//! counted.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use loopgate_workloop::InterruptLine;
+
+mod buffer;
+mod signal;
+mod wire;
+
+pub(crate) use signal::Signals;
+pub(crate) use wire::Wire;
+
+/// The largest buffer, in bytes. It is allocated when the port is opened.
+pub const MAX_BUFFER_BYTES: usize = 16 << 20;
+
+/// What a port is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// A device that is there, `/dev/ttyAMA0`.
+    Path(PathBuf),
+    /// A pseudo-terminal to be made, for any program to be the device at the
+    /// other end.
+    Pty {
+        /// Where a symbolic link to the other end is put while the port is
+        /// open. Missing folders are made; a link that is there is replaced.
+        link: PathBuf,
+    },
+    /// A port of the simulated board.
+    Sim(String),
+}
+
+impl std::fmt::Display for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) | Self::Pty { link: path } => path.display().fmt(f),
+            Self::Sim(name) => name.fmt(f),
+        }
+    }
+}
+
+/// What is asked of a [`SerialController`].
+#[derive(Clone, Debug)]
+pub struct PortRequest {
+    /// Which port.
+    pub device: Device,
+    /// Bits a second, both ways.
+    pub baud: u32,
+    /// The size of the buffer, in bytes, each way: 1 to [`MAX_BUFFER_BYTES`];
+    /// what is outside of that is brought into it.
+    pub buffer: usize,
+    /// Who asks; shown to others who want the port.
+    pub consumer: String,
+}
+
+impl PortRequest {
+    /// A request for `device` at `baud` bits a second in the name of
+    /// `consumer`, with 16 KiB each way.
+    pub fn new(device: Device, baud: u32, consumer: impl Into<String>) -> Self {
+        Self {
+            device,
+            baud,
+            buffer: 16 << 10,
+            consumer: consumer.into(),
+        }
+    }
+}
+
+/// What has gone through a port since it was opened, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Arrived, and readable now or earlier.
+    pub input: u64,
+    /// Taken by the device.
+    pub output: u64,
+    /// Arrived without finding room, as far as the device tells, or accepted
+    /// by `write` and never taken since the device vanished.
+    pub lost: u64,
+}
+
+/// A set of ports that can be opened. Callable from any thread.
+pub trait SerialController: Send + Sync {
+    /// Opens a port for one holder.
+    ///
+    /// # Errors
+    ///
+    /// Every kind of [`Error`] but [`Error::Gone`] and [`Error::HasInterrupt`].
+    /// After an error the device is as it was.
+    fn open(&self, request: &PortRequest) -> Result<Arc<dyn SerialPort>, Error>;
+}
+
+/// An open port. Dropping it releases it; what the device has not sent yet is
+/// then discarded, since waiting for a slow line could take minutes.
+///
+/// Callable from any thread, also with a gate closed: nothing here waits.
+pub trait SerialPort: Send + Sync {
+    /// Appends what has arrived to `into`, at most `max` bytes, and returns how
+    /// many. Nothing is 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`] once everything that arrived was read.
+    fn read(&self, max: usize, into: &mut Vec<u8>) -> Result<usize, Error>;
+
+    /// Hands bytes over and returns how many found room.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`]; none was taken.
+    fn write(&self, bytes: &[u8]) -> Result<usize, Error>;
+
+    /// The line that occurs when a read is worth it. There is at most one at a
+    /// time; dropping it makes room.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HasInterrupt`] while another lives.
+    fn readable(&self) -> Result<Arc<dyn InterruptLine>, Error>;
+
+    /// The line that occurs when there is room again after a write that took
+    /// less than it was given. There is at most one at a time, as above.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HasInterrupt`] while another lives.
+    fn writable(&self) -> Result<Arc<dyn InterruptLine>, Error>;
+
+    /// What has gone through.
+    fn counts(&self) -> Counts;
+}
+
+/// Why a port could not be had or used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller's fault, or nothing is plugged in.
+    #[error("there is no serial port `{device}`: {cause}; {remedy}")]
+    NoDevice {
+        /// The port.
+        device: String,
+        /// What is not there.
+        cause: String,
+        /// What would do.
+        remedy: &'static str,
+    },
+    /// Someone holds the port.
+    #[error("serial port `{device}` is held by {}; stop that, or use another port", holder(consumer.as_deref()))]
+    Busy {
+        /// The port.
+        device: String,
+        /// Its holder; `None` where it is another program.
+        consumer: Option<String>,
+    },
+    /// The caller's fault: it is something else.
+    #[error("`{device}` is not a serial port but {found}; name a device such as `/dev/ttyAMA0`")]
+    NotATty {
+        /// The path.
+        device: String,
+        /// What is there.
+        found: &'static str,
+    },
+    /// The caller's fault: something is where the link is to be.
+    #[error(
+        "no link to a pseudo-terminal can be made at `{link}`: there is a file that is no link; \
+         remove it, or name another path"
+    )]
+    LinkTaken {
+        /// The path.
+        link: String,
+    },
+    /// The system's administrator's fault, so to say.
+    #[error(
+        "serial port `{device}` cannot be opened: permission denied; add this user to the group \
+         that owns the device, often `dialout`"
+    )]
+    Denied {
+        /// The port.
+        device: String,
+    },
+    /// The hardware does not run at this speed, or said so by running at
+    /// another.
+    #[error(
+        "serial port `{device}` does not run at {asked} baud: it stays at {got}; \
+         name a speed that the hardware has"
+    )]
+    BaudRefused {
+        /// The port.
+        device: String,
+        /// The speed asked for, in bits a second.
+        asked: u32,
+        /// The speed that it would have run at.
+        got: u32,
+    },
+    /// The device has vanished; the port comes back by itself.
+    #[error("serial port `{device}` is gone; it is tried again until it is back")]
+    Gone {
+        /// The port.
+        device: String,
+    },
+    /// The caller's fault: the port has this line already.
+    #[error("serial port `{device}` has a `{line}` line already; drop that one first")]
+    HasInterrupt {
+        /// The port.
+        device: String,
+        /// `readable` or `writable`.
+        line: &'static str,
+    },
+    /// The operating system or the device failed.
+    #[error("serial port `{device}` failed to {operation}: {source}")]
+    Io {
+        /// The port.
+        device: String,
+        /// What was tried.
+        operation: &'static str,
+        /// The operating system's error.
+        source: io::Error,
+    },
+}
+
+fn holder(consumer: Option<&str>) -> String {
+    consumer.map_or_else(
+        || "another program".to_owned(),
+        |consumer| format!("`{consumer}`"),
+    )
+}

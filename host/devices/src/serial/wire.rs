@@ -1,0 +1,130 @@
+//! What every port is made of: two buffers, and when its lines are due.
+
+use std::sync::Arc;
+
+use loopgate_workloop::Clock;
+
+use super::buffer::Buffer;
+use super::{Counts, MAX_BUFFER_BYTES, Signals};
+
+/// Kept under a port's lock. Whoever changes it calls [`Signals::deliver`]
+/// after that lock was given up.
+pub(crate) struct Wire {
+    input: Buffer,
+    output: Buffer,
+    counts: Counts,
+    gone: bool,
+    /// The device went or came back, and the holder has not been told by a read.
+    news: bool,
+    /// The last write took less than it was given.
+    short: bool,
+    signals: Signals,
+}
+
+impl Wire {
+    pub(crate) fn new(buffer: usize, clock: &Arc<dyn Clock>) -> Self {
+        let buffer = buffer.clamp(1, MAX_BUFFER_BYTES);
+        Self {
+            input: Buffer::new(buffer),
+            output: Buffer::new(buffer),
+            counts: Counts::default(),
+            gone: false,
+            news: false,
+            short: false,
+            signals: Signals::new(clock),
+        }
+    }
+
+    pub(crate) fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// The holder reads; `None` where the device is gone and all was read.
+    pub(crate) fn read(&mut self, max: usize, into: &mut Vec<u8>) -> Option<usize> {
+        let drained = self.gone && self.input.is_empty();
+        let count = self.input.pop(max, into);
+        // That it is gone is news until a read has said so.
+        self.news &= self.gone && !drained;
+        self.signals.readable.answer(self.is_readable());
+        (!drained).then_some(count)
+    }
+
+    /// The holder writes `bytes`, of which the device has taken the first
+    /// `sent` already. How many were taken in all.
+    pub(crate) fn write(&mut self, bytes: &[u8], sent: usize) -> usize {
+        self.counts.output += sent as u64;
+        let taken = sent + self.output.push(&bytes[sent..]);
+        self.short = taken < bytes.len();
+        self.signals.writable.answer(self.is_writable());
+        taken
+    }
+
+    /// How many bytes of input there is room for.
+    pub(crate) fn input_room(&self) -> usize {
+        self.input.room()
+    }
+
+    /// Whether enough was read for a full buffer to be filled again.
+    pub(crate) fn is_input_roomy(&self) -> bool {
+        self.input.is_roomy()
+    }
+
+    /// Bytes from the device; what finds no room is lost.
+    pub(crate) fn arrive(&mut self, bytes: &[u8]) {
+        let taken = self.input.push(bytes);
+        self.counts.input += taken as u64;
+        self.counts.lost += (bytes.len() - taken) as u64;
+        self.signals.readable.set_due(self.is_readable());
+    }
+
+    /// What the device is to send next; empty where there is nothing.
+    pub(crate) fn to_send(&self) -> &[u8] {
+        self.output.front()
+    }
+
+    /// The device has taken so many bytes of [`to_send`](Self::to_send).
+    pub(crate) fn sent(&mut self, count: usize) {
+        self.output.consume(count);
+        self.counts.output += count as u64;
+        self.signals.writable.set_due(self.is_writable());
+    }
+
+    /// The device has vanished, and with it the output it was to take.
+    pub(crate) fn vanish(&mut self) {
+        let unsent = self.output.len();
+        self.output.consume(unsent);
+        self.counts.lost += unsent as u64;
+        self.gone = true;
+        self.tell_news();
+    }
+
+    /// The device is back.
+    pub(crate) fn come_back(&mut self) {
+        self.gone = false;
+        self.tell_news();
+    }
+
+    fn tell_news(&mut self) {
+        self.news = true;
+        // Answered by nobody, but another thing to tell than before: a driver
+        // that waits for more input after it has seen all would not look.
+        self.signals.readable.set_due(true);
+        self.signals.writable.set_due(self.is_writable());
+    }
+
+    fn is_readable(&self) -> bool {
+        !self.input.is_empty() || self.news
+    }
+
+    fn is_writable(&self) -> bool {
+        self.short && self.output.is_roomy()
+    }
+}
