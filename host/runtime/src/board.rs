@@ -1,12 +1,11 @@
 //! A board: the hardware, the loops and the drivers of one board file.
 
-use crate::board_file::{BoardFile, SerialEntry};
+use crate::board_file::BoardFile;
 use crate::driver::Driver;
 use crate::service::{Service, Services};
 use crate::simulation::Simulation;
-use crate::status::{DriverStatus, PortStatus, ServiceStatus, Status};
+use crate::status::{DriverStatus, ServiceStatus, Status};
 use crate::time::Time;
-use loopgate_devices::serial::Counts;
 use loopgate_devices::sim::SimBoard;
 use loopgate_workloop::{Context, EventSource as _, Instant, WorkLoop};
 use std::sync::Arc;
@@ -119,7 +118,7 @@ impl Board {
                 .iter()
                 .map(|(name, pin)| (name.clone(), pin.line.get_ref().clone()))
                 .collect(),
-            ports: driver.ports().into_iter().map(|(name, counts)| port_status(driver, name, counts)).collect(),
+            ports: driver.ports(),
             limits: driver.limits.clone(),
             usage: driver.counters.used(),
             counts: driver.counters.counts(),
@@ -151,15 +150,4 @@ fn service_status(service: &Service) -> ServiceStatus {
         input_max: service.input_max,
         selectors: service.selectors.clone(),
     }
-}
-
-fn port_status(driver: &Driver, name: String, counts: Counts) -> (String, PortStatus) {
-    let place = driver.entry.serial.get(&name).and_then(SerialEntry::place);
-    let status = PortStatus {
-        device: place.map(|place| place.get_ref().clone()).unwrap_or_default(),
-        bytes_in: counts.bytes_in,
-        bytes_out: counts.bytes_out,
-        bytes_lost: counts.bytes_lost,
-    };
-    (name, status)
 }

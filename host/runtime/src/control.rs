@@ -29,7 +29,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::board::{self, Board, Mode};
-use crate::{ErrorCode, RequestError};
+use crate::{Cancel, ErrorCode, RequestError};
 use loopgate_devices::gpio::Direction;
 use loopgate_devices::sim::{DrivenBy, SimLineState};
 
@@ -221,11 +221,11 @@ pub enum ControlError {
 
 /// A board answers on the calling thread, as for [`Board::call`].
 impl Serve for Board {
-    fn serve(&self, request: Request) -> Response<crate::Status> {
+    fn serve(&self, request: Request, cancel: &Cancel) -> Response<crate::Status> {
         match request {
             Request::Status => Response::Status(self.status()),
             Request::Call(call) => answer(call.try_into().and_then(|(service, request)| {
-                let reply = self.call(&service, request)?;
+                let reply = self.call_cancellable(&service, request, cancel)?;
                 Ok(Response::Reply {
                     scalar: reply.scalar,
                     data: reply.data,

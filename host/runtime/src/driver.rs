@@ -11,11 +11,11 @@ use crate::limits::Limits;
 use crate::log::DriverLog;
 use crate::requests::Requests;
 use crate::service::Services;
-use crate::status::{State, Usage};
+use crate::status::{PortStatus, State, Usage};
 use crate::time::Time;
 use crate::{death, stack};
 use loopgate_devices::gpio::GpioController;
-use loopgate_devices::serial::{Counts, SerialController, SerialPort};
+use loopgate_devices::serial::{SerialController, SerialPort};
 use loopgate_workloop::{Context, Instant, Interrupts, Wakeups, WorkLoop};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub(crate) struct Driver {
     generation: AtomicU64,
     life: Mutex<Life>,
     /// The ports that were opened last, for the status.
-    ports: Mutex<BTreeMap<String, Weak<dyn SerialPort>>>,
+    ports: Mutex<BTreeMap<String, OpenPort>>,
     /// Only ever tried, and only with the gate closed: there it is free,
     /// unless a call came back into a driver that is on the stack. A component
     /// must never be re-entered, and this is what proves that it is not.
@@ -66,6 +66,26 @@ pub(crate) struct Surroundings {
 pub(crate) struct Life {
     pub(crate) state: State,
     pub(crate) cause: Option<String>,
+}
+
+struct OpenPort {
+    port: Weak<dyn SerialPort>,
+    taken: Arc<AtomicU64>,
+}
+
+impl OpenPort {
+    fn status(&self, device: &str) -> Option<PortStatus> {
+        // Read first: what arrives meanwhile then counts as waiting.
+        let bytes_in = self.taken.load(Relaxed);
+        let counts = self.port.upgrade()?.counts();
+        Some(PortStatus {
+            device: device.to_owned(),
+            bytes_in,
+            bytes_waiting: counts.input.saturating_sub(bytes_in),
+            bytes_out: counts.output,
+            bytes_lost: counts.lost,
+        })
+    }
 }
 
 /// Resumes in one pass.
@@ -322,14 +342,20 @@ impl Driver {
     }
 
     /// Remembers an open port for the status, which must not keep it open.
-    pub(crate) fn opened_port(&self, name: &str, port: &Arc<dyn SerialPort>) {
-        self.ports.lock().insert(name.to_owned(), Arc::downgrade(port));
+    /// `taken` counts what the driver has read.
+    pub(crate) fn opened_port(&self, name: &str, port: &Arc<dyn SerialPort>, taken: &Arc<AtomicU64>) {
+        let open = OpenPort { port: Arc::downgrade(port), taken: taken.clone() };
+        self.ports.lock().insert(name.to_owned(), open);
     }
 
-    /// The counts of the ports that are open, by name.
-    pub(crate) fn ports(&self) -> Vec<(String, Counts)> {
+    /// The ports that are open, by name.
+    pub(crate) fn ports(&self) -> BTreeMap<String, PortStatus> {
         let ports = self.ports.lock();
-        let open = ports.iter().filter_map(|(name, port)| Some((name.clone(), port.upgrade()?.counts())));
+        let open = ports.iter().filter_map(|(name, open)| {
+            let place = self.entry.serial.get(name)?.place()?;
+            let status = open.status(place.get_ref())?;
+            Some((name.clone(), status))
+        });
         open.collect()
     }
 

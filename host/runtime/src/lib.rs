@@ -52,7 +52,7 @@ mod ticker;
 mod time;
 pub mod units;
 
-pub use board::{Board, Builder, Mode, Request, SelectorName};
+pub use board::{Board, Builder, Cancel, Mode, Request, SelectorName};
 pub use board_file::BoardFile;
 pub use error::{BoardError, ComponentError, ErrorCode, RequestError};
 pub use inspect::{Finding, Inspection, inspect};

@@ -89,6 +89,8 @@ pub struct PortStatus {
     pub device: String,
     /// Bytes that the driver has read.
     pub bytes_in: u64,
+    /// Bytes that have arrived and wait for the driver.
+    pub bytes_waiting: u64,
     /// Bytes that the driver has written and the device has taken.
     pub bytes_out: u64,
     /// Bytes that arrived and found no room.

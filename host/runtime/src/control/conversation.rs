@@ -3,10 +3,12 @@
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags};
+
 use super::lines::{LineError, Lines};
 use super::server::Serve;
 use super::{REQUEST_MAX, Response, refuse};
-use crate::ErrorCode;
+use crate::{Cancel, ErrorCode};
 
 /// From the end of one response to the end of the next request.
 const IDLE_MAX: Duration = Duration::from_secs(30);
@@ -19,7 +21,7 @@ pub(super) fn converse(stream: &UnixStream, served: &dyn Serve) {
     let mut lines = Lines::new(stream);
     loop {
         let (response, last) = match lines.read(REQUEST_MAX, Instant::now() + IDLE_MAX) {
-            Ok(Some(line)) => (respond(&line, served), false),
+            Ok(Some(line)) => (watched(stream, |cancel| respond(&line, served, cancel)), false),
             Err(LineError::TooLong(most)) => {
                 let why = format!("the request is longer than {most} bytes; send less data");
                 (refuse(ErrorCode::BadArgument, why), true)
@@ -33,6 +35,33 @@ pub(super) fn converse(stream: &UnixStream, served: &dyn Serve) {
     }
 }
 
+/// Cancels what `serve` does when the client goes: a request that waits must
+/// not outlive the one who waits for it.
+fn watched<R>(stream: &UnixStream, serve: impl FnOnce(&Cancel) -> R) -> R {
+    let cancel = Cancel::default();
+    let Ok((done, served)) = rustix::pipe::pipe() else {
+        // No file descriptors left: served all the same, to the end.
+        return serve(&cancel);
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut watched = [
+                PollFd::new(stream, PollFlags::RDHUP),
+                PollFd::new(&done, PollFlags::IN),
+            ];
+            // An interruption would end the watch, not the request.
+            while rustix::event::poll(&mut watched, None) == Err(rustix::io::Errno::INTR) {}
+            if !watched[0].revents().is_empty() {
+                cancel.cancel();
+            }
+        });
+        let response = serve(&cancel);
+        // Closing it ends the watch.
+        drop(served);
+        response
+    })
+}
+
 /// Never waits for the client: a new connection has room for this line.
 pub(super) fn turn_away(stream: &UnixStream, why: &str) {
     if stream.set_nonblocking(true).is_ok() {
@@ -42,9 +71,9 @@ pub(super) fn turn_away(stream: &UnixStream, why: &str) {
     }
 }
 
-fn respond(line: &[u8], served: &dyn Serve) -> Response<crate::Status> {
+fn respond(line: &[u8], served: &dyn Serve, cancel: &Cancel) -> Response<crate::Status> {
     match serde_json::from_slice(line) {
-        Ok(request) => served.serve(request),
+        Ok(request) => served.serve(request, cancel),
         Err(error) => refuse(
             ErrorCode::BadArgument,
             format!(

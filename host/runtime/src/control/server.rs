@@ -17,6 +17,7 @@ use rustix::net::Shutdown;
 use super::conversation::{converse, turn_away};
 use super::place::user;
 use super::{Claim, ControlError, Request, Response};
+use crate::Cancel;
 use crate::stack::THREAD_STACK;
 
 /// At a time. A client needs one.
@@ -25,8 +26,8 @@ const CONNECTIONS_MAX: usize = 128;
 /// What a control socket gives access to.
 pub trait Serve: Send + Sync + 'static {
     /// Answers a request, on the connection's own thread. May take as long as
-    /// the request allows.
-    fn serve(&self, request: Request) -> Response<crate::Status>;
+    /// the request allows, and is cancelled when the client goes.
+    fn serve(&self, request: Request, cancel: &Cancel) -> Response<crate::Status>;
 }
 
 /// An open control socket.

@@ -8,10 +8,15 @@ use crate::guest::Guest;
 use loopgate_devices::serial::{Error, SerialPort};
 use loopgate_workloop::InterruptLine;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use wasmtime::component::Resource;
 
 /// An open port. Dropping it releases the device.
-pub struct Port(Arc<dyn SerialPort>);
+pub struct Port {
+    port: Arc<dyn SerialPort>,
+    /// Bytes that the driver has read.
+    taken: Arc<AtomicU64>,
+}
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
 
@@ -26,7 +31,9 @@ impl HostPort for Guest {
         // What is lowered into the guest is bounded like what comes from it.
         let max = max.min(self.driver.limits.payload as u32) as usize;
         let mut bytes = Vec::new();
-        let read = self.table.get(&this)?.0.read(max, &mut bytes);
+        let Port { port, taken } = self.table.get(&this)?;
+        let read = port.read(max, &mut bytes);
+        taken.fetch_add(bytes.len() as u64, Relaxed);
         Ok(match read {
             Ok(_) => Ok(bytes),
             Err(error) => Err(self.port_error(&error)),
@@ -34,7 +41,7 @@ impl HostPort for Guest {
     }
 
     fn write(&mut self, this: Resource<Port>, bytes: Vec<u8>) -> Answer<u32> {
-        let written = self.table.get(&this)?.0.write(&bytes);
+        let written = self.table.get(&this)?.port.write(&bytes);
         Ok(match written {
             Ok(written) => Ok(written as u32),
             Err(error) => Err(self.port_error(&error)),
@@ -42,12 +49,12 @@ impl HostPort for Guest {
     }
 
     fn readable(&mut self, this: Resource<Port>) -> Answer<Resource<Line>> {
-        let line = self.table.get(&this)?.0.readable();
+        let line = self.table.get(&this)?.port.readable();
         Ok(self.line(line))
     }
 
     fn writable(&mut self, this: Resource<Port>) -> Answer<Resource<Line>> {
-        let line = self.table.get(&this)?.0.writable();
+        let line = self.table.get(&this)?.port.writable();
         Ok(self.line(line))
     }
 
@@ -71,8 +78,9 @@ impl Guest {
             Ok(port) => port,
             Err(error) => return Err(self.port_error(&error).into()),
         };
-        driver.opened_port(name, &port);
-        self.push(Port(port)).ok_or(ErrorCode::NoResources)
+        let taken = Arc::default();
+        driver.opened_port(name, &port, &taken);
+        self.push(Port { port, taken }).ok_or(ErrorCode::NoResources)
     }
 
     fn line(&mut self, line: Result<Arc<dyn InterruptLine>, Error>) -> Result<Resource<Line>, WitErrorCode> {
@@ -87,9 +95,13 @@ impl Guest {
         self.driver.log.host(&error.to_string());
         match error {
             Error::Busy { .. } | Error::HasInterrupt { .. } => WitErrorCode::Busy,
-            Error::NoDevice { .. } | Error::NotATty { .. } | Error::Gone { .. } => WitErrorCode::NoDevice,
+            Error::NoDevice { .. }
+            | Error::NotATty { .. }
+            | Error::LinkTaken { .. }
+            | Error::Denied { .. }
+            | Error::Gone { .. } => WitErrorCode::NoDevice,
             Error::BaudRefused { .. } => WitErrorCode::Unsupported,
-            _ => WitErrorCode::Io,
+            Error::Io { .. } => WitErrorCode::Io,
         }
     }
 }
