@@ -3,7 +3,9 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`gpio`] | general-purpose lines: the traits, modelled on the kernel's GPIO uAPI v2 |
-//! | [`sim`] | a simulated board, exact in virtual time |
+//! | [`serial`] | serial ports: the traits |
+//! | [`sim`] | a simulated board, exact in virtual time, and simulated serial ports |
+//! | [`linux`] | what the kernel has: ttys and pseudo-terminals |
 //! | [`capture`] | recordings of logic analysers, to be played into simulated lines |
 //!
 //! Nothing here knows of drivers or of WebAssembly. A device meets the work
@@ -36,4 +38,6 @@
 
 pub mod capture;
 pub mod gpio;
+pub mod linux;
+pub mod serial;
 pub mod sim;

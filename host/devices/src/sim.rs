@@ -38,10 +38,12 @@ mod delivery;
 mod gpio;
 mod pin;
 mod player;
+mod serial;
 mod stimulus;
 
 pub use pin::{DrivenBy, Pull};
 pub use player::Player;
+pub use serial::{SimPortConfig, SimPortState, SimPorts};
 
 use delivery::Delivery;
 use pin::Pin;

@@ -71,12 +71,14 @@ mod tests {
     fn bytes_keep_their_order_across_the_wrap() {
         let mut buffer = Buffer::new(7);
         let (mut given, mut taken) = (0u8, Vec::new());
-        for round in 0..1_000 {
-            let bytes: Vec<_> = (0..round % 9).map(|n| given.wrapping_add(n)).collect();
+        for round in 0..1_000_usize {
+            let bytes: Vec<_> = (0..round % 9)
+                .map(|n| given.wrapping_add(n as u8))
+                .collect();
             given = given.wrapping_add(buffer.push(&bytes) as u8);
             assert!(buffer.len() <= 7);
             if round % 3 == 0 {
-                buffer.pop(usize::from(round % 5), &mut taken);
+                buffer.pop(round % 5, &mut taken);
             } else {
                 let front = buffer.front().to_vec();
                 assert_eq!(front.is_empty(), buffer.is_empty());
@@ -85,7 +87,12 @@ mod tests {
             }
         }
         assert!(taken.len() > 1_000);
-        assert!((0..).map(|n: u32| n as u8).zip(&taken).all(|(n, byte)| n == *byte));
+        assert!(
+            (0..)
+                .map(|n: u32| n as u8)
+                .zip(&taken)
+                .all(|(n, byte)| n == *byte)
+        );
     }
 
     #[test]

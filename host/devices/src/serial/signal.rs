@@ -2,6 +2,7 @@
 //! it is answered.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ThreadId};
 
 use loopgate_workloop::{Clock, InterruptLine, InterruptSink, Occurrence, Trigger};
@@ -18,6 +19,8 @@ pub(crate) struct Signals {
 /// tells what the port's last change left, and delivered after that.
 pub(crate) struct Signal {
     clock: Arc<dyn Clock>,
+    /// A [`Line`] lives.
+    taken: AtomicBool,
     // Lock order: a port's lock before this one. Nothing is called under it but
     // the clock's `now`.
     state: Mutex<State>,
@@ -27,8 +30,6 @@ pub(crate) struct Signal {
 
 #[derive(Default)]
 struct State {
-    /// A [`Line`] lives.
-    taken: bool,
     sink: Option<Arc<dyn InterruptSink>>,
     enabled: bool,
     /// There is something to tell of.
@@ -68,6 +69,7 @@ impl Signal {
     fn new(clock: &Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self {
             clock: Arc::clone(clock),
+            taken: AtomicBool::new(false),
             state: Mutex::default(),
             called: Condvar::new(),
         })
@@ -75,12 +77,10 @@ impl Signal {
 
     /// The line; `None` while another lives.
     pub(crate) fn line(self: &Arc<Self>) -> Option<Arc<dyn InterruptLine>> {
-        let mut state = self.state.lock();
-        if state.taken {
+        if self.taken.swap(true, Ordering::AcqRel) {
             return None;
         }
-        state.taken = true;
-        state.sequence = 0;
+        self.state.lock().sequence = 0;
         Some(Arc::new(Line(Arc::clone(self))))
     }
 
@@ -195,6 +195,6 @@ impl InterruptLine for Line {
 impl Drop for Line {
     fn drop(&mut self) {
         self.unregister();
-        self.0.state.lock().taken = false;
+        self.0.taken.store(false, Ordering::Release);
     }
 }

@@ -114,8 +114,6 @@ impl Wire {
 
     fn tell_news(&mut self) {
         self.news = true;
-        // Answered by nobody, but another thing to tell than before: a driver
-        // that waits for more input after it has seen all would not look.
         self.signals.readable.set_due(true);
         self.signals.writable.set_due(self.is_writable());
     }
