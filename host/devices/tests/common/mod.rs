@@ -1,6 +1,8 @@
 //! What several test programs share; not every one uses everything.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub(crate) mod serial;
+
 use std::sync::Arc;
 
 use loopgate_devices::gpio::{Direction, Edges, GpioController, GpioLine, LineRequest};
@@ -122,5 +124,9 @@ impl Random {
 
     pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.next() % n
+    }
+
+    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.next() as u8).collect()
     }
 }

@@ -1,0 +1,254 @@
+//! Simulated serial ports, and the rules that hold for every port.
+
+mod common;
+
+use std::sync::Arc;
+use std::thread;
+
+use common::Random;
+use common::serial::{Watch, Watched};
+use loopgate_devices::serial::{Counts, Device, Error, PortRequest, SerialController, SerialPort};
+use loopgate_devices::sim::{SimPortConfig, SimPorts};
+use loopgate_workloop::VirtualClock;
+
+fn ports() -> Arc<SimPorts> {
+    let slow = SimPortConfig {
+        bauds: vec![4_800, 9_600],
+        ..SimPortConfig::new("slow")
+    };
+    let clock = Arc::new(VirtualClock::new());
+    SimPorts::new(clock, vec![SimPortConfig::new("any"), slow])
+}
+
+fn request(name: &str, buffer: usize) -> PortRequest {
+    PortRequest {
+        buffer,
+        ..PortRequest::new(Device::Sim(name.to_owned()), 9_600, "test")
+    }
+}
+
+fn open(ports: &SimPorts, buffer: usize) -> Arc<dyn SerialPort> {
+    ports.open(&request("any", buffer)).unwrap()
+}
+
+#[test]
+fn what_finds_no_room_is_counted_as_lost() {
+    let ports = ports();
+    let port = Watched::new(open(&ports, 10));
+    ports.feed("any", b"0123456").unwrap();
+    ports.feed("any", b"789abc").unwrap();
+    let counts = Counts {
+        input: 10,
+        output: 0,
+        lost: 3,
+    };
+    assert_eq!(port.port.counts(), counts);
+    assert_eq!(port.drain(), b"0123456789");
+    assert_eq!(port.port.write(b"0123456789abc").unwrap(), 10);
+    assert_eq!(port.port.write(b"x").unwrap(), 0);
+    assert_eq!(ports.take("any").unwrap(), b"0123456789");
+    let counts = Counts {
+        output: 10,
+        ..counts
+    };
+    assert_eq!(port.port.counts(), counts);
+    assert_eq!(ports.show()[0].counts, counts);
+}
+
+#[test]
+fn readable_occurs_once_until_a_read_and_again_for_what_that_left() {
+    let ports = ports();
+    let port = Watched::new(open(&ports, 100));
+    for _ in 0..50 {
+        ports.feed("any", b"x").unwrap();
+    }
+    assert_eq!(port.readable.count(), 1);
+    let mut bytes = Vec::new();
+    port.port.read(20, &mut bytes).unwrap();
+    assert_eq!(port.readable.count(), 2);
+    ports.feed("any", b"x").unwrap();
+    assert_eq!(port.readable.count(), 2);
+    assert_eq!(port.drain().len(), 31);
+    assert_eq!(port.drain().len(), 0);
+    assert_eq!(port.readable.count(), 2);
+    ports.feed("any", b"").unwrap();
+    assert_eq!(port.readable.count(), 2);
+    ports.feed("any", b"x").unwrap();
+    assert_eq!(port.readable.count(), 3);
+    assert_eq!(port.writable.count(), 0);
+}
+
+#[test]
+fn writable_occurs_once_after_a_short_write_when_half_is_free() {
+    let ports = ports();
+    let port = Watched::new(open(&ports, 10));
+    assert_eq!(port.port.write(b"0123456789").unwrap(), 10);
+    ports.take("any").unwrap();
+    assert_eq!(port.writable.count(), 0, "the write was whole");
+    assert_eq!(port.port.write(b"0123456789a").unwrap(), 10);
+    assert_eq!(port.writable.count(), 0);
+    ports.take("any").unwrap();
+    ports.take("any").unwrap();
+    assert_eq!(port.writable.count(), 1);
+    assert_eq!(port.port.write(b"a").unwrap(), 1);
+    ports.take("any").unwrap();
+    assert_eq!(port.writable.count(), 1);
+}
+
+#[test]
+fn what_came_while_the_line_was_off_occurs_when_it_is_on() {
+    let ports = ports();
+    let port = open(&ports, 100);
+    let line = port.readable().unwrap();
+    ports.feed("any", b"x").unwrap();
+    let watch = Watch::on(&line);
+    assert_eq!(watch.count(), 1);
+    line.disable();
+    ports.feed("any", b"x").unwrap();
+    assert_eq!(watch.count(), 1);
+    line.enable();
+    line.enable();
+    assert_eq!(watch.count(), 2);
+    // A successor hears of what its predecessor left, counted anew.
+    drop(line);
+    let line = port.readable().unwrap();
+    assert_eq!(Watch::on(&line).count(), 1);
+    line.unregister();
+    ports.feed("any", b"x").unwrap();
+}
+
+#[test]
+fn each_line_is_there_once_at_a_time() {
+    let ports = ports();
+    let port = open(&ports, 1);
+    let line = port.readable().unwrap();
+    let _writable = port.writable().unwrap();
+    for error in [port.readable().err(), port.writable().err()] {
+        let error = error.unwrap();
+        assert!(matches!(error, Error::HasInterrupt { .. }), "{error}");
+    }
+    drop(line);
+    assert!(port.readable().is_ok());
+}
+
+#[test]
+fn a_port_that_vanishes_is_read_to_the_end_and_comes_back() {
+    let ports = ports();
+    let port = Watched::new(open(&ports, 100));
+    ports.feed("any", b"last words").unwrap();
+    port.port.write(b"unheard").unwrap();
+    ports.unplug("any").unwrap();
+    ports.unplug("any").unwrap();
+    ports.feed("any", b"nobody says this").unwrap();
+    assert_eq!(port.read_exactly(10), b"last words");
+    port.readable.wait();
+    let gone = port.port.read(1, &mut Vec::new()).unwrap_err();
+    assert!(matches!(gone, Error::Gone { .. }), "{gone}");
+    assert!(port.port.read(1, &mut Vec::new()).is_err());
+    assert!(port.port.write(b"x").is_err());
+    assert_eq!(port.port.counts().lost, 7);
+    let told = port.readable.count();
+    ports.plug("any").unwrap();
+    assert_eq!(port.readable.count(), told + 1);
+    assert_eq!(port.drain(), b"");
+    ports.feed("any", b"again").unwrap();
+    assert_eq!(port.read_exactly(5), b"again");
+    assert_eq!(port.readable.count(), told + 2);
+}
+
+#[test]
+fn a_writer_hears_of_a_port_that_vanishes() {
+    let ports = ports();
+    let port = Watched::new(open(&ports, 4));
+    assert_eq!(port.port.write(b"12345").unwrap(), 4);
+    ports.unplug("any").unwrap();
+    port.writable.wait();
+    assert!(port.port.write(b"5").is_err());
+}
+
+#[test]
+fn what_is_refused_says_why() {
+    let ports = ports();
+    let refused = |request: &PortRequest| ports.open(request).err().unwrap().to_string();
+    assert_eq!(
+        refused(&request("none", 1)),
+        "there is no serial port `none`: the simulated board has no such port; name one that it has"
+    );
+    let fast = PortRequest {
+        baud: 115_200,
+        ..request("slow", 1)
+    };
+    assert_eq!(
+        refused(&fast),
+        "serial port `slow` does not run at 115200 baud: it stays at 4800; \
+         name a speed that the hardware has"
+    );
+    let held = open(&ports, 1);
+    assert_eq!(
+        refused(&request("any", 1)),
+        "serial port `any` is held by `test`; stop that, or use another port"
+    );
+    drop(held);
+    ports.unplug("any").unwrap();
+    assert!(refused(&request("any", 1)).contains("unplugged"));
+}
+
+#[test]
+fn a_released_port_is_silent_and_free() {
+    let ports = ports();
+    let port = Watched::new(open(&ports, 10));
+    ports.feed("any", b"x").unwrap();
+    drop(port.port);
+    port.lines[0].disable();
+    port.lines[0].enable();
+    assert_eq!(port.readable.count(), 1);
+    let next = Watched::new(open(&ports, 10));
+    assert_eq!((next.readable.count(), next.drain().len()), (0, 0));
+}
+
+#[test]
+fn absurd_sizes_are_brought_within_bounds() {
+    let ports = ports();
+    assert_eq!(open(&ports, 0).write(b"ab").unwrap(), 1);
+    assert_eq!(open(&ports, usize::MAX).write(b"ab").unwrap(), 2);
+}
+
+/// A reader that reads only after an occurrence gets everything, and there is
+/// at most one occurrence for each read, however the threads meet.
+#[test]
+fn no_occurrence_is_lost_between_threads() {
+    for seed in 0..20 {
+        let ports = ports();
+        let sent = Random(seed).bytes(20_000);
+        let port = Watched::new(open(&ports, sent.len()));
+        let feeder = thread::spawn({
+            let (ports, sent) = (Arc::clone(&ports), sent.clone());
+            move || {
+                let mut random = Random(seed + 1_000);
+                let mut rest = &sent[..];
+                while !rest.is_empty() {
+                    let (piece, next) = rest.split_at(rest.len().min(random.below(20) as usize));
+                    ports.feed("any", piece).unwrap();
+                    rest = next;
+                }
+            }
+        });
+        let mut random = Random(seed + 2_000);
+        let (mut received, mut reads) = (Vec::new(), 0);
+        while received.len() < sent.len() {
+            port.readable.wait();
+            if random.below(10) == 0 {
+                port.lines[0].disable();
+                port.lines[0].enable();
+                reads += 1;
+            }
+            port.port
+                .read(random.below(40) as usize, &mut received)
+                .unwrap();
+            reads += 1;
+        }
+        feeder.join().unwrap();
+        assert!(received == sent);
+        assert!(port.readable.count() <= reads + 1);
+    }
+}
