@@ -9,8 +9,9 @@
 //! A port has a buffer of its own each way, of the size requested. Nothing
 //! waits: a read takes what is there, a write gives what finds room. A kernel
 //! port stops taking from the kernel while its input buffer is full, so that a
-//! peer behind a PTY or USB is slowed down and loses nothing; behind a bare
-//! UART, and on the simulated board, what finds no room is lost and counted.
+//! peer behind a PTY or USB is slowed down and loses nothing. A bare UART
+//! cannot slow anyone down: there, as on the simulated board, what finds no
+//! room is lost and counted.
 //!
 //! # Lines
 //!
@@ -115,8 +116,9 @@ pub struct Counts {
     pub input: u64,
     /// Taken by the device.
     pub output: u64,
-    /// Arrived without finding room, as far as the device tells, or accepted
-    /// by `write` and never taken since the device vanished.
+    /// Arrived without finding room, or accepted by `write` and never taken
+    /// since the device vanished. What a UART's own few bytes of memory overran
+    /// before the kernel came is not known here.
     pub lost: u64,
 }
 

@@ -8,13 +8,15 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use common::Random;
 use common::serial::{Watched, until};
 use loopgate_devices::linux::SerialPorts;
 use loopgate_devices::serial::{Device, Error, PortRequest, SerialController, SerialPort};
-use loopgate_workloop::SystemClock;
+use loopgate_workloop::{InterruptLine, InterruptSink, Occurrence, SystemClock};
+use parking_lot::Mutex;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::pty::OpenptFlags;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
@@ -433,4 +435,42 @@ fn ports_outlive_their_controller_and_end_with_their_thread() {
     assert_eq!(port.read_exactly(1), b"x");
     drop(port);
     assert_eq!(Arc::strong_count(&clock), 1, "the thread has ended");
+}
+
+type Held = (Arc<dyn SerialPort>, Arc<dyn InterruptLine>);
+
+/// Drops everything that it is of when it is called.
+#[derive(Default)]
+struct LastCall {
+    held: Mutex<Option<Held>>,
+    done: AtomicBool,
+}
+
+impl InterruptSink for LastCall {
+    fn interrupt_occurred(&self, _: Occurrence) {
+        let held = self.held.lock().take();
+        drop(held);
+        self.done.store(true, Ordering::Release);
+    }
+
+    fn occurrences_lost(&self, _: u32) {}
+}
+
+#[test]
+fn a_sink_may_drop_its_port_and_with_it_the_thread() {
+    let place = Place::new();
+    let clock = Arc::new(SystemClock);
+    let path = place.path("p");
+    let request = PortRequest::new(Device::Pty { link: path.clone() }, 9_600, "test");
+    let port = SerialPorts::new(clock.clone()).unwrap().open(&request);
+    let port = port.unwrap();
+    let line = port.readable().unwrap();
+    let sink = Arc::new(LastCall::default());
+    line.register(sink.clone()).unwrap();
+    line.enable();
+    *sink.held.lock() = Some((port, line));
+    peer(&path).write_all(b"x").unwrap();
+    until("the sink", || sink.done.load(Ordering::Acquire));
+    until("the thread's end", || Arc::strong_count(&clock) == 1);
+    assert!(fs::symlink_metadata(&path).is_err());
 }

@@ -3,13 +3,14 @@
 mod common;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use common::Random;
-use common::serial::{Watch, Watched};
+use common::serial::{Watch, Watched, until};
 use loopgate_devices::serial::{Counts, Device, Error, PortRequest, SerialController, SerialPort};
 use loopgate_devices::sim::{SimPortConfig, SimPorts};
-use loopgate_workloop::VirtualClock;
+use loopgate_workloop::{InterruptSink, Occurrence, VirtualClock};
 
 fn ports() -> Arc<SimPorts> {
     let slow = SimPortConfig {
@@ -251,4 +252,43 @@ fn no_occurrence_is_lost_between_threads() {
         assert!(received == sent);
         assert!(port.readable.count() <= reads + 1);
     }
+}
+
+/// Stays in its call until someone is about to disable the line.
+#[derive(Default)]
+struct Slow {
+    entered: AtomicBool,
+    disabling: AtomicBool,
+    disabled: AtomicBool,
+}
+
+impl InterruptSink for Slow {
+    fn interrupt_occurred(&self, _: Occurrence) {
+        self.entered.store(true, Ordering::Release);
+        until("someone disables", || {
+            self.disabling.load(Ordering::Acquire)
+        });
+        for _ in 0..100 {
+            thread::yield_now();
+        }
+        assert!(!self.disabled.load(Ordering::Acquire));
+    }
+
+    fn occurrences_lost(&self, _: u32) {}
+}
+
+#[test]
+fn disable_waits_for_a_call_on_another_thread() {
+    let ports = ports();
+    let port = open(&ports, 10);
+    let line = port.readable().unwrap();
+    let slow = Arc::new(Slow::default());
+    line.register(slow.clone()).unwrap();
+    line.enable();
+    let feeder = thread::spawn(move || ports.feed("any", b"x").unwrap());
+    until("the call", || slow.entered.load(Ordering::Acquire));
+    slow.disabling.store(true, Ordering::Release);
+    line.disable();
+    slow.disabled.store(true, Ordering::Release);
+    feeder.join().unwrap();
 }

@@ -24,20 +24,23 @@ pub(super) struct Port {
     epoll: Arc<OwnedFd>,
     signals: Signals,
     // Held over non-blocking system calls; sinks are called without.
-    link: Mutex<Link>,
+    state: Mutex<State>,
 }
 
-struct Link {
+struct State {
     wire: Wire,
     /// `None` while the device is gone, and after the release.
-    line: Option<Line>,
+    attached: Option<Attached>,
     released: bool,
 }
 
 /// A device that is there, and what of it is asked of `epoll`.
-struct Line {
+struct Attached {
     end: End,
     interest: EventFlags,
+    /// Input for which there is no room is taken all the same, and lost here:
+    /// left to the kernel it would be lost there, uncounted.
+    overruns: bool,
 }
 
 enum End {
@@ -61,13 +64,13 @@ impl Port {
             consumer: request.consumer.clone(),
             epoll: Arc::clone(epoll),
             signals: wire.signals().clone(),
-            link: Mutex::new(Link {
+            state: Mutex::new(State {
                 wire,
-                line: None,
+                attached: None,
                 released: false,
             }),
         };
-        port.link.lock().line = Some(port.watch(end)?);
+        port.state.lock().attached = Some(port.watch(end)?);
         Ok(port)
     }
 
@@ -84,11 +87,11 @@ impl Port {
     }
 
     pub(super) fn counts(&self) -> Counts {
-        self.link.lock().wire.counts()
+        self.state.lock().wire.counts()
     }
 
     pub(super) fn is_gone(&self) -> bool {
-        self.link.lock().wire.is_gone()
+        self.state.lock().wire.is_gone()
     }
 
     pub(super) fn gone(&self) -> Error {
@@ -105,14 +108,14 @@ impl Port {
     }
 
     pub(super) fn read(&self, max: usize, into: &mut Vec<u8>) -> Result<usize, Error> {
-        let count = self.with_link(|link| link.wire.read(max, into));
+        let count = self.with_state(|state| state.wire.read(max, into));
         count.ok_or_else(|| self.gone())
     }
 
     pub(super) fn write(&self, bytes: &[u8]) -> Result<usize, Error> {
-        let count = self.with_link(|link| {
-            let sent = link.send_at_once(bytes)?;
-            Some(link.wire.write(bytes, sent))
+        let count = self.with_state(|state| {
+            let sent = state.send_at_once(bytes)?;
+            Some(state.wire.write(bytes, sent))
         });
         count.ok_or_else(|| self.gone())
     }
@@ -120,13 +123,13 @@ impl Port {
     /// The controller's: `epoll` has told of the descriptor. Whether the device
     /// was found to have vanished.
     pub(super) fn serve(&self, flags: EventFlags, scratch: &mut [u8; PIECE]) -> bool {
-        self.with_link(|link| {
-            let served = link.receive(flags, scratch).and_then(|()| link.send());
+        self.with_state(|state| {
+            let served = state.receive(flags, scratch).and_then(|()| state.send());
             if served.is_ok() {
                 return false;
             }
-            self.forget(link);
-            link.wire.vanish();
+            self.forget(state);
+            state.wire.vanish();
             true
         })
     }
@@ -140,26 +143,26 @@ impl Port {
         let Ok(end) = End::open(&self.device, self.baud) else {
             return;
         };
-        self.with_link(|link| {
-            if !link.released
-                && let Ok(line) = self.watch(end)
+        self.with_state(|state| {
+            if !state.released
+                && let Ok(attached) = self.watch(end)
             {
-                link.line = Some(line);
-                link.wire.come_back();
+                state.attached = Some(attached);
+                state.wire.come_back();
             }
         });
     }
 
     /// Closes the device, for good.
     pub(super) fn release(&self) {
-        let mut link = self.link.lock();
-        link.released = true;
-        self.forget(&mut link);
-        drop(link);
+        let mut state = self.state.lock();
+        state.released = true;
+        self.forget(&mut state);
+        drop(state);
         self.signals.end();
     }
 
-    fn watch(&self, end: End) -> Result<Line, Error> {
+    fn watch(&self, end: End) -> Result<Attached, Error> {
         let interest = EventFlags::IN;
         epoll::add(
             &*self.epoll,
@@ -168,35 +171,40 @@ impl Port {
             interest,
         )
         .map_err(|errno| super::serial::io(&self.device.to_string(), "be watched", errno))?;
-        Ok(Line { end, interest })
+        let overruns = matches!(&end, End::Tty(tty) if tty.is_uart());
+        Ok(Attached {
+            end,
+            interest,
+            overruns,
+        })
     }
 
-    fn forget(&self, link: &mut Link) {
-        if let Some(line) = link.line.take() {
+    fn forget(&self, state: &mut State) {
+        if let Some(attached) = state.attached.take() {
             // Closing it does the same, but not where a child has inherited it.
-            let _ = epoll::delete(&*self.epoll, line.end.fd());
+            let _ = epoll::delete(&*self.epoll, attached.end.fd());
         }
     }
 
     /// Calls `f`, asks `epoll` for what is of interest then, and calls the
     /// sinks that are due.
-    fn with_link<R>(&self, f: impl FnOnce(&mut Link) -> R) -> R {
-        let mut link = self.link.lock();
-        let result = f(&mut link);
-        let wanted = link.interest();
-        if let Some(line) = &mut link.line
-            && line.interest != wanted
+    fn with_state<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.state.lock();
+        let result = f(&mut state);
+        let wanted = state.interest();
+        if let Some(attached) = &mut state.attached
+            && attached.interest != wanted
             && epoll::modify(
                 &*self.epoll,
-                line.end.fd(),
+                attached.end.fd(),
                 EventData::new_u64(self.id),
                 wanted,
             )
             .is_ok()
         {
-            line.interest = wanted;
+            attached.interest = wanted;
         }
-        drop(link);
+        drop(state);
         self.signals.deliver();
         result
     }
@@ -205,16 +213,17 @@ impl Port {
 /// The device does not answer any more.
 struct Vanished;
 
-impl Link {
+impl State {
     /// A full buffer stops the input, and half a free one starts it again, so
     /// that a slow reader does not make a system call for every byte.
     fn interest(&self) -> EventFlags {
-        let Some(line) = &self.line else {
+        let Some(attached) = &self.attached else {
             return EventFlags::empty();
         };
         let mut wanted = EventFlags::empty();
-        let reading = line.interest.contains(EventFlags::IN);
-        if self.wire.input_room() > 0 && (reading || self.wire.is_input_roomy()) {
+        let reading = attached.interest.contains(EventFlags::IN);
+        let room = self.wire.input_room() > 0 && (reading || self.wire.is_input_roomy());
+        if room || attached.overruns {
             wanted |= EventFlags::IN;
         }
         if !self.wire.to_send().is_empty() {
@@ -224,20 +233,24 @@ impl Link {
     }
 
     fn receive(&mut self, flags: EventFlags, scratch: &mut [u8; PIECE]) -> Result<(), Vanished> {
-        let Some(line) = &self.line else {
+        let Some(attached) = &self.attached else {
             return Ok(());
         };
         let hung_up = flags.intersects(EventFlags::HUP | EventFlags::ERR);
         if !hung_up && !flags.contains(EventFlags::IN) {
             return Ok(());
         }
-        let room = self.wire.input_room().min(PIECE);
+        let room = if attached.overruns {
+            PIECE
+        } else {
+            self.wire.input_room().min(PIECE)
+        };
         // A hung-up tty has nothing to give any more: with no room this is
         // certain too, and the event would come again and again.
         if room == 0 {
             return if hung_up { Err(Vanished) } else { Ok(()) };
         }
-        match rustix::io::read(line.end.fd(), &mut scratch[..room]) {
+        match rustix::io::read(attached.end.fd(), &mut scratch[..room]) {
             Ok(0) => Err(Vanished),
             Ok(count) => {
                 self.wire.arrive(&scratch[..count]);
@@ -249,14 +262,14 @@ impl Link {
     }
 
     fn send(&mut self) -> Result<(), Vanished> {
-        let Some(line) = &self.line else {
+        let Some(attached) = &self.attached else {
             return Ok(());
         };
         let bytes = self.wire.to_send();
         if bytes.is_empty() {
             return Ok(());
         }
-        match rustix::io::write(line.end.fd(), &bytes[..bytes.len().min(PIECE)]) {
+        match rustix::io::write(attached.end.fd(), &bytes[..bytes.len().min(PIECE)]) {
             Ok(count) => {
                 self.wire.sent(count);
                 Ok(())
@@ -270,12 +283,12 @@ impl Link {
     /// to the controller; `None` where it is gone. A fault is left for the
     /// controller to find when it sends the rest.
     fn send_at_once(&self, bytes: &[u8]) -> Option<usize> {
-        let line = self.line.as_ref()?;
+        let attached = self.attached.as_ref()?;
         if bytes.is_empty() || !self.wire.to_send().is_empty() {
             return Some(0);
         }
         let piece = &bytes[..bytes.len().min(PIECE)];
-        Some(rustix::io::write(line.end.fd(), piece).unwrap_or(0))
+        Some(rustix::io::write(attached.end.fd(), piece).unwrap_or(0))
     }
 }
 
@@ -297,5 +310,46 @@ impl End {
             Self::Tty(tty) => tty.fd(),
             Self::Pty(pty) => pty.fd(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use loopgate_workloop::SystemClock;
+    use rustix::pty::OpenptFlags;
+
+    use super::*;
+
+    /// A pseudo-terminal stands for the UART: machines that test have none, or
+    /// their console is on it.
+    #[test]
+    fn a_uart_is_read_beyond_its_buffer_and_the_rest_is_counted() {
+        let device = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        rustix::pty::unlockpt(&device).unwrap();
+        let name = rustix::pty::ptsname(&device, Vec::new()).unwrap();
+        let tty = Tty::open(name.to_str().unwrap().as_ref(), 9_600).unwrap();
+        assert!(!tty.is_uart());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let mut state = State {
+            wire: Wire::new(10, &clock),
+            attached: Some(Attached {
+                end: End::Tty(tty),
+                interest: EventFlags::IN,
+                overruns: true,
+            }),
+            released: false,
+        };
+        rustix::io::write(&device, &[b'x'; 25]).unwrap();
+        let mut scratch = [0; PIECE];
+        for _ in 0..1_000_000 {
+            assert_eq!(state.interest(), EventFlags::IN);
+            assert!(state.receive(EventFlags::IN, &mut scratch).is_ok());
+            let counts = state.wire.counts();
+            if counts.input + counts.lost == 25 {
+                assert_eq!(counts.lost, 15);
+                return;
+            }
+        }
+        panic!("the bytes never came");
     }
 }

@@ -17,6 +17,7 @@ use crate::serial::Error;
 /// seconds, in a gate.
 pub(super) struct Tty {
     fd: OwnedFd,
+    is_uart: bool,
 }
 
 impl Tty {
@@ -31,13 +32,19 @@ impl Tty {
         }
         claim(&fd, &device)?;
         // From here on dropping it gives up the claim.
-        let tty = Self { fd };
+        let is_uart = is_uart(&fd);
+        let tty = Self { fd, is_uart };
         configure(&tty.fd, &device, baud)?;
         Ok(tty)
     }
 
     pub(super) fn fd(&self) -> &OwnedFd {
         &self.fd
+    }
+
+    /// Whether it is a bare UART, whose peer sends however full we are.
+    pub(super) fn is_uart(&self) -> bool {
+        self.is_uart
     }
 }
 
@@ -124,6 +131,14 @@ fn claim(fd: &OwnedFd, device: &str) -> Result<(), Error> {
         Err(errno) => return Err(io(device, "be locked", errno)),
     }
     termios::ioctl_tiocexcl(fd).map_err(|errno| io(device, "become exclusive", errno))
+}
+
+/// The kernel's serial core shows the depth of its FIFO, and nobody else does.
+fn is_uart(fd: &OwnedFd) -> bool {
+    fs::fstat(fd).is_ok_and(|stat| {
+        let (major, minor) = (fs::major(stat.st_rdev), fs::minor(stat.st_rdev));
+        Path::new(&format!("/sys/dev/char/{major}:{minor}/xmit_fifo_size")).exists()
+    })
 }
 
 fn cannot_open(device: &str, errno: Errno) -> Error {

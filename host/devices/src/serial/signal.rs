@@ -21,8 +21,7 @@ pub(crate) struct Signal {
     clock: Arc<dyn Clock>,
     /// A [`Line`] lives.
     taken: AtomicBool,
-    // Lock order: a port's lock before this one. Nothing is called under it but
-    // the clock's `now`.
+    // Lock order: a port's lock before this one. Nothing is called under it.
     state: Mutex<State>,
     /// Signalled when a call of the sink ends.
     called: Condvar,

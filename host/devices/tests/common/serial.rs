@@ -9,7 +9,7 @@ use loopgate_workloop::{InterruptLine, InterruptSink, Occurrence};
 use parking_lot::{Condvar, Mutex};
 
 /// Longer than anything here takes, on any machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// A sink that can be waited for.
 #[derive(Default)]
