@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::bindings::exports::loopgate::driver::handlers;
 use crate::{
-    Client, CommandGate, Error, ErrorCode, InputPin, Interrupt, Line, OutputPin, Result,
+    Client, CommandGate, Error, ErrorCode, InputPin, Interrupt, Line, OutputPin, Port, Result,
     ServiceBuilder, Timer, WorkLoop,
 };
 
@@ -84,6 +84,18 @@ impl Context {
     /// As [`input`](Self::input).
     pub fn output_high(&self, name: &str) -> Result<OutputPin> {
         OutputPin::open(name, true)
+    }
+
+    /// Opens the serial port that the board entry calls `name`, 8N1 at `baud`
+    /// bits a second; 0 is the speed that the entry names.
+    ///
+    /// # Errors
+    ///
+    /// `not-granted` where the entry has no such port or not this speed, `busy`
+    /// where it is open already, `no-device` where it is not there or is no
+    /// serial port, `unsupported` where it does not run at this speed.
+    pub fn port(&self, name: &str, baud: u32) -> Result<Port> {
+        Port::open(name, baud)
     }
 
     /// A source for the line's interrupts: on the work loop, and enabled.

@@ -1,14 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+mod asynchronous;
 #[doc(hidden)]
 pub mod bindings;
 mod context;
 mod driver;
 mod error;
+mod export;
 mod gpio;
 mod interrupt;
+mod line_reader;
 mod log;
 mod request;
+mod serial;
 mod service;
 mod time;
 mod timer;
@@ -16,13 +20,19 @@ mod work_loop;
 
 pub mod prelude;
 
+pub use asynchronous::{AsyncDriver, Gated, Sleep};
+/// The traits that a [`Port`] implements.
+pub use embedded_io;
+
 pub use context::{Cause, Context};
 pub use driver::Driver;
 pub use error::{Error, ErrorCode, Result};
 pub use gpio::{Edges, InputPin, Line, OutputPin};
 pub use interrupt::{Interrupt, InterruptId, Interrupts, Occurrence};
+pub use line_reader::LineReader;
 pub use log::{Level, log};
 pub use request::{Ask, Client, Pending, Reply, Request, RequestId, complete};
+pub use serial::Port;
 pub use service::{CommandGate, GateId, Queueing, Selector, Service, ServiceBuilder};
 pub use time::{Duration, DurationExt, Instant, delay, now};
 pub use timer::{Timeout, Timer, TimerId};
@@ -31,6 +41,7 @@ pub use work_loop::{EventSource, WorkLoop};
 /// What [`driver!`] expands to; nothing here is for drivers to name.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::asynchronous::Asynchronous;
     pub use crate::bindings;
-    pub use crate::driver::{Export, Slot, keep};
+    pub use crate::export::{Export, Plain, Slot, keep};
 }

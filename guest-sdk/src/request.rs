@@ -266,8 +266,11 @@ impl Ask<'_> {
 }
 
 /// What the contract makes of a handler's result.
-pub(crate) enum Answer {
+#[derive(Debug)]
+pub enum Answer {
+    /// The request is answered.
     Now(Result<raw::Reply, types::ErrorCode>),
+    /// It is pending.
     Later,
 }
 

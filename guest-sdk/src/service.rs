@@ -35,6 +35,22 @@ impl CommandGate {
         self.gate.is_enabled()
     }
 
+    /// Wakes the request that has slept longest on `event`, of those that came
+    /// through this gate: [`Gated::sleep`](crate::Gated::sleep). It goes on
+    /// after the running handler has returned.
+    ///
+    /// Where it is cancelled before that, nobody else is woken in its place:
+    /// what more than one may wait for needs [`wakeup_all`](Self::wakeup_all),
+    /// or a guard that wakes the next.
+    pub fn wakeup_one(&self, event: u64) {
+        self.gate.command_wakeup(event, true);
+    }
+
+    /// Wakes every request that sleeps on `event` and came through this gate.
+    pub fn wakeup_all(&self, event: u64) {
+        self.gate.command_wakeup(event, false);
+    }
+
     /// A gate on the work loop. See
     /// [`Context::command_gate`](crate::Context::command_gate), which is the same.
     ///

@@ -1,0 +1,186 @@
+//! How the host's calls reach the driver.
+
+use std::marker::PhantomData;
+
+use crate::asynchronous::Wake;
+use crate::bindings::exports::loopgate::driver::handlers;
+use crate::bindings::loopgate::driver::{request as raw, types};
+use crate::request::{Answer, answer};
+use crate::{
+    Context, Driver, ErrorCode, GateId, Instant, InterruptId, Interrupts, Level, Occurrence,
+    Request, RequestId, Result, Timeout, TimerId, log,
+};
+
+/// Makes the type, which implements [`Driver`], the driver that this crate
+/// builds to. Once in a crate.
+///
+/// `driver!(async Type)` for one whose requests can wait:
+/// [`AsyncDriver`](crate::AsyncDriver).
+#[macro_export]
+macro_rules! driver {
+    (async $driver:ty) => {
+        $crate::driver!(@export $driver, $crate::__private::Asynchronous);
+    };
+    (@export $driver:ty, $commands:ty) => {
+        const _: () = {
+            ::std::thread_local! {
+                static DRIVER: ::core::cell::RefCell<::core::option::Option<$driver>> =
+                    const { ::core::cell::RefCell::new(::core::option::Option::None) };
+            }
+
+            impl $crate::__private::Slot for $driver {
+                fn with<R>(f: impl FnOnce(&mut ::core::option::Option<Self>) -> R) -> R {
+                    DRIVER.with_borrow_mut(f)
+                }
+            }
+
+            type Export = $crate::__private::Export<$driver, $commands>;
+
+            // Only the component has a host to export to: the names would not
+            // link on every native target.
+            #[cfg(target_arch = "wasm32")]
+            $crate::__private::bindings::export_handlers!(
+                Export with_types_in $crate::__private::bindings
+            );
+            #[cfg(not(target_arch = "wasm32"))]
+            const _: fn() = $crate::__private::keep::<Export>;
+        };
+    };
+    ($driver:ty) => {
+        $crate::driver!(@export $driver, $crate::__private::Plain);
+    };
+}
+
+/// Where the one instance of a driver lives. A generic function cannot hold a
+/// static of its parameter's type, so [`driver!`] does.
+pub trait Slot: Driver {
+    /// Lends the instance; `None` before `start` and after `stop`.
+    fn with<R>(f: impl FnOnce(&mut Option<Self>) -> R) -> R;
+}
+
+/// What becomes of a driver's requests: the two forms of `command`.
+pub trait Commands<D: Slot> {
+    /// The request arrives.
+    fn command(request: Request) -> Answer;
+
+    /// It slept, and goes on.
+    fn resume(id: RequestId, wake: Wake);
+
+    /// Its client gave up.
+    fn cancelled(id: RequestId);
+
+    /// The driver is about to stop.
+    fn stop();
+}
+
+/// Requests go to [`Driver::command`], and none can sleep.
+pub struct Plain;
+
+impl<D: Slot> Commands<D> for Plain {
+    fn command(request: Request) -> Answer {
+        let result = deliver::<D, _>(|driver| driver.command(request));
+        answer(result.unwrap_or_else(|| Err(ErrorCode::NotReady.into())))
+    }
+
+    fn resume(_: RequestId, _: Wake) {}
+
+    fn cancelled(_: RequestId) {}
+
+    fn stop() {}
+}
+
+/// Takes the host's calls for the driver `D`.
+pub struct Export<D, C>(PhantomData<(D, C)>);
+
+/// Natively nobody calls a driver; this keeps the compiler from finding its
+/// code dead.
+pub fn keep<E: handlers::Guest>() {}
+
+impl<D: Slot, C: Commands<D>> handlers::Guest for Export<D, C> {
+    fn start(
+        cause: handlers::Cause,
+        config: Vec<(String, String)>,
+    ) -> std::result::Result<(), String> {
+        let driver = D::start(&Context::new(cause, config)).map_err(|error| error.to_string())?;
+        D::with(|slot| *slot = Some(driver));
+        Ok(())
+    }
+
+    fn stop() {
+        C::stop();
+        let taken = D::with(Option::take);
+        if let Some(mut driver) = taken {
+            driver.stop();
+        }
+    }
+
+    fn interrupt_occurred(
+        source: types::Token,
+        count: u32,
+        lost: u32,
+        sequence: u64,
+        timestamp: types::Instant,
+        high: bool,
+    ) {
+        let latest = Occurrence {
+            sequence,
+            timestamp: Instant::from_nanos(timestamp),
+            high,
+        };
+        let event = Interrupts {
+            count,
+            lost,
+            latest,
+        };
+        let result = deliver::<D, _>(|driver| driver.interrupt(InterruptId(source), event));
+        report("interrupt", result);
+    }
+
+    fn timeout_occurred(source: types::Token, deadline: types::Instant, now: types::Instant) {
+        let expiry = Timeout {
+            deadline: Instant::from_nanos(deadline),
+            now: Instant::from_nanos(now),
+        };
+        let result = deliver::<D, _>(|driver| driver.timeout(TimerId(source), expiry));
+        report("timeout", result);
+    }
+
+    fn command(
+        gate: types::Token,
+        id: raw::RequestId,
+        circumstances: handlers::Circumstances,
+        arguments: raw::Arguments,
+    ) -> handlers::Outcome {
+        let request = Request::new(GateId(gate), id, circumstances, arguments);
+        match C::command(request) {
+            Answer::Now(result) => handlers::Outcome::Done(result),
+            Answer::Later => handlers::Outcome::Pending,
+        }
+    }
+
+    fn resume(id: raw::RequestId, wake: handlers::Wake) {
+        let wake = match wake {
+            handlers::Wake::Awakened => Wake::Awakened,
+            handlers::Wake::TimedOut => Wake::TimedOut,
+        };
+        C::resume(RequestId(id), wake);
+    }
+
+    fn cancelled(id: raw::RequestId) {
+        C::cancelled(RequestId(id));
+        deliver::<D, ()>(|driver| driver.cancelled(RequestId(id)));
+    }
+}
+
+/// Calls a handler. Before `start` and after `stop` the host calls none; if it
+/// did, there would be nobody to call.
+fn deliver<D: Slot, R>(handler: impl FnOnce(&mut D) -> R) -> Option<R> {
+    D::with(|slot| slot.as_mut().map(handler))
+}
+
+/// An event has nobody to return an error to but the log.
+fn report(handler: &str, result: Option<Result<()>>) {
+    if let Some(Err(error)) = result {
+        log(Level::Error, &format!("handler `{handler}`: {error}"));
+    }
+}
