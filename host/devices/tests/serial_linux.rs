@@ -54,12 +54,18 @@ impl Place {
         self.ports.open(request).err().expect("it was opened")
     }
 
+    /// Takes the device away from under `name`. The name goes first: another
+    /// test's terminal may get the number at once.
+    fn unplug(&self, name: &str, device: File) {
+        fs::remove_file(self.path(name)).unwrap();
+        drop(device);
+    }
+
     /// A tty at `name`, and what stands for its device.
     fn tty(&self, name: &str) -> File {
         let device = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         rustix::pty::unlockpt(&device).unwrap();
         let pts = rustix::pty::ptsname(&device, Vec::new()).unwrap();
-        let _ = fs::remove_file(self.path(name));
         symlink(pts.to_str().unwrap(), self.path(name)).unwrap();
         File::from(device)
     }
@@ -253,7 +259,7 @@ fn a_tty_that_vanishes_is_read_to_the_end_and_comes_back() {
     for round in 1..=3 {
         device.write_all(b"last words").unwrap();
         until("the words", || port.port.counts().input == round * 10);
-        drop(device);
+        place.unplug("tty", device);
         assert_eq!(port.read_exactly(10), b"last words");
         port.readable.wait();
         let gone = port.port.read(1, &mut Vec::new()).unwrap_err();
@@ -282,7 +288,7 @@ fn a_tty_that_vanishes_with_a_full_buffer_is_gone_too() {
     let port = place.open(&request);
     let sent = fill(&device, &mut Random(4));
     until("a full buffer", || port.port.counts().input == 10);
-    drop(device);
+    place.unplug("tty", device);
     until("that it is gone", || port.port.write(b"").is_err());
     assert_eq!(port.read_exactly(10), sent[..10]);
     port.readable.wait();
