@@ -2,11 +2,12 @@
 
 use crate::board_file::BoardFile;
 use crate::driver::Driver;
+use crate::ports::Ports;
 use crate::service::{Service, Services};
 use crate::simulation::Simulation;
 use crate::status::{DriverStatus, ServiceStatus, Status};
 use crate::time::Time;
-use loopgate_devices::sim::SimBoard;
+use loopgate_devices::sim::{SimBoard, SimPorts};
 use loopgate_workloop::{Context, EventSource as _, Instant, WorkLoop};
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub struct Board {
     drivers: Vec<Arc<Driver>>,
     services: Arc<Services>,
     simulation: Simulation,
+    ports: Arc<Ports>,
 }
 
 struct NamedLoop {
@@ -66,6 +68,11 @@ impl Board {
     /// The simulated board, to set and to watch its lines from outside.
     pub fn sim(&self) -> &Arc<SimBoard> {
         self.simulation.board()
+    }
+
+    /// The simulated serial ports, to be the device at their other end.
+    pub fn sim_ports(&self) -> &Arc<SimPorts> {
+        self.ports.sim()
     }
 
     /// The time, by the board's clock.

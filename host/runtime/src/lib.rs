@@ -42,6 +42,7 @@ mod inspect;
 mod interface;
 mod limits;
 mod log;
+mod ports;
 mod requests;
 mod service;
 mod simulation;

@@ -7,6 +7,7 @@ use crate::cache::Cache;
 use crate::driver::{Devices, Driver, Surroundings};
 use crate::engine::Engine;
 use crate::error::BoardError;
+use crate::ports::Ports;
 use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
 use crate::time::Time;
@@ -87,6 +88,7 @@ impl Builder {
             loops: Vec::new(),
             drivers: Vec::new(),
             simulation,
+            ports: Ports::new(&file, time.clock()),
             time,
             file,
         };
@@ -117,6 +119,7 @@ impl Board {
     pub(super) fn place_drivers(&mut self, engine: &Arc<Engine>) -> Result<(), BoardError> {
         let devices = Devices {
             gpio: self.simulation.board().clone(),
+            serial: self.ports.clone(),
         };
         for entry in self.file.drivers.clone() {
             let name = entry.name.get_ref();

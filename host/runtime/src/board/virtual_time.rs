@@ -34,7 +34,7 @@ impl Board {
     }
 
     /// One step of virtual time; `None` if nothing would ever happen.
-    fn step(&self, clock: &VirtualClock, deadline: Option<Instant>) -> Option<()> {
+    pub(super) fn step(&self, clock: &VirtualClock, deadline: Option<Instant>) -> Option<()> {
         // A context of its own: the waiting client's holds a record in a gate.
         let stepper = Context::detached("virtual time");
         if stepper.scope(|| self.settle(&stepper)) {

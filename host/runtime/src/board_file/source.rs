@@ -48,7 +48,7 @@ impl<'a> Unique<'a> {
         }
     }
 
-    fn add(&mut self, name: &'a Spanned<String>, owner: &'a str) -> Result<(), BoardError> {
+    pub(super) fn add(&mut self, name: &'a Spanned<String>, owner: &'a str) -> Result<(), BoardError> {
         let place = self.source.place(name.span());
         let Some((first, holder)) = self.seen.insert(name.get_ref(), (place, owner)) else {
             return Ok(());
