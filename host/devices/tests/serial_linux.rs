@@ -231,6 +231,8 @@ fn a_holder_that_does_not_read_slows_its_peer_and_loses_nothing() {
     until("a full buffer", || port.port.counts().input == 1_000);
     sent.extend(fill(&peer, &mut Random(3)));
     assert!(sent.len() < 256 << 10, "{} bytes are somewhere", sent.len());
+    // The bytes are seen before the sink is called.
+    until("the occurrence", || port.readable.count() > 0);
     assert_eq!(port.readable.count(), 1);
     assert!(port.read_exactly(sent.len()) == sent);
     assert_eq!(port.port.counts().lost, 0);
