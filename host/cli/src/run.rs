@@ -75,8 +75,7 @@ fn log_to_standard_error() -> Result<()> {
 
 /// What is about to be loaded, and what each driver is granted.
 fn loading(file: &BoardFile) -> String {
-    let count = file.drivers.len();
-    let head = format!("board {}: {count} drivers\n", file.path().display());
+    let head = format!("board {}\n", file.path().display());
     let drivers = file.drivers.iter().map(|driver| {
         let name = driver.name.get_ref();
         let component = file.resolve(driver.component.get_ref());

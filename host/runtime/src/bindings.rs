@@ -1,5 +1,4 @@
 //! What is generated from `wit/`, and its translation to our own types.
-#![expect(clippy::pedantic, reason = "generated code")]
 
 wasmtime::component::bindgen!({
     path: "../../wit",

@@ -132,7 +132,6 @@ impl Board {
             handler_time: driver.counters.handler_time(),
         }
     }
-
 }
 
 impl Drop for Board {

@@ -11,8 +11,8 @@ pub use serial::SerialEntry;
 use crate::error::BoardError;
 use crate::limits::{Limits, LimitsEntry};
 use crate::units::Span;
-use source::{Source, Unique};
 use serde::Deserialize;
+use source::{Source, Unique};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -231,8 +231,17 @@ impl BoardFile {
 
     /// Ports are opened by their grants, which do not know the file.
     fn resolve_ports(&mut self) {
-        let folder = self.source.path.parent().unwrap_or(Path::new("")).to_owned();
-        for port in self.drivers.iter_mut().flat_map(|driver| driver.serial.values_mut()) {
+        let folder = self
+            .source
+            .path
+            .parent()
+            .unwrap_or(Path::new(""))
+            .to_owned();
+        for port in self
+            .drivers
+            .iter_mut()
+            .flat_map(|driver| driver.serial.values_mut())
+        {
             for path in [&mut port.device, &mut port.pty].into_iter().flatten() {
                 let resolved = folder.join(path.get_ref());
                 *path.get_mut() = resolved.display().to_string();

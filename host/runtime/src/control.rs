@@ -16,17 +16,16 @@
 mod claim;
 mod client;
 mod conversation;
+mod error;
 mod hex;
 mod lines;
 mod place;
+mod protocol;
 mod server;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
 use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 use crate::board::{self, Board, Mode};
 use crate::{Cancel, ErrorCode, RequestError};
@@ -35,8 +34,10 @@ use loopgate_devices::sim::{DrivenBy, SimLineState};
 
 pub use claim::Claim;
 pub use client::Client;
+pub use error::ControlError;
 pub use hex::{from_hex, to_hex};
 pub use place::Place;
+pub use protocol::{Call, Line, Request, Response, Selector};
 pub use server::{Serve, Server};
 
 /// The longest request, in bytes with its newline.
@@ -48,176 +49,6 @@ pub const REPLY_MAX: u32 = 1 << 20;
 /// The longest that a [`Call`] waits: a client that went away unseen occupies
 /// a connection for so long.
 pub const TIMEOUT_MAX: Duration = Duration::from_hours(1);
-
-/// What a client asks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Request {
-    /// The state of the board and its drivers: [`Response::Status`].
-    Status,
-    /// A request to a driver's service: [`Response::Reply`].
-    Call(Call),
-    /// Drives a line of the simulated board from outside: [`Response::Done`].
-    SimSet {
-        /// The line, as the board file names it.
-        line: String,
-        /// The voltage.
-        high: bool,
-    },
-    /// Every line of the simulated board: [`Response::Lines`].
-    SimShow,
-}
-
-/// A request to a driver's service.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Call {
-    /// The service.
-    pub service: String,
-    /// What to ask it.
-    pub selector: Selector,
-    /// Up to four numbers; zero where one is absent.
-    #[serde(default)]
-    pub scalars: Vec<u64>,
-    /// Bytes; hexadecimal in JSON.
-    #[serde(default, with = "hex")]
-    pub data: Vec<u8>,
-    /// Whether to fail at once where the answer would take a wait.
-    #[serde(default)]
-    pub attempt: bool,
-    /// The longest wait in milliseconds, at most [`TIMEOUT_MAX`].
-    pub timeout_ms: u64,
-    /// The longest reply that is taken, in bytes, at most [`REPLY_MAX`].
-    pub reply_max: u32,
-}
-
-/// A selector by number or by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Selector {
-    /// By number.
-    Number(u32),
-    /// By the name that the service gave it.
-    Name(String),
-}
-
-/// What the host answers. `S` is how the status appears: the host writes its
-/// own type, and a client passes on what it gets, so that it need not know
-/// every field.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Response<S = serde_json::Value> {
-    /// To [`Request::Status`].
-    Status(S),
-    /// To [`Request::Call`].
-    Reply {
-        /// A number, its meaning up to the selector.
-        scalar: u64,
-        /// Bytes, their meaning up to the selector; hexadecimal in JSON.
-        #[serde(with = "hex")]
-        data: Vec<u8>,
-    },
-    /// To [`Request::SimShow`].
-    Lines(Vec<Line>),
-    /// To [`Request::SimSet`].
-    Done,
-    /// The request failed, or could not be read.
-    Error(RequestError),
-}
-
-/// A line of the simulated board. Levels are voltages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Line {
-    /// What the board file calls it.
-    pub name: String,
-    /// Its level now.
-    pub high: bool,
-    /// What makes it so: `output`, `outside`, `pull` or `nothing`.
-    pub driven_by: String,
-    /// `input` or `output`, for whoever holds it.
-    pub direction: String,
-    /// Whether output and outside drive against each other.
-    pub contention: bool,
-    /// The driver that holds it.
-    pub consumer: Option<String>,
-    /// How often its level has changed.
-    pub edges: u64,
-}
-
-/// Why there is no way to a board, or none can be offered. The texts end in
-/// the remedy.
-#[derive(Debug, thiserror::Error)]
-pub enum ControlError {
-    /// The directory of the socket would let others interfere.
-    #[error(
-        "directory `{path}` is not safe for a control socket: {cause}; remove it, or name another socket with `--socket`"
-    )]
-    Unsafe {
-        /// The directory.
-        path: PathBuf,
-        /// What is wrong with it.
-        cause: String,
-    },
-    /// Another host serves this socket.
-    #[error(
-        "socket `{path}` is served by another loopgate{process}; stop that one, or name another socket with `--socket`"
-    )]
-    InUse {
-        /// The socket.
-        path: PathBuf,
-        /// Which process, where that is known.
-        process: String,
-    },
-    /// The path holds something else.
-    #[error(
-        "`{path}` exists and is not a socket; remove it, or name another socket with `--socket`"
-    )]
-    NotSocket {
-        /// The path.
-        path: PathBuf,
-    },
-    /// The operating system refuses.
-    #[error(
-        "cannot {action} `{path}`: {cause}; check the path, or name another socket with `--socket`"
-    )]
-    System {
-        /// What was tried.
-        action: &'static str,
-        /// The socket or its directory.
-        path: PathBuf,
-        /// The reason.
-        cause: std::io::Error,
-    },
-    /// Nobody answers at the socket.
-    #[error(
-        "no board is running at `{path}` ({cause}); start one with `loopgate run BOARD`, or name its socket with `--socket`"
-    )]
-    Nobody {
-        /// The socket.
-        path: PathBuf,
-        /// The operating system's reason.
-        cause: std::io::Error,
-    },
-    /// The other end belongs to somebody else.
-    #[error(
-        "socket `{path}` is served by user {uid}, who is neither you nor root; name your own with `--socket`"
-    )]
-    Foreign {
-        /// The socket.
-        path: PathBuf,
-        /// Whose it is.
-        uid: u32,
-    },
-    /// The conversation broke off.
-    #[error("the host at `{path}` gave no answer: {cause}; see its log")]
-    Broken {
-        /// The socket.
-        path: PathBuf,
-        /// How.
-        cause: String,
-    },
-}
 
 /// A board answers on the calling thread, as for [`Board::call`].
 impl Serve for Board {

@@ -55,15 +55,19 @@ impl Counters {
         (calls <= FIRST || calls.is_multiple_of(SAMPLE)).then(Instant::now)
     }
 
-    /// A call ends; `spanned` is its length where it was still running at a tick.
+    /// A call ends; `spanned` is its length where it was still running at a
+    /// tick. Those are no fair sample, so the mean leaves them out.
     pub(crate) fn end(&self, begun: Option<Instant>, spanned: Option<Duration>) {
-        if let Some(length) = begun.map(|begun| begun.elapsed()).or(spanned) {
-            let nanos = length.as_nanos() as u64;
+        let measured = begun.map(|begun| begun.elapsed().as_nanos() as u64);
+        if let Some(nanos) = measured {
             add(&self.measured, 1);
             add(&self.total_ns, nanos);
-            if nanos > self.longest_ns.load(Relaxed) {
-                self.longest_ns.store(nanos, Relaxed);
-            }
+        }
+        let spanned = spanned.map(|length| length.as_nanos() as u64);
+        if let Some(nanos) = measured.or(spanned)
+            && nanos > self.longest_ns.load(Relaxed)
+        {
+            self.longest_ns.store(nanos, Relaxed);
         }
     }
 

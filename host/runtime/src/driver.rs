@@ -19,8 +19,8 @@ use loopgate_devices::serial::{SerialController, SerialPort};
 use loopgate_workloop::{Context, Instant, Interrupts, Wakeups, WorkLoop};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 use wasmtime::Store;
 
 /// A driver of the board, whichever instance of its component runs now.
@@ -323,8 +323,12 @@ impl Driver {
     pub(crate) fn resume_woken(self: &Arc<Self>, cx: &Context) {
         for _ in 0..RESUMES_MAX {
             let next = self.with_guest(|guest| guest.requests.next_woken());
-            let Some((id, wake)) = next.flatten() else { return };
-            self.deliver(cx, Handler::Resume, |store, handlers| handlers.call_resume(store, id, wake.into()));
+            let Some((id, wake)) = next.flatten() else {
+                return;
+            };
+            self.deliver(cx, Handler::Resume, |store, handlers| {
+                handlers.call_resume(store, id, wake.into())
+            });
         }
         self.with_guest(|guest| guest.signal_woken());
     }
@@ -343,8 +347,16 @@ impl Driver {
 
     /// Remembers an open port for the status, which must not keep it open.
     /// `taken` counts what the driver has read.
-    pub(crate) fn opened_port(&self, name: &str, port: &Arc<dyn SerialPort>, taken: &Arc<AtomicU64>) {
-        let open = OpenPort { port: Arc::downgrade(port), taken: taken.clone() };
+    pub(crate) fn opened_port(
+        &self,
+        name: &str,
+        port: &Arc<dyn SerialPort>,
+        taken: &Arc<AtomicU64>,
+    ) {
+        let open = OpenPort {
+            port: Arc::downgrade(port),
+            taken: taken.clone(),
+        };
         self.ports.lock().insert(name.to_owned(), open);
     }
 

@@ -60,11 +60,15 @@ impl Grants {
         let driver = self.driver();
         let name_shown = shown(name);
         let Some(entry) = self.0.serial.get(name) else {
-            return Err(format!("`{driver}` asked for port `{name_shown}`, which its entry does not grant; add it under `[driver.serial]` if it is to have it"));
+            return Err(format!(
+                "`{driver}` asked for port `{name_shown}`, which its entry does not grant; add it under `[driver.serial]` if it is to have it"
+            ));
         };
         let baud = if baud == 0 { entry.baud } else { baud };
         if baud != entry.baud && !entry.bauds.contains(&baud) {
-            return Err(format!("`{driver}` asked for port `{name_shown}` at {baud} baud, which its entry does not grant; add it to the port's `bauds` if that is meant"));
+            return Err(format!(
+                "`{driver}` asked for port `{name_shown}` at {baud} baud, which its entry does not grant; add it to the port's `bauds` if that is meant"
+            ));
         }
         Ok(entry.request(driver, baud))
     }

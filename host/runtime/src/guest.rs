@@ -264,7 +264,7 @@ impl Random {
         Self(hash ^ generation)
     }
 
-    /// SplitMix64.
+    /// The generator `SplitMix64`.
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

@@ -170,7 +170,9 @@ fn lacking(entry: &DriverEntry, imports: &[Finding]) -> Vec<String> {
         ));
     }
     if imported("serial") && entry.serial.is_empty() {
-        missing.push(format!("`{driver}` uses serial ports, but its entry grants none; add `[driver.serial]`"));
+        missing.push(format!(
+            "`{driver}` uses serial ports, but its entry grants none; add `[driver.serial]`"
+        ));
     }
     if imported("request") && entry.provides.is_empty() && entry.uses.is_empty() {
         missing.push(format!("`{driver}` uses requests, but its entry has neither `provides` nor `uses`; add what it is to serve or to open"));

@@ -18,10 +18,17 @@ pub(crate) struct Ports {
 
 impl Ports {
     pub(crate) fn new(file: &BoardFile, clock: Arc<dyn Clock>) -> Arc<Self> {
-        let entries = file.drivers.iter().flat_map(|driver| driver.serial.values());
+        let entries = file
+            .drivers
+            .iter()
+            .flat_map(|driver| driver.serial.values());
         let sim = entries.filter_map(|entry| entry.sim.as_ref());
         let sim = sim.map(|name| SimPortConfig::new(name.get_ref())).collect();
-        Arc::new(Self { sim: SimPorts::new(clock.clone(), sim), clock, kernel: Mutex::default() })
+        Arc::new(Self {
+            sim: SimPorts::new(clock.clone(), sim),
+            clock,
+            kernel: Mutex::default(),
+        })
     }
 
     pub(crate) fn sim(&self) -> &Arc<SimPorts> {

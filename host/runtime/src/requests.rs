@@ -136,7 +136,9 @@ impl Requests {
     /// `command` has returned.
     pub(crate) fn end(&mut self) -> Ended {
         let current = self.current.take();
-        let (early, parking) = current.map_or((None, Parking::Awake), |current| (current.early, current.parking));
+        let (early, parking) = current.map_or((None, Parking::Awake), |current| {
+            (current.early, current.parking)
+        });
         Ended { early, parking }
     }
 
@@ -159,17 +161,32 @@ impl Requests {
     }
 
     /// Parks a request of this driver, from the running handler on.
-    pub(crate) fn park(&mut self, id: u64, event: u64, deadline: Option<Instant>) -> Result<(), ErrorCode> {
+    pub(crate) fn park(
+        &mut self,
+        id: u64,
+        event: u64,
+        deadline: Option<Instant>,
+    ) -> Result<(), ErrorCode> {
         let number = self.sleeps;
         let parking = match self.current.as_mut().filter(|current| current.id == id) {
             Some(current) if current.early.is_none() => &mut current.parking,
             Some(_) => return Err(ErrorCode::BadArgument),
-            None => &mut self.pending.get_mut(&id).ok_or(ErrorCode::BadArgument)?.parking,
+            None => {
+                &mut self
+                    .pending
+                    .get_mut(&id)
+                    .ok_or(ErrorCode::BadArgument)?
+                    .parking
+            }
         };
         if !matches!(parking, Parking::Awake) {
             return Err(ErrorCode::BadArgument);
         }
-        *parking = Parking::Asleep(Sleep { event, deadline, number });
+        *parking = Parking::Asleep(Sleep {
+            event,
+            deadline,
+            number,
+        });
         self.sleeps += 1;
         Ok(())
     }
@@ -178,19 +195,27 @@ impl Requests {
     /// the longest asleep, or all. Whether there were any.
     pub(crate) fn wake(&mut self, gate: u32, event: u64, one: bool) -> bool {
         let which = |entry: &Entry, sleep: &Sleep| entry.gate == gate && sleep.event == event;
-        self.rouse(which, |sleep| sleep.number, if one { 1 } else { usize::MAX }, Wake::Awakened)
+        self.rouse(
+            which,
+            |sleep| sleep.number,
+            if one { 1 } else { usize::MAX },
+            Wake::Awakened,
+        )
     }
 
     /// Wakes requests whose deadline has come, the earliest first. Whether
     /// there were any.
     pub(crate) fn expire(&mut self, now: Instant) -> bool {
-        let which = |_: &Entry, sleep: &Sleep| sleep.deadline.is_some_and(|deadline| deadline <= now);
+        let which =
+            |_: &Entry, sleep: &Sleep| sleep.deadline.is_some_and(|deadline| deadline <= now);
         self.rouse(which, |sleep| sleep.deadline, usize::MAX, Wake::TimedOut)
     }
 
     /// The earliest deadline of a parked request.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.asleep().filter_map(|(_, _, sleep)| sleep.deadline).min()
+        self.asleep()
+            .filter_map(|(_, _, sleep)| sleep.deadline)
+            .min()
     }
 
     /// The next request to resume.
@@ -205,14 +230,26 @@ impl Requests {
     }
 
     fn asleep(&self) -> impl Iterator<Item = (u64, &Entry, &Sleep)> {
-        self.pending.iter().filter_map(|(&id, entry)| match &entry.parking {
-            Parking::Asleep(sleep) => Some((id, entry, sleep)),
-            _ => None,
-        })
+        self.pending
+            .iter()
+            .filter_map(|(&id, entry)| match &entry.parking {
+                Parking::Asleep(sleep) => Some((id, entry, sleep)),
+                _ => None,
+            })
     }
 
-    fn rouse<K: Ord>(&mut self, which: impl Fn(&Entry, &Sleep) -> bool, order: impl Fn(&Sleep) -> K, most: usize, wake: Wake) -> bool {
-        let mut found: Vec<(K, u64)> = self.asleep().filter(|(_, entry, sleep)| which(entry, sleep)).map(|(id, _, sleep)| (order(sleep), id)).collect();
+    fn rouse<K: Ord>(
+        &mut self,
+        which: impl Fn(&Entry, &Sleep) -> bool,
+        order: impl Fn(&Sleep) -> K,
+        most: usize,
+        wake: Wake,
+    ) -> bool {
+        let mut found: Vec<(K, u64)> = self
+            .asleep()
+            .filter(|(_, entry, sleep)| which(entry, sleep))
+            .map(|(id, _, sleep)| (order(sleep), id))
+            .collect();
         found.sort_unstable();
         found.truncate(most);
         for &(_, id) in &found {
@@ -328,7 +365,9 @@ mod tests {
     /// A request that is pending, parked on event 5.
     fn parked(requests: &mut Requests, gate: u32, deadline: Option<u64>) -> u64 {
         let id = requests.begin();
-        requests.park(id, 5, deadline.map(Instant::from_nanos)).unwrap();
+        requests
+            .park(id, 5, deadline.map(Instant::from_nanos))
+            .unwrap();
         let ended = requests.end();
         requests.keep(id, gate, &ended).unwrap();
         id
@@ -343,12 +382,20 @@ mod tests {
         assert!(requests.wake(1, 5, true));
         assert_eq!(requests.next_woken(), Some((first, Wake::Awakened)));
         assert!(requests.wake(1, 5, false));
-        assert_eq!(requests.park(second, 5, None), Err(ErrorCode::BadArgument), "its resume is due");
+        assert_eq!(
+            requests.park(second, 5, None),
+            Err(ErrorCode::BadArgument),
+            "its resume is due"
+        );
         assert_eq!(requests.next_woken(), Some((second, Wake::Awakened)));
         assert_eq!(requests.next_woken(), Some((third, Wake::Awakened)));
         assert_eq!(requests.next_woken(), None);
         assert_eq!(requests.park(second, 7, None), Ok(()));
-        assert_eq!(requests.park(other_gate, 7, None), Err(ErrorCode::BadArgument), "it sleeps");
+        assert_eq!(
+            requests.park(other_gate, 7, None),
+            Err(ErrorCode::BadArgument),
+            "it sleeps"
+        );
     }
 
     #[test]

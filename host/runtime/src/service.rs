@@ -119,9 +119,16 @@ impl Service {
         arguments: Arguments,
     ) -> wasmtime::Result<Answer> {
         let id = store.data_mut().requests.begin();
-        let Circumstances { may_wait, reply_max } = circumstances;
-        let told = wit::Circumstances { may_wait, reply_max };
-        let outcome = handlers.call_command(&mut *store, self.token, id, told, &arguments.into())?;
+        let Circumstances {
+            may_wait,
+            reply_max,
+        } = circumstances;
+        let told = wit::Circumstances {
+            may_wait,
+            reply_max,
+        };
+        let outcome =
+            handlers.call_command(&mut *store, self.token, id, told, &arguments.into())?;
         let mut ended = store.data_mut().requests.end();
         let answered = match (ended.early.take(), outcome) {
             (Some(early), outcome) => {
@@ -133,12 +140,18 @@ impl Service {
             (None, wit::Outcome::Done(outcome)) => outcome.map(Into::into).map_err(Into::into),
             (None, wit::Outcome::Pending) => {
                 let requests = &mut store.data_mut().requests;
-                let kept = may_wait.then(|| requests.keep(id, self.token, &ended)).flatten();
+                let kept = may_wait
+                    .then(|| requests.keep(id, self.token, &ended))
+                    .flatten();
                 if let Some(pending) = kept {
                     return Ok(Answer::Pending(id, pending));
                 }
                 handlers.call_cancelled(&mut *store, id)?;
-                Err(if may_wait { ErrorCode::NoResources } else { ErrorCode::Busy })
+                Err(if may_wait {
+                    ErrorCode::NoResources
+                } else {
+                    ErrorCode::Busy
+                })
             }
         };
         Ok(Answer::Done(answered))

@@ -21,15 +21,19 @@ impl Sleepers {
         let woken = InterruptEventSource::new(
             None,
             0,
-            Some(Arc::new(move |cx: &Context, _: &InterruptEventSource, _| {
-                resuming.resume_woken(cx);
-            })),
+            Some(Arc::new(
+                move |cx: &Context, _: &InterruptEventSource, _| {
+                    resuming.resume_woken(cx);
+                },
+            )),
         )?;
         let deadline = TimerEventSource::new(
             driver.time.clock(),
-            Some(Arc::new(move |cx: &Context, _: &TimerEventSource, _, now| {
-                expiring.expire_requests(cx, now);
-            })),
+            Some(Arc::new(
+                move |cx: &Context, _: &TimerEventSource, _, now| {
+                    expiring.expire_requests(cx, now);
+                },
+            )),
         );
         let sleepers = Self { woken, deadline };
         for source in sleepers.sources() {

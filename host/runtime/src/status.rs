@@ -125,8 +125,8 @@ pub struct Counts {
     pub calls: u64,
 }
 
-/// How long handlers take. The first 256 calls are measured, then one in 64,
-/// and every call that is still running at a tick of 1 ms.
+/// How long handlers take. The first 256 calls are measured, then one in 64;
+/// the longest is also looked for among all that last over a tick of 1 ms.
 #[derive(Clone, Copy, Debug, Default, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct HandlerTime {

@@ -22,6 +22,10 @@ const DROP: u32 = 6;
 const EARLY: u32 = 7;
 /// All requests that are pending are answered `io`.
 const FAIL_ALL: u32 = 8;
+/// Answered 1 within the handler, and 2 by its return value.
+const BOTH: u32 = 9;
+/// Traps.
+const TRAP: u32 = 10;
 
 const REPORT: u32 = 100;
 const REPORT_MAX: usize = 200;
@@ -77,6 +81,7 @@ impl Driver for Probe {
                 }
                 return Ok(().into());
             }
+            TRAP => panic!("told to"),
             _ => {}
         }
         self.defer(&request)
@@ -99,6 +104,10 @@ impl Probe {
                 let got = pending.complete(Ok(().into()));
                 self.note(format!("early {id}: {}", told(got)));
                 return Ok(reply);
+            }
+            BOTH => {
+                pending.complete(Ok(1_u64.into()))?;
+                return Ok(2_u64.into());
             }
             DROP => return Ok(reply),
             NEVER => {}
@@ -143,7 +152,8 @@ fn publish(cx: &Context) -> Result<[Service; 2]> {
         .selector(NEVER, "never", "", "nothing, ever")
         .selector(ON_INTERRUPT, "on-interrupt", "0, answer", "the answer")
         .selector(DROP, "drop", "", "aborted")
-        .selector(EARLY, "early", "", "whatever the host makes of it");
+        .selector(EARLY, "early", "", "whatever the host makes of it")
+        .selector(BOTH, "both", "", "whatever the host makes of it");
     let pending = match cx.config("queueing") {
         Some("concurrent") => pending.concurrent(),
         _ => pending.serial(),
@@ -153,7 +163,8 @@ fn publish(cx: &Context) -> Result<[Service; 2]> {
         .service(&report)
         .selector(REPORT, "report", "", "what the driver got, a line each")
         .selector(UNKNOWN, "unknown", "an id", "what completing it gave")
-        .selector(FAIL_ALL, "fail-all", "", "nothing");
+        .selector(FAIL_ALL, "fail-all", "", "nothing")
+        .selector(TRAP, "trap", "", "nothing");
     Ok([pending.publish()?, report.publish()?])
 }
 

@@ -7,6 +7,7 @@ mod features;
 mod layering;
 mod lints;
 mod named_guests;
+mod named_paths;
 mod tools;
 mod unsafe_code;
 
@@ -40,6 +41,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("lint table", lints::are_inherited),
     ("guests have tests", named_guests::all_have_tests),
     ("generated documentation", generated::stale),
+    ("paths in documents", named_paths::exist),
     ("lints", tools::lints),
     ("lints of the components", tools::guest_lints),
     ("documentation", tools::documentation),

@@ -21,7 +21,12 @@ impl Board {
 
     /// As [`Board::call`], and another thread can end the wait: the call then
     /// fails with `aborted`. What the driver has begun by then it is told.
-    pub fn call_cancellable(&self, service: &str, request: Request, cancel: &Cancel) -> Result<Reply, RequestError> {
+    pub fn call_cancellable(
+        &self,
+        service: &str,
+        request: Request,
+        cancel: &Cancel,
+    ) -> Result<Reply, RequestError> {
         let Some(service) = self.services.get(service) else {
             return Err(self.no_service(service));
         };
@@ -30,15 +35,27 @@ impl Board {
             scalars: request.scalars,
             data: request.data,
         };
-        service.check(&arguments).map_err(|(code, message)| RequestError::new(code, message))?;
+        service
+            .check(&arguments)
+            .map_err(|(code, message)| RequestError::new(code, message))?;
         let may_wait = request.mode != Mode::Attempt;
-        let circumstances = Circumstances { may_wait, reply_max: request.reply_max };
+        let circumstances = Circumstances {
+            may_wait,
+            reply_max: request.reply_max,
+        };
         let outcome = Context::with_current(|cx| match request.mode {
             Mode::Attempt => attempt(cx, &service, circumstances, arguments),
             Mode::Run(timeout) => {
                 let deadline = timeout.map(|span| self.time.now().saturating_add(span));
                 cancel.begin(cx);
-                Client { board: self, cx, deadline, cancel, service: &service }.run(circumstances, arguments)
+                Client {
+                    board: self,
+                    cx,
+                    deadline,
+                    cancel,
+                    service: &service,
+                }
+                .run(circumstances, arguments)
             }
         });
         outcome.map_err(|code| describe(code, &service))
@@ -91,7 +108,11 @@ impl Client<'_> {
         outcome
     }
 
-    fn inside(&self, circumstances: Circumstances, arguments: Arguments) -> Result<Reply, ErrorCode> {
+    fn inside(
+        &self,
+        circumstances: Circumstances,
+        arguments: Arguments,
+    ) -> Result<Reply, ErrorCode> {
         while self.service.is_busy() {
             self.sleep(Requests::TURN)?;
         }
@@ -172,7 +193,9 @@ impl Client<'_> {
         if self.cancel.is_cancelled() {
             return Some(ErrorCode::Aborted);
         }
-        let late = self.deadline.is_some_and(|deadline| deadline <= self.board.time.now());
+        let late = self
+            .deadline
+            .is_some_and(|deadline| deadline <= self.board.time.now());
         late.then_some(ErrorCode::TimedOut)
     }
 }
@@ -257,4 +280,3 @@ fn describe(code: ErrorCode, service: &Service) -> RequestError {
         format!("service `{name}` of driver `{driver}`: {why}"),
     )
 }
-

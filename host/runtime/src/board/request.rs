@@ -83,7 +83,6 @@ impl Request {
     }
 }
 
-
 /// Ends a call from another thread, see
 /// [`Board::call_cancellable`](super::Board::call_cancellable).
 #[derive(Default)]

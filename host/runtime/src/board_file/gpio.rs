@@ -97,4 +97,3 @@ impl From<PinEdges> for gpio::Edges {
         }
     }
 }
-

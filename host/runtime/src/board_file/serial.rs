@@ -38,7 +38,10 @@ fn default_baud() -> u32 {
 impl SerialEntry {
     /// Where the port is: the one of the three that is given.
     pub fn place(&self) -> Option<&Spanned<String>> {
-        self.device.as_ref().or(self.pty.as_ref()).or(self.sim.as_ref())
+        self.device
+            .as_ref()
+            .or(self.pty.as_ref())
+            .or(self.sim.as_ref())
     }
 
     /// What the port holds in each direction, in bytes.
@@ -50,24 +53,43 @@ impl SerialEntry {
     pub(crate) fn request(&self, consumer: &str, baud: u32) -> PortRequest {
         let device = match (&self.device, &self.pty, &self.sim) {
             (Some(path), _, _) => Device::Path(path.get_ref().into()),
-            (_, Some(link), _) => Device::Pty { link: link.get_ref().into() },
-            (_, _, name) => Device::Sim(name.as_ref().map(|name| name.get_ref().clone()).unwrap_or_default()),
+            (_, Some(link), _) => Device::Pty {
+                link: link.get_ref().into(),
+            },
+            (_, _, name) => Device::Sim(
+                name.as_ref()
+                    .map(|name| name.get_ref().clone())
+                    .unwrap_or_default(),
+            ),
         };
-        PortRequest { device, baud, buffer: self.buffer() as usize, consumer: consumer.to_owned() }
+        PortRequest {
+            device,
+            baud,
+            buffer: self.buffer() as usize,
+            consumer: consumer.to_owned(),
+        }
     }
 
     pub(super) fn check(&self, name: &str, driver: &str) -> Result<(), String> {
-        let given = [&self.device, &self.pty, &self.sim].into_iter().flatten().count();
+        let given = [&self.device, &self.pty, &self.sim]
+            .into_iter()
+            .flatten()
+            .count();
         if given != 1 {
-            return Err(format!("port `{name}` of `{driver}` must have one of `device`, `pty` and `sim`, and has {given}"));
+            return Err(format!(
+                "port `{name}` of `{driver}` must have one of `device`, `pty` and `sim`, and has {given}"
+            ));
         }
         if self.baud == 0 || self.bauds.contains(&0) {
-            return Err(format!("port `{name}` of `{driver}` has a speed of 0; write its bits a second, for example `baud = 9600`"));
+            return Err(format!(
+                "port `{name}` of `{driver}` has a speed of 0; write its bits a second, for example `baud = 9600`"
+            ));
         }
         if !(64..=1 << 20).contains(&self.buffer()) {
-            return Err(format!("port `{name}` of `{driver}`: `buffer` must be between 64 B and 1 MiB"));
+            return Err(format!(
+                "port `{name}` of `{driver}`: `buffer` must be between 64 B and 1 MiB"
+            ));
         }
         Ok(())
     }
 }
-

@@ -48,7 +48,11 @@ impl<'a> Unique<'a> {
         }
     }
 
-    pub(super) fn add(&mut self, name: &'a Spanned<String>, owner: &'a str) -> Result<(), BoardError> {
+    pub(super) fn add(
+        &mut self,
+        name: &'a Spanned<String>,
+        owner: &'a str,
+    ) -> Result<(), BoardError> {
         let place = self.source.place(name.span());
         let Some((first, holder)) = self.seen.insert(name.get_ref(), (place, owner)) else {
             return Ok(());
@@ -68,4 +72,3 @@ impl<'a> Unique<'a> {
         Err(self.source.invalid(name.span(), &message))
     }
 }
-

@@ -21,7 +21,10 @@ pub(super) fn converse(stream: &UnixStream, served: &dyn Serve) {
     let mut lines = Lines::new(stream);
     loop {
         let (response, last) = match lines.read(REQUEST_MAX, Instant::now() + IDLE_MAX) {
-            Ok(Some(line)) => (watched(stream, |cancel| respond(&line, served, cancel)), false),
+            Ok(Some(line)) => (
+                watched(stream, |cancel| respond(&line, served, cancel)),
+                false,
+            ),
             Err(LineError::TooLong(most)) => {
                 let why = format!("the request is longer than {most} bytes; send less data");
                 (refuse(ErrorCode::BadArgument, why), true)

@@ -32,8 +32,9 @@ pub trait Serve: Send + Sync + 'static {
 
 /// An open control socket.
 ///
-/// Dropping it closes the socket and every connection, and waits for the
-/// requests that are being answered: stop the board first, which ends them.
+/// Dropping it closes the socket, waits for the requests that are being
+/// answered, and closes every connection. Stop the board first, which ends
+/// those requests.
 pub struct Server {
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
@@ -117,7 +118,8 @@ impl Drop for Server {
         let threads: Vec<_> = {
             let mut connections = self.shared.connections.lock();
             for connection in connections.open.values() {
-                let _ = connection.stream.shutdown(std::net::Shutdown::Both);
+                // Only this way: an answer that is ready still goes out.
+                let _ = connection.stream.shutdown(std::net::Shutdown::Read);
             }
             let open = connections
                 .open

@@ -1,6 +1,7 @@
 //! The socket with a stand-in for the board.
 
 use super::*;
+use crate::Cancel;
 use crate::status::Status;
 use parking_lot::{Condvar, Mutex};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -14,13 +15,26 @@ use std::time::Instant;
 struct Echo {
     held: Mutex<bool>,
     released: Condvar,
+    waiting: Mutex<u32>,
+}
+
+impl Echo {
+    /// Returns once a request waits.
+    fn waits(&self) {
+        let limit = Instant::now() + Duration::from_secs(20);
+        while *self.waiting.lock() == 0 {
+            assert!(Instant::now() < limit, "no request came");
+            std::thread::yield_now();
+        }
+    }
 }
 
 impl Serve for Echo {
-    fn serve(&self, request: Request) -> Response<Status> {
+    fn serve(&self, request: Request, _: &Cancel) -> Response<Status> {
         match request {
             Request::SimSet { line, .. } if line == "panic" => panic!("as the test asked"),
             Request::SimSet { line, .. } if line == "wait" => {
+                *self.waiting.lock() += 1;
                 let mut held = self.held.lock();
                 while *held {
                     self.released.wait(&mut held);
@@ -261,6 +275,28 @@ fn closing_ends_idle_connections_and_takes_the_socket_away() {
     ));
     drop(opened(place.path()).unwrap());
     drop(scene.directory);
+}
+
+#[test]
+fn closing_lets_an_answer_that_is_being_made_go_out() {
+    let scene = Scene::new();
+    *scene.echo.held.lock() = true;
+    let mut waiting = scene.stream();
+    waiting
+        .write_all(b"{\"request\":\"sim-set\",\"line\":\"wait\",\"high\":true}\n")
+        .unwrap();
+    scene.echo.waits();
+    let server = scene.server;
+    let closer = std::thread::spawn(move || drop(server));
+    let limit = Instant::now() + Duration::from_secs(20);
+    while scene.directory.path().join("s").exists() {
+        assert!(Instant::now() < limit, "the socket stays");
+        std::thread::yield_now();
+    }
+    *scene.echo.held.lock() = false;
+    scene.echo.released.notify_all();
+    assert_eq!(line(&waiting), "\"done\"\n");
+    closer.join().unwrap();
 }
 
 #[test]

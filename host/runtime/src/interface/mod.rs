@@ -39,7 +39,13 @@ pub(crate) fn imports(engine: &wasmtime::Engine, component: &Component) -> Vec<S
 /// Whether the world has an import of this name.
 pub(crate) fn is_known(import: &str) -> bool {
     const OURS: [&str; 7] = [
-        "types", "interrupt", "work-loop", "request", "gpio", "serial", "log",
+        "types",
+        "interrupt",
+        "work-loop",
+        "request",
+        "gpio",
+        "serial",
+        "log",
     ];
     let ours = OURS
         .iter()

@@ -221,7 +221,13 @@ impl Guest {
         }
         self.requests.park(id, event, deadline)?;
         if let (Some(_), Some(sleepers)) = (deadline, &self.sources.sleepers) {
-            sleepers.arm(self.requests.next_deadline().into_iter().chain(deadline).min());
+            sleepers.arm(
+                self.requests
+                    .next_deadline()
+                    .into_iter()
+                    .chain(deadline)
+                    .min(),
+            );
         }
         Ok(())
     }

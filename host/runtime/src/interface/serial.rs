@@ -80,10 +80,14 @@ impl Guest {
         };
         let taken = Arc::default();
         driver.opened_port(name, &port, &taken);
-        self.push(Port { port, taken }).ok_or(ErrorCode::NoResources)
+        self.push(Port { port, taken })
+            .ok_or(ErrorCode::NoResources)
     }
 
-    fn line(&mut self, line: Result<Arc<dyn InterruptLine>, Error>) -> Result<Resource<Line>, WitErrorCode> {
+    fn line(
+        &mut self,
+        line: Result<Arc<dyn InterruptLine>, Error>,
+    ) -> Result<Resource<Line>, WitErrorCode> {
         match line {
             Ok(line) => self.push(Line(line)).ok_or(WitErrorCode::NoResources),
             Err(error) => Err(self.port_error(&error)),

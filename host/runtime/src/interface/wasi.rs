@@ -201,6 +201,10 @@ fn define_stream_function(to: &mut LinkerInstance<'_, Guest>, name: &str) -> Res
     }
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the linker asks for functions that can trap"
+)]
 fn write(
     mut store: StoreContextMut<'_, Guest>,
     (stream, bytes): (Resource<OutputStream>, Vec<u8>),

@@ -160,7 +160,7 @@ impl HostInterruptEventSource for Guest {
             0
         };
         let action = Arc::new(move |cx: &Context, _: &InterruptEventSource, interrupts| {
-            driver.interrupt_occurred(cx, token, interrupts)
+            driver.interrupt_occurred(cx, token, interrupts);
         });
         let source = match InterruptEventSource::new(line, queue, Some(action)) {
             Ok(source) => source,
@@ -217,7 +217,8 @@ impl HostInterruptEventSource for Guest {
     fn drop(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<()> {
         let Interrupt { token, source } = self.table.delete(this)?;
         self.sources.interrupts.remove(&token);
-        self.release(source);
+        let source: Arc<dyn EventSource> = source;
+        self.release(&source);
         Ok(())
     }
 }
@@ -229,7 +230,7 @@ impl HostTimerEventSource for Guest {
         }
         let driver = self.driver.clone();
         let action = Arc::new(move |cx: &Context, _: &TimerEventSource, deadline, now| {
-            driver.timeout_occurred(cx, token, deadline, now)
+            driver.timeout_occurred(cx, token, deadline, now);
         });
         let source = TimerEventSource::new(self.driver.time.clock(), Some(action));
         let handle = self.push(Timer {
@@ -283,7 +284,8 @@ impl HostTimerEventSource for Guest {
     fn drop(&mut self, this: Resource<Timer>) -> wasmtime::Result<()> {
         let Timer { token, source } = self.table.delete(this)?;
         self.sources.timers.remove(&token);
-        self.release(source);
+        let source: Arc<dyn EventSource> = source;
+        self.release(&source);
         Ok(())
     }
 }
@@ -303,7 +305,12 @@ impl HostCommandGate for Guest {
         }))
     }
 
-    fn command_wakeup(&mut self, this: Resource<Gate>, event: u64, one: bool) -> wasmtime::Result<()> {
+    fn command_wakeup(
+        &mut self,
+        this: Resource<Gate>,
+        event: u64,
+        one: bool,
+    ) -> wasmtime::Result<()> {
         let token = self.table.get(&this)?.token;
         if self.requests.wake(token, event, one) {
             self.signal_woken();
@@ -331,7 +338,8 @@ impl HostCommandGate for Guest {
         let Gate { token, source } = self.table.delete(this)?;
         self.sources.gates.remove(&token);
         self.driver.services.unpublish(&self.driver, Some(token));
-        self.release(source);
+        let source: Arc<dyn EventSource> = source;
+        self.release(&source);
         Ok(())
     }
 }
@@ -347,8 +355,8 @@ impl Guest {
 
     /// The guest dropped its handle: off the loop with it (deviates from
     /// [105e], where an armed timer keeps itself alive).
-    fn release(&self, source: Arc<dyn EventSource>) {
-        Context::with_current(|cx| remove(cx, &self.driver, &source));
+    fn release(&self, source: &Arc<dyn EventSource>) {
+        Context::with_current(|cx| remove(cx, &self.driver, source));
     }
 }
 
