@@ -281,11 +281,11 @@ impl BoardFile {
     fn check_uses(&self) -> Result<(), BoardError> {
         for (index, driver) in self.drivers.iter().enumerate() {
             for service in &driver.uses {
-                let provided = self.drivers[..index]
+                let known = self.drivers[..index]
                     .iter()
                     .flat_map(|driver| &driver.provides)
                     .any(|name| name.get_ref() == service.get_ref());
-                if !provided {
+                if !known {
                     let name = driver.name.get_ref();
                     let cause = match self.provider_of(service.get_ref()) {
                         Some(provider) => format!(
