@@ -1,23 +1,20 @@
 //! The last fix, out of NMEA sentences.
 
-mod mend;
+mod sentence;
 
 use std::fmt;
 
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
-use nmea::sentences::{self, FaaMode, FixType, GgaData, GllData, GsaData, RmcData};
-use nmea::sentences::{gsa::GsaMode2, rmc::RmcStatusOfFix};
-use nmea::{NmeaSentence, SentenceType};
+use nmea::ParseResult;
+use nmea::sentences::{FaaMode, FixType, gsa::GsaMode2, rmc::RmcStatusOfFix};
 
 /// Takes sentences in, and keeps the last position that one of them gave.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     fix: Option<Fix>,
     fixes: u64,
-    /// The receiver has said that it has none.
-    void: bool,
-    /// What the receiver said last about its fixes: 2 or 3 dimensions.
-    dimensions: Option<u8>,
+    /// What the receiver said last: 2 or 3 dimensions, or 1 for no fix.
+    mode: Option<u8>,
     date: Option<NaiveDate>,
     time: Option<NaiveTime>,
 }
@@ -25,6 +22,7 @@ pub(crate) struct Decoder {
 /// Where the receiver is, and when.
 #[derive(Clone, Copy, Debug)]
 struct Fix {
+    mode: u8,
     lat: f64,
     lon: f64,
     /// Metres above mean sea level.
@@ -33,21 +31,39 @@ struct Fix {
     time: Option<NaiveTime>,
 }
 
-/// What is known of the last fix, as one line of JSON.
-pub(crate) struct Position<'a>(&'a Decoder);
-
 impl Decoder {
     /// Takes a line. One that is no whole sentence changes nothing.
     pub(crate) fn line(&mut self, line: &[u8]) {
-        let text = std::str::from_utf8(line)
-            .ok()
-            .filter(|text| text.is_ascii());
-        let sentence = text.and_then(|text| nmea::parse_nmea_sentence(text.trim_end()).ok());
-        // A sum that is right is all that tells a sentence from noise.
-        if let Some(sentence) = sentence
-            && sentence.checksum == sentence.calc_checksum()
-        {
-            self.sentence(sentence);
+        let not_valid = Some(FaaMode::DataNotValid);
+        match sentence::parse(line) {
+            Some(ParseResult::RMC(rmc)) => {
+                self.clock(rmc.fix_date, rmc.fix_time);
+                let void = rmc.status_of_fix == RmcStatusOfFix::Invalid;
+                self.fix(
+                    void || rmc.faa_mode == not_valid,
+                    rmc.lat.zip(rmc.lon),
+                    None,
+                );
+            }
+            Some(ParseResult::GLL(gll)) => {
+                self.clock(None, gll.fix_time);
+                let place = gll.latitude.zip(gll.longitude);
+                self.fix(!gll.valid || gll.faa_mode == not_valid, place, None);
+            }
+            Some(ParseResult::GGA(gga)) => {
+                self.clock(None, gga.fix_time);
+                let place = gga.latitude.zip(gga.longitude);
+                let alt = gga.altitude.filter(|metres| metres.is_finite());
+                self.fix(gga.fix_type == Some(FixType::Invalid), place, alt);
+            }
+            Some(ParseResult::GSA(gsa)) => {
+                self.mode = Some(match gsa.mode2 {
+                    GsaMode2::NoFix => 1,
+                    GsaMode2::Fix2D => 2,
+                    GsaMode2::Fix3D => 3,
+                });
+            }
+            _ => {}
         }
     }
 
@@ -56,84 +72,13 @@ impl Decoder {
         self.fixes
     }
 
-    pub(crate) fn position(&self) -> Position<'_> {
-        Position(self)
-    }
-
-    fn sentence(&mut self, sentence: NmeaSentence<'_>) {
-        match sentence.message_id {
-            SentenceType::RMC => {
-                if let Some(rmc) = mend::parse(&sentence, sentences::parse_rmc) {
-                    self.rmc(&rmc);
-                }
-            }
-            SentenceType::GLL => {
-                if let Some(gll) = mend::parse(&sentence, sentences::parse_gll) {
-                    self.gll(&gll);
-                }
-            }
-            SentenceType::GGA => {
-                if let Ok(gga) = sentences::parse_gga(sentence) {
-                    self.gga(&gga);
-                }
-            }
-            SentenceType::GSA => {
-                if let Ok(gsa) = sentences::parse_gsa(sentence) {
-                    self.gsa(&gsa);
-                }
-            }
-            SentenceType::ZDA => {
-                if let Ok(zda) = sentences::parse_zda(sentence) {
-                    self.clock(zda.utc_date(), zda.utc_time);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn rmc(&mut self, rmc: &RmcData) {
-        self.clock(rmc.fix_date, rmc.fix_time);
-        let valid = rmc.status_of_fix != RmcStatusOfFix::Invalid;
-        let valid = valid && rmc.faa_mode != Some(FaaMode::DataNotValid);
-        self.fix(valid, rmc.lat.zip(rmc.lon), None);
-    }
-
-    fn gll(&mut self, gll: &GllData) {
-        self.clock(None, gll.fix_time);
-        let valid = gll.valid && gll.faa_mode != Some(FaaMode::DataNotValid);
-        self.fix(valid, gll.latitude.zip(gll.longitude), None);
-    }
-
-    fn gga(&mut self, gga: &GgaData) {
-        self.clock(None, gga.fix_time);
-        let valid = gga
-            .fix_type
-            .is_some_and(|quality| quality != FixType::Invalid);
-        let altitude = gga.altitude.filter(|metres| metres.is_finite());
-        if valid {
-            self.dimensions = Some(if altitude.is_some() { 3 } else { 2 });
-        }
-        self.fix(valid, gga.latitude.zip(gga.longitude), altitude);
-    }
-
-    fn gsa(&mut self, gsa: &GsaData) {
-        match gsa.mode2 {
-            GsaMode2::NoFix => self.void = true,
-            GsaMode2::Fix2D => self.dimensions = Some(2),
-            GsaMode2::Fix3D => self.dimensions = Some(3),
-        }
-    }
-
     /// Most sentences give the time of day alone; the date of an earlier one
     /// holds until midnight.
     fn clock(&mut self, date: Option<NaiveDate>, time: Option<NaiveTime>) {
-        let back = self
-            .time
-            .zip(time)
-            .is_some_and(|(before, time)| before - time > TimeDelta::hours(12));
+        let back = |(before, now): (NaiveTime, NaiveTime)| before - now > TimeDelta::hours(12);
         if date.is_some() {
             self.date = date;
-        } else if back {
+        } else if self.time.zip(time).is_some_and(back) {
             self.date = self
                 .date
                 .and_then(|date| date.checked_add_days(Days::new(1)));
@@ -141,15 +86,20 @@ impl Decoder {
         self.time = time.or(self.time);
     }
 
-    fn fix(&mut self, valid: bool, place: Option<(f64, f64)>, alt: Option<f32>) {
+    fn fix(&mut self, void: bool, place: Option<(f64, f64)>, alt: Option<f32>) {
         let place = place.filter(|(lat, lon)| lat.abs() <= 90.0 && lon.abs() <= 180.0);
-        let Some((lat, lon)) = place.filter(|_| valid) else {
-            self.void = true;
+        let Some((lat, lon)) = place.filter(|_| !void) else {
+            self.mode = Some(1);
             return;
         };
+        // Without GSA an altitude tells three dimensions, once and for all.
+        let deep = alt.is_some() || self.fix.is_some_and(|fix| fix.mode == 3);
+        let told = self.mode.filter(|mode| *mode > 1);
+        let mode = told.unwrap_or(if deep { 3 } else { 2 });
         // The sentences of one moment complete each other.
         let same = self.fix.filter(|fix| fix.time == self.time);
         self.fix = Some(Fix {
+            mode,
             lat,
             lon,
             alt: alt.or(same.and_then(|fix| fix.alt)),
@@ -160,28 +110,27 @@ impl Decoder {
     }
 }
 
-impl fmt::Display for Position<'_> {
+/// What is known of the last fix, as one line of JSON.
+impl fmt::Display for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(fix) = self.0.fix else {
-            let mode = if self.0.void { "1" } else { "null" };
+        let null = || "null".to_owned();
+        let Some(fix) = self.fix else {
+            let mode = self.mode.map_or_else(null, |mode| mode.to_string());
             return write!(
                 f,
                 r#"{{"mode":{mode},"time":null,"lat":null,"lon":null,"alt":null}}"#
             );
         };
-        write!(f, r#"{{"mode":{},"time":"#, self.0.dimensions.unwrap_or(2))?;
-        match fix.date.zip(fix.time) {
-            Some((date, time)) => {
-                let time = NaiveDateTime::new(date, time).format("%Y-%m-%dT%H:%M:%S%.3fZ");
-                write!(f, r#""{time}""#)?;
-            }
-            None => f.write_str("null")?,
-        }
-        write!(f, r#","lat":{:.9},"lon":{:.9},"alt":"#, fix.lat, fix.lon)?;
-        match fix.alt {
-            Some(alt) => write!(f, "{alt}}}"),
-            None => f.write_str("null}"),
-        }
+        let time = fix.date.zip(fix.time).map_or_else(null, |(date, time)| {
+            let time = NaiveDateTime::new(date, time);
+            time.format("\"%Y-%m-%dT%H:%M:%S%.3fZ\"").to_string()
+        });
+        let alt = fix.alt.map_or_else(null, |alt| alt.to_string());
+        let Fix { mode, lat, lon, .. } = fix;
+        write!(
+            f,
+            r#"{{"mode":{mode},"time":{time},"lat":{lat:.9},"lon":{lon:.9},"alt":{alt}}}"#
+        )
     }
 }
 

@@ -60,7 +60,7 @@ impl AsyncDriver for Gps {
         if request.selector == NEXT_FIX {
             next_fix(&this, request.scalars[0]).await?;
         }
-        Ok(this.with(|gps| gps.decoder.position().to_string()).into())
+        Ok(this.with(|gps| gps.decoder.to_string()).into())
     }
 }
 

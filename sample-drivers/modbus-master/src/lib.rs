@@ -2,12 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-mod transaction;
+mod question;
 
 use std::collections::VecDeque;
 
 use loopgate_guest::prelude::*;
-use transaction::{COUNT_MAX, Transaction};
+use question::{COUNT_MAX, Question};
 
 const READ: u32 = 1;
 const WRITE: u32 = 2;
@@ -16,21 +16,22 @@ const WRITE: u32 = 2;
 const QUEUED_MAX: usize = 16;
 /// Bytes that are searched for an answer: several of the longest.
 const HEARD_MAX: usize = 1024;
-
-/// What the bus is asked, and for whom; `None` is the driver's own poll.
-struct Job {
-    transaction: Transaction,
-    client: Option<Pending>,
-    attempts: u32,
-}
+/// Attempts for each question.
+const ATTEMPTS: u32 = 3;
+/// Silence between frames: 3.5 characters or more, from 9600 baud on.
+const GAP: Duration = Duration::from_millis(5);
 
 struct Modbus {
     port: Port,
-    /// While a job runs its time-out, otherwise when the next one begins.
+    /// While a question is open its time-out, otherwise when the next is due.
     timer: Timer,
-    config: Config,
-    current: Option<Job>,
-    writes: VecDeque<Job>,
+    unit: u8,
+    first: u16,
+    count: u16,
+    period: Duration,
+    timeout: Duration,
+    open: Option<Open>,
+    writes: VecDeque<Write>,
     heard: Vec<u8>,
     next_poll: Instant,
     /// What the latest poll gave.
@@ -39,15 +40,18 @@ struct Modbus {
     _service: Service,
 }
 
-struct Config {
-    unit: u8,
-    first: u16,
-    count: u16,
-    period: Duration,
-    timeout: Duration,
-    retries: u32,
-    /// Silence between frames.
-    gap: Duration,
+struct Open {
+    question: Question,
+    attempts: u32,
+    /// `None` for a poll.
+    write: Option<Write>,
+}
+
+struct Write {
+    register: u16,
+    value: u16,
+    /// `None` once the client has given up.
+    client: Option<Pending>,
 }
 
 impl Driver for Modbus {
@@ -60,15 +64,19 @@ impl Driver for Modbus {
             .selector(READ, "read", "register", "its value at the latest poll")
             .selector(WRITE, "write", "register, value", "");
         let timer = cx.timer()?;
-        timer.set_timeout(Duration::ZERO)?;
+        timer.set_timeout(GAP)?;
         Ok(Self {
             timer,
-            config: Config::new(cx)?,
-            current: None,
+            unit: cx.config_or("unit", 1)?,
+            first: cx.config_or("first", 0)?,
+            count: cx.config_or("count", 8_u16)?.clamp(1, COUNT_MAX),
+            period: cx.config_or("period-ms", 1000)?.millis(),
+            timeout: cx.config_or("timeout-ms", 300)?.millis(),
+            open: None,
             writes: VecDeque::new(),
             heard: Vec::new(),
             next_poll: now(),
-            registers: Err(Error::new(ErrorCode::NotReady, "not polled yet")),
+            registers: Err(ErrorCode::NotReady.into()),
             _readable: cx.interrupt(&port.readable()?)?,
             _service: service.publish()?,
             port,
@@ -76,164 +84,121 @@ impl Driver for Modbus {
     }
 
     fn interrupt(&mut self, _: InterruptId, _: Interrupts) -> Result<()> {
-        let mut bytes = self.port.receive(HEARD_MAX as u32)?;
-        self.heard.append(&mut bytes);
+        self.heard.extend(self.port.receive(HEARD_MAX as u32)?);
         let over = self.heard.len().saturating_sub(HEARD_MAX);
         self.heard.drain(..over);
-        let unit = self.config.unit;
-        match &self.current {
-            Some(job) => match job.transaction.answer(unit, &self.heard) {
-                Some(answer) => self.finish(answer.map_err(refused)),
-                None => Ok(()),
-            },
+        let open = self.open.as_ref();
+        match open.and_then(|open| open.question.answer(&self.heard)) {
+            Some(answer) => self.finish(answer.map_err(refused)),
             None => Ok(()),
         }
     }
 
     fn timeout(&mut self, _: TimerId, _: Timeout) -> Result<()> {
-        match &mut self.current {
+        match &self.open {
             None => self.begin(),
-            Some(job) if job.attempts > self.config.retries => self.finish(Err(Error::new(
-                ErrorCode::TimedOut,
-                "the slave does not answer",
-            ))),
-            Some(_) => self.send(),
+            Some(open) if open.attempts < ATTEMPTS => self.ask(),
+            Some(_) => self.finish(Err(ErrorCode::TimedOut.into())),
         }
     }
 
     fn command(&mut self, request: Request) -> Result<Reply> {
-        let number = |scalar: usize| {
-            u16::try_from(request.scalars[scalar]).map_err(|_| ErrorCode::BadArgument)
-        };
-        let register = number(0)?;
-        match request.selector {
-            READ => self.read(register),
-            _ => self.write(&request, register, number(1)?),
+        let [register, value, ..] = request.scalars.map(u16::try_from);
+        let register = register.map_err(|_| ErrorCode::BadArgument)?;
+        if request.selector == READ {
+            return self.read(register);
         }
+        let value = value.map_err(|_| ErrorCode::BadArgument)?;
+        if self.writes.len() == QUEUED_MAX {
+            return Err(ErrorCode::NoResources.into());
+        }
+        let (client, reply) = request.defer();
+        let client = Some(client);
+        self.writes.push_back(Write {
+            register,
+            value,
+            client,
+        });
+        if self.open.is_none() {
+            self.timer.set_timeout(GAP)?;
+        }
+        Ok(reply)
     }
 
     fn cancelled(&mut self, id: RequestId) {
-        let of_client = |job: &Job| job.client.as_ref().is_some_and(|client| client.id() == id);
-        self.writes.retain(|job| !of_client(job));
-        // What was sent cannot be taken back: it ends with nobody to tell.
-        if let Some(job) = self.current.as_mut().filter(|job| of_client(job)) {
-            job.client = None;
+        // One that was asked already cannot be taken back: it has nobody to tell.
+        let asked = self.open.iter_mut().filter_map(|open| open.write.as_mut());
+        for write in self.writes.iter_mut().chain(asked) {
+            write.client.take_if(|client| client.id() == id);
         }
+        self.writes.retain(|write| write.client.is_some());
     }
 }
 
 impl Modbus {
     fn read(&self, register: u16) -> Result<Reply> {
+        let index = register.wrapping_sub(self.first);
+        if index >= self.count {
+            return Err(ErrorCode::BadArgument.into());
+        }
         let registers = self.registers.as_ref().map_err(Clone::clone)?;
-        let index = register
-            .checked_sub(self.config.first)
-            .ok_or(ErrorCode::BadArgument)?;
-        let value = registers
-            .get(usize::from(index))
-            .ok_or(ErrorCode::BadArgument)?;
-        Ok(Reply::new(u64::from(*value), value.to_string()))
+        let value = registers[usize::from(index)];
+        Ok(Reply::new(value.into(), value.to_string()))
     }
 
-    fn write(&mut self, request: &Request, register: u16, value: u16) -> Result<Reply> {
-        if self.writes.len() == QUEUED_MAX {
-            return Err(ErrorCode::NoResources.into());
-        }
-        let (client, reply) = request.defer();
-        self.writes.push_back(Job {
-            transaction: Transaction::Write { register, value },
-            client: Some(client),
-            attempts: 0,
-        });
-        if self.current.is_none() {
-            self.timer.set_timeout(self.config.gap)?;
-        }
-        Ok(reply)
-    }
-
-    /// Takes the next write, or polls if it is time.
+    /// Opens the next question: a write, or a poll if it is time.
     fn begin(&mut self) -> Result<()> {
-        self.current = self.writes.pop_front();
-        if self.current.is_none() {
-            if now() < self.next_poll {
-                return self.timer.wake_at(self.next_poll);
+        let write = self.writes.pop_front();
+        let question = match &write {
+            Some(write) => Question::write(self.unit, write.register, write.value),
+            None if now() < self.next_poll => return self.timer.wake_at(self.next_poll),
+            None => {
+                self.next_poll = now() + self.period;
+                Question::read(self.unit, self.first, self.count)
             }
-            self.next_poll = now() + self.config.period;
-            let (first, count) = (self.config.first, self.config.count);
-            self.current = Some(Job {
-                transaction: Transaction::Read { first, count },
-                client: None,
-                attempts: 0,
-            });
-        }
-        self.send()
+        };
+        self.open = Some(Open {
+            question: question.map_err(refused)?,
+            attempts: 0,
+            write,
+        });
+        self.ask()
     }
 
-    /// Asks, for the first time or again.
-    fn send(&mut self) -> Result<()> {
-        let Some(job) = &mut self.current else {
-            return Ok(());
-        };
-        job.attempts += 1;
+    fn ask(&mut self) -> Result<()> {
         // First: whatever fails below is tried again after the time-out.
-        self.timer.set_timeout(self.config.timeout)?;
+        self.timer.set_timeout(self.timeout)?;
         // What has come by now answers an older question.
         self.heard.clear();
         self.port.receive(u32::MAX)?;
-        // A frame that does not fit is cut off, and the slave drops it.
-        let frame = job.transaction.request(self.config.unit).map_err(refused)?;
-        self.port.send(&frame)?;
+        if let Some(open) = &mut self.open {
+            open.attempts += 1;
+            // Where it does not fit, the slave drops the half frame.
+            self.port.send(&open.question.frame)?;
+        }
         Ok(())
     }
 
     fn finish(&mut self, answer: Result<Vec<u16>>) -> Result<()> {
-        self.timer.set_timeout(self.config.gap)?;
-        let Some(job) = self.current.take() else {
+        self.timer.set_timeout(GAP)?;
+        let Some(write) = self.open.take().map(|open| open.write) else {
             return Ok(());
         };
-        match (job.transaction, &answer) {
-            (Transaction::Read { .. }, _) => {
-                if let (Ok(_), Err(error)) = (&self.registers, &answer) {
-                    warn!("polling fails: {error}");
-                }
-                self.registers.clone_from(&answer);
-            }
-            (Transaction::Write { register, value }, Ok(_)) => self.note(register, value),
-            (Transaction::Write { .. }, Err(_)) => {}
+        let Some(write) = write else {
+            self.registers = answer;
+            return Ok(());
+        };
+        // Read from now on, before the next poll.
+        if let (Ok(_), Ok(registers)) = (&answer, &mut self.registers)
+            && let index = write.register.wrapping_sub(self.first)
+            && let Some(known) = registers.get_mut(usize::from(index))
+        {
+            *known = write.value;
         }
-        match job.client {
+        match write.client {
             Some(client) => client.complete(answer.map(|_| ().into())),
             None => Ok(()),
         }
-    }
-
-    /// A value that was written is read from now on, before the next poll.
-    fn note(&mut self, register: u16, value: u16) {
-        let index = register.wrapping_sub(self.config.first);
-        if let Ok(registers) = &mut self.registers
-            && let Some(known) = registers.get_mut(usize::from(index))
-        {
-            *known = value;
-        }
-    }
-}
-
-impl Config {
-    fn new(cx: &Context) -> Result<Self> {
-        let count = cx.config_or("count", 8)?;
-        if !(1..=COUNT_MAX).contains(&count) {
-            let what =
-                format!("config `count` is `{count}`, one answer has 1 to {COUNT_MAX} registers");
-            return Err(Error::new(ErrorCode::BadArgument, what));
-        }
-        Ok(Self {
-            unit: cx.config_or("unit", 1)?,
-            first: cx.config_or("first", 0)?,
-            count,
-            period: cx.config_or("period-ms", 1000)?.millis(),
-            timeout: cx.config_or("timeout-ms", 300)?.millis(),
-            retries: cx.config_or("retries", 2)?,
-            gap: cx.config_or("gap-ms", 5)?.millis(),
-        })
     }
 }
 

@@ -55,7 +55,7 @@ impl Receiver {
     }
 
     fn position(&self) -> Value {
-        serde_json::from_str(&self.decoder.position().to_string()).unwrap()
+        serde_json::from_str(&self.decoder.to_string()).unwrap()
     }
 
     fn assert_at(&self, expected: Option<(f64, f64)>, log: &str) {
