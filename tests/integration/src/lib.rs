@@ -4,6 +4,7 @@
 
 pub mod hostile;
 pub mod log;
+pub mod program;
 
 use loopgate::board_file::ClockKind;
 use loopgate::{Board, BoardFile, ErrorCode, Mode, Request, RequestError, State};
