@@ -318,6 +318,9 @@ impl BoardFile {
                 if !provided {
                     let name = driver.name.get_ref();
                     let cause = match self.provider_of(service.get_ref()) {
+                        Some(provider) if provider.name.get_ref() == name => {
+                            "it provides that itself; remove it from `uses`".to_owned()
+                        }
                         Some(provider) => format!(
                             "its provider `{}` starts later; move that entry before `{name}`",
                             provider.name.get_ref()

@@ -17,7 +17,13 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> (tempfile::TempDir, PathBuf) {
 
 /// A board with this component between two good drivers: why it failed.
 fn cause_of_failure(component: &Path) -> String {
-    let good = |name: &str| entry(name, &guest("probe_echo"), &format!("provides = [\"{name}\"]\nconfig = {{ service = \"{name}\" }}"));
+    let good = |name: &str| {
+        entry(
+            name,
+            &guest("probe_echo"),
+            &format!("provides = [\"{name}\"]\nconfig = {{ service = \"{name}\" }}"),
+        )
+    };
     let board = virtual_board(good("first") + &entry("bad", component, "") + &good("last"));
     assert_running(&board, "first");
     assert_running(&board, "last");
@@ -35,11 +41,23 @@ fn what_is_no_component_is_named_with_its_remedy() {
     let elf = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     let target = "build the driver with `--target wasm32-wasip2`";
     for (content, words, remedy) in [
-        (&b"# Not a driver\n"[..], "is not WebAssembly (it begins with `# Not a `)", target),
+        (
+            &b"# Not a driver\n"[..],
+            "is not WebAssembly (it begins with `# Not a `)",
+            target,
+        ),
         (b"", "is not WebAssembly (the file is empty)", target),
-        (&elf[..4096], "is not WebAssembly (it is a native ELF file)", target),
+        (
+            &elf[..4096],
+            "is not WebAssembly (it is a native ELF file)",
+            target,
+        ),
         (&module, "is a core module, not a component", target),
-        (&module[..7], "is not a valid component", "rebuild the driver"),
+        (
+            &module[..7],
+            "is not a valid component",
+            "rebuild the driver",
+        ),
     ] {
         let (_directory, path) = file("driver.wasm", content);
         let cause = cause_of_failure(&path);
@@ -85,8 +103,14 @@ fn a_component_of_another_world_is_told_what_it_imports_or_lacks() {
 fn a_pin_that_is_not_granted_is_named_with_its_driver() {
     let output = "[driver.gpio]\nsecret = { line = \"X\", direction = \"input\" }";
     for (rest, words) in [
-        ("", "`nosy` asked for pin `secret` as input, which its entry does not grant; add it under `[driver.gpio]`"),
-        (output, "`nosy` asked for pin `secret` as output, which its entry grants as input only; change its `direction`"),
+        (
+            "",
+            "`nosy` asked for pin `secret` as input, which its entry does not grant; add it under `[driver.gpio]`",
+        ),
+        (
+            output,
+            "`nosy` asked for pin `secret` as output, which its entry grants as input only; change its `direction`",
+        ),
     ] {
         let direction = if rest.is_empty() { "input" } else { "output" };
         let rest = format!("config = {{ direction = \"{direction}\" }}\n{rest}");
@@ -111,7 +135,10 @@ fn a_granted_pin_opens() {
 }
 
 fn board_with_cache(cache: &Path) -> (Board, String) {
-    let text = format!("[board]\nbackend = \"sim\"\n{}", entry("echo", &guest("probe_echo"), "provides = [\"echo\"]"));
+    let text = format!(
+        "[board]\nbackend = \"sim\"\n{}",
+        entry("echo", &guest("probe_echo"), "provides = [\"echo\"]")
+    );
     let file = BoardFile::parse(&text, "test.toml").unwrap();
     let builder = Board::builder().board(file).clock(ClockKind::Virtual);
     log::capture(|| builder.cache_directory(cache).build().unwrap())
@@ -121,7 +148,11 @@ fn board_with_cache(cache: &Path) -> (Board, String) {
 fn a_damaged_cache_entry_is_rebuilt_and_logged() {
     let directory = tempfile::tempdir().unwrap();
     let cache = directory.path().join("code");
-    let entries = || std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
+    let entries = || {
+        std::fs::read_dir(&cache)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+    };
     let (board, log) = board_with_cache(&cache);
     assert_running(&board, "echo");
     assert!(!log.contains("cache"), "{log}");
@@ -136,7 +167,10 @@ fn a_damaged_cache_entry_is_rebuilt_and_logged() {
         std::fs::write(path, damaged).unwrap();
         let (board, log) = board_with_cache(&cache);
         assert_running(&board, "echo");
-        assert!(log.contains(path.to_str().unwrap()) && log.contains("compiling anew"), "{log}");
+        assert!(
+            log.contains(path.to_str().unwrap()) && log.contains("compiling anew"),
+            "{log}"
+        );
         assert_eq!(std::fs::read(path).unwrap(), whole);
     }
     assert_eq!(entries().count(), 1, "nothing is left beside the entry");
@@ -147,10 +181,18 @@ fn capture_error(capture: &Path, channel: &str) -> BoardError {
     let text = format!(
         "[board]\nbackend = \"sim\"\n\n[[board.play]]\ncapture = \"{}\"\nchannel = \"{channel}\"\nline = \"IR\"\n\n{}",
         capture.display(),
-        entry("blink", &driver("blink"), "[driver.gpio]\nled = { line = \"L\", direction = \"output\" }")
+        entry(
+            "blink",
+            &driver("blink"),
+            "[driver.gpio]\nled = { line = \"L\", direction = \"output\" }"
+        )
     );
     let file = BoardFile::parse(&text, "play.toml").unwrap();
-    let built = Board::builder().board(file).clock(ClockKind::Virtual).without_cache().build();
+    let built = Board::builder()
+        .board(file)
+        .clock(ClockKind::Virtual)
+        .without_cache()
+        .build();
     built.err().expect("the capture is bad")
 }
 
@@ -179,7 +221,10 @@ fn a_damaged_real_capture_is_refused() {
     let whole = std::fs::canonicalize(whole).unwrap();
     let error = capture_error(&whole, "no such channel");
     assert_names_place_cause_and_remedy(&error, &whole, "`no such channel`");
-    assert!(error.to_string().contains("`IR Toy IRRX`"), "what there is: {error}");
+    assert!(
+        error.to_string().contains("`IR Toy IRRX`"),
+        "what there is: {error}"
+    );
     let bytes = std::fs::read(&whole).unwrap();
     for length in [0, 1, bytes.len() / 2, bytes.len() - 1] {
         let (_directory, path) = file("truncated.sr", &bytes[..length]);

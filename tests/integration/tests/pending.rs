@@ -3,7 +3,7 @@
 
 use loopgate::{Board, ErrorCode, Mode, Request};
 use loopgate_integration::{
-    ask, assert_running, entry, guest, log, real_board, refused, until, virtual_board,
+    StopOnPanic, ask, assert_running, entry, guest, log, real_board, refused, until, virtual_board,
 };
 use std::time::Duration;
 
@@ -139,6 +139,7 @@ fn with_waiting_clients<R: Send>(
             reply.map(|reply| reply.scalar).map_err(|error| error.code)
         };
         let clients: Vec<_> = (0..count).map(|_| scope.spawn(ask)).collect();
+        let _guard = StopOnPanic(board);
         until("all wait", || waiting(board) == count);
         let result = f();
         let outcomes = clients.into_iter().map(|client| client.join().unwrap());
