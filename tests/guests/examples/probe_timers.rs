@@ -6,13 +6,13 @@
 use loopgate_guest::prelude::*;
 use loopgate_test_guests::service_name;
 
-struct Timers {
+struct Probe {
     expired: u64,
     _timers: Vec<Timer>,
     _service: Service,
 }
 
-impl Driver for Timers {
+impl Driver for Probe {
     fn start(cx: &Context) -> Result<Self> {
         let armed = (1..=cx.config_or("timers", 10_u64)?).map(|nth| {
             let timer = cx.timer()?;
@@ -42,4 +42,4 @@ impl Driver for Timers {
     }
 }
 
-driver!(Timers);
+driver!(Probe);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// How long a test waits for something that must happen; far longer than any
 /// machine needs.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The root of the project.
 pub fn root() -> PathBuf {

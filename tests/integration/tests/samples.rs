@@ -97,7 +97,7 @@ fn ir_nec_decodes_a_real_remote_as_the_reference_does() {
     let pins = "provides = [\"ir\"]\n[driver.gpio]\nir = { line = \"IR\", direction = \"input\", edges = \"both\" }";
     let board = virtual_board(format!("{play}{}", entry("ir", &driver("ir_nec"), pins)));
     assert_running(&board, "ir");
-    board.run_for(Duration::from_secs(3600));
+    board.run_for(Duration::from_hours(1));
     let reply = board.call("ir", Request::named("keys")).unwrap();
     let keys: Vec<serde_json::Value> = String::from_utf8(reply.data)
         .unwrap()

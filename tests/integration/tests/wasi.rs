@@ -66,7 +66,8 @@ fn a_sleep_traps_and_names_the_timer() {
 fn there_is_nothing_around() {
     let board = wasi("d");
     let reply = board.call("wasi", Request::named("surroundings")).unwrap();
-    let expected = "arguments: 0\nvariables: 0\nreads a file: no\nwrites a file: no\nlists a folder: no";
+    let expected =
+        "arguments: 0\nvariables: 0\nreads a file: no\nwrites a file: no\nlists a folder: no";
     assert_eq!(String::from_utf8(reply.data).unwrap(), expected);
     assert_running(&board, "d");
 }
@@ -74,7 +75,7 @@ fn there_is_nothing_around() {
 #[test]
 fn clocks_are_the_boards() {
     let board = wasi("d");
-    board.run_for(Duration::from_secs(86_400));
+    board.run_for(Duration::from_hours(24));
     let clocks = board.call("wasi", Request::named("clocks")).unwrap();
     assert_eq!(clocks.scalar, 86_400_000_000_000);
     let date = board.now().as_nanos().to_string();
