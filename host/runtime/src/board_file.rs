@@ -288,9 +288,12 @@ impl BoardFile {
                 if !known {
                     let name = driver.name.get_ref();
                     let cause = match self.provider_of(service.get_ref()) {
-                        Some(provider) => format!(
+                        Some(other) if other.name.get_ref() == name => {
+                            "it provides that itself; remove it from `uses`".to_owned()
+                        }
+                        Some(other) => format!(
                             "its provider `{}` starts later; move that entry before `{name}`",
-                            provider.name.get_ref()
+                            other.name.get_ref()
                         ),
                         None => {
                             "no driver provides it; add it to some driver's `provides`".to_owned()

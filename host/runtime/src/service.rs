@@ -79,6 +79,13 @@ impl Service {
         Ok(())
     }
 
+    /// Whether the instance that published it has ended. Its gate is off the
+    /// loop then, which must not look like a gate that was never on one.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.driver.generation() != self.generation
+            || self.driver.life().state != crate::State::Running
+    }
+
     /// Whether a client must wait for its turn.
     pub(crate) fn is_busy(&self) -> bool {
         self.serial

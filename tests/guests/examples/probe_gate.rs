@@ -13,14 +13,14 @@ const DISABLE: u32 = 1;
 /// Lets them in, `scalars[0]` ms later; 0 is at once.
 const ENABLE: u32 = 2;
 
-struct Gated {
+struct Probe {
     timer: Timer,
     entered: u64,
     gated: Service,
     control: Service,
 }
 
-impl Driver for Gated {
+impl Driver for Probe {
     fn start(cx: &Context) -> Result<Self> {
         let name = service_name(cx, "gated");
         let gated = cx
@@ -53,7 +53,7 @@ impl Driver for Gated {
     }
 }
 
-impl Gated {
+impl Probe {
     fn control(&self, selector: u32, after: u64) -> Result<Reply> {
         match (selector, after) {
             (DISABLE, _) => self.gated.disable(),
@@ -65,4 +65,4 @@ impl Gated {
     }
 }
 
-driver!(Gated);
+driver!(Probe);

@@ -45,6 +45,8 @@ pub struct Trigger {
     when: When,
     // Held so that its events arrive.
     _source: Source,
+    // Held so that it is driven.
+    _out: Option<OutputPin>,
 }
 
 impl Trigger {
@@ -65,6 +67,10 @@ impl Trigger {
             amount,
             when,
             _source: Source::create(cx, when)?,
+            _out: cx
+                .config("out")
+                .map(|pin| cx.output_high(pin))
+                .transpose()?,
         })
     }
 

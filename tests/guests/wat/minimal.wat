@@ -104,6 +104,8 @@
     (result i32)
     (global.get $outcome))
 
+  (func (export "loopgate:driver/handlers@0.1.0#resume") (param $id i64) (param $wake i32))
+
   (func (export "loopgate:driver/handlers@0.1.0#cancelled") (param $id i64))
 
   ;; Only `start` is handed memory (its config) and nothing is given back, so

@@ -134,6 +134,18 @@ pub fn code(board: &Board, service: &str, selector: &str, wait: Duration) -> Err
     .code
 }
 
+/// Stops the board when a test panics while it exists: the test's threads
+/// that wait for an answer then end, and the test fails instead of hanging.
+pub struct StopOnPanic<'a>(pub &'a Board);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop();
+        }
+    }
+}
+
 /// Waits, in real time, for a condition that must come true.
 pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();

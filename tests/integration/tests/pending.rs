@@ -3,7 +3,7 @@
 
 use loopgate::{Board, ErrorCode, Mode, Request};
 use loopgate_integration::{
-    ask, assert_running, entry, guest, log, real_board, refused, until, virtual_board,
+    StopOnPanic, ask, assert_running, entry, guest, log, real_board, refused, until, virtual_board,
 };
 use std::time::Duration;
 
@@ -139,6 +139,7 @@ fn with_waiting_clients<R: Send>(
             reply.map(|reply| reply.scalar).map_err(|error| error.code)
         };
         let clients: Vec<_> = (0..count).map(|_| scope.spawn(ask)).collect();
+        let _guard = StopOnPanic(board);
         until("all wait", || waiting(board) == count);
         let result = f();
         let outcomes = clients.into_iter().map(|client| client.join().unwrap());
@@ -200,10 +201,10 @@ fn a_serial_service_takes_one_at_a_time() {
         }
     });
     // Ids count the handovers: each was completed before the next was made.
-    let told: String = (1..=CLIENTS)
-        .map(|id| format!("completed {id}: ok\n"))
+    let told: Vec<_> = (1..=CLIENTS)
+        .map(|id| format!("completed {id}: ok"))
         .collect();
-    assert_eq!(report(&board) + "\n", told);
+    assert_eq!(report(&board), told.join("\n"));
 }
 
 #[test]

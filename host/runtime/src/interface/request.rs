@@ -267,9 +267,11 @@ impl Guest {
                 .attempt_action(cx, || service.command(cx, circumstances, arguments));
             self.clock.resume(paused);
             service.driver.work_loop.open_gate(cx)?;
-            match handed? {
-                Handed::Done(outcome) => outcome,
-                Handed::Pending(..) => Err(ErrorCode::Busy),
+            match handed {
+                Ok(Handed::Done(outcome)) => outcome,
+                Ok(Handed::Pending(..)) => Err(ErrorCode::Busy),
+                Err(_) if service.is_gone() => Err(ErrorCode::DriverDied),
+                Err(error) => Err(error.into()),
             }
         })
     }

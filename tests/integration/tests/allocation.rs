@@ -1,0 +1,103 @@
+//! From an interrupt, or a timer, to the guest's handler and back the host
+//! allocates nothing.
+#![expect(unsafe_code, reason = "an allocator cannot be had without")]
+
+use loopgate::Board;
+use loopgate_integration::{ask, entry, guest, virtual_board};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::Duration;
+
+/// The system's allocator, counting for each thread.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u32> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is passed on unchanged; the counter is a plain cell
+// without a destructor and allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promises are those of `System`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How many allocations `f` makes on this thread, which in virtual time is the
+/// only one that runs handlers.
+fn allocations(f: impl FnOnce()) -> u32 {
+    let before = ALLOCATIONS.get();
+    f();
+    ALLOCATIONS.get() - before
+}
+
+fn board() -> Board {
+    let rest = "provides = [\"counter\"]\n[driver.gpio]\nin = { line = \"IN\", direction = \"input\", edges = \"both\" }";
+    virtual_board(entry("counter", &guest("probe_counter"), rest))
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(Box::new(1))), 1);
+}
+
+#[test]
+fn a_timer_reaches_its_handler_without_an_allocation() {
+    let rest =
+        "provides = [\"timers\"]\nconfig = { timers = \"1010\" }\nlimits = { handles = 2000 }";
+    let board = virtual_board(entry("timers", &guest("probe_timers"), rest));
+    board.run_for(Duration::from_millis(10));
+    assert_eq!(ask(&board, "timers", "expired"), 10);
+    let counted = allocations(|| board.run_for(Duration::from_secs(1)));
+    assert_eq!(ask(&board, "timers", "expired"), 1010);
+    assert_eq!(counted, 0);
+}
+
+/// The engine notes every handle that a guest lends to a host function on its
+/// heap. It is not the host's to avoid, but it must be the only one.
+#[test]
+fn a_handler_that_arms_its_timer_again_costs_one_in_the_engine() {
+    let board = board();
+    board.run_for(Duration::from_millis(100));
+    let before = ask(&board, "counter", "ticks");
+    // 10 ms a tick.
+    let counted = allocations(|| board.run_for(Duration::from_secs(10)));
+    assert_eq!(ask(&board, "counter", "ticks") - before, 1000);
+    assert!(counted <= 1000, "{counted}");
+}
+
+#[test]
+fn an_edge_reaches_its_handler_without_an_allocation() {
+    let board = board();
+    let mut high = false;
+    let mut counted = 0;
+    for round in 0..1010 {
+        high = !high;
+        let edge = allocations(|| {
+            board.sim().set("IN", high).unwrap();
+            board.run_for(Duration::ZERO);
+        });
+        if round >= 10 {
+            counted += edge;
+        }
+    }
+    assert_eq!(ask(&board, "counter", "calls"), 1010);
+    assert_eq!(ask(&board, "counter", "edges"), 1010);
+    assert_eq!(counted, 0);
+}
