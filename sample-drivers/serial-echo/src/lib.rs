@@ -8,7 +8,7 @@ use loopgate_guest::prelude::*;
 const CHUNK: u32 = 8 * 1024;
 
 /// Chunks in one go. A fast peer would keep the handler busy past its time.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 4;
 
 struct SerialEcho {
     port: Port,
