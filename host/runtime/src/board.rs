@@ -9,6 +9,7 @@ use crate::status::{DriverStatus, ServiceStatus, Status};
 use crate::time::Time;
 use loopgate_devices::sim::{SimBoard, SimPorts};
 use loopgate_workloop::{Context, EventSource as _, Instant, WorkLoop};
+use parking_lot::Mutex;
 use std::sync::Arc;
 
 mod builder;
@@ -29,11 +30,15 @@ pub struct Board {
     services: Arc<Services>,
     simulation: Simulation,
     ports: Arc<Ports>,
+    /// Held by who moves virtual time on.
+    stepping: Mutex<()>,
 }
 
 struct NamedLoop {
     name: String,
     work_loop: Arc<WorkLoop>,
+    /// Stands in for the loop's thread in virtual time.
+    runner: Context,
 }
 
 impl Board {

@@ -9,17 +9,16 @@ use crate::grants::Grants;
 use crate::guest::Guest;
 use crate::limits::Limits;
 use crate::log::DriverLog;
-use crate::requests::Requests;
 use crate::service::Services;
 use crate::status::{PortStatus, State, Usage};
 use crate::time::Time;
 use crate::{death, stack};
 use loopgate_devices::gpio::GpioController;
 use loopgate_devices::serial::{SerialController, SerialPort};
-use loopgate_workloop::{Context, Instant, Interrupts, Wakeups, WorkLoop};
+use loopgate_workloop::{Context, Instant, Interrupts, WorkLoop};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use wasmtime::Store;
 
@@ -38,6 +37,8 @@ pub(crate) struct Driver {
     engine: Arc<Engine>,
     generation: AtomicU64,
     life: Mutex<Life>,
+    /// Clients that wait for their turn at a serial service.
+    pub(crate) turns: AtomicU32,
     /// The ports that were opened last, for the status.
     ports: Mutex<BTreeMap<String, OpenPort>>,
     /// Only ever tried, and only with the gate closed: there it is free,
@@ -142,6 +143,7 @@ impl Driver {
                 state: State::Stopped,
                 cause: None,
             }),
+            turns: AtomicU32::new(0),
             ports: Mutex::default(),
             instance: Mutex::new(None),
             name,
@@ -160,7 +162,10 @@ impl Driver {
                 *self.instance.lock() = Some(Instance { store, bindings });
                 self.call_start(cx, cause);
             }
-            Err(cause) => self.fail(cause),
+            Err(cause) => {
+                self.fail(cause);
+                self.release(cx, store);
+            }
         }
         // Closed above by this very context.
         let _ = self.work_loop.open_gate(cx);
@@ -172,6 +177,8 @@ impl Driver {
         store: &mut Store<Guest>,
         loaded: &Loaded,
     ) -> Result<crate::bindings::Driver, String> {
+        let no_stack = || "there is no room for it on the stack of the thread that starts it";
+        let _nested = stack::enter().ok_or_else(no_stack)?;
         store.data_mut().clock.begin(&self.limits, true);
         store.set_epoch_deadline(1);
         let _in_flight = self.engine.ticker.enter();
@@ -214,8 +221,14 @@ impl Driver {
             let stopped = self.call(cx, Handler::Stop, |store, handlers| {
                 handlers.call_stop(store)
             });
-            if stopped.is_ok() {
-                self.end(cx, State::Stopped, None);
+            match stopped {
+                Ok(()) => self.end(cx, State::Stopped, None),
+                // It ended by its own fault, which was reported.
+                Err(ErrorCode::DriverDied) => {}
+                Err(code) => {
+                    tracing::warn!("{}: stopped without calling its `stop`: {code}", self.name);
+                    self.end(cx, State::Stopped, None);
+                }
             }
         }
         let _ = self.work_loop.open_gate(cx);
@@ -410,19 +423,19 @@ impl Driver {
             Some(cause) => self.fail(cause),
             None => self.live(state, None),
         }
+        let taken = self.instance.try_lock().and_then(|mut guard| guard.take());
+        if let Some(instance) = taken {
+            self.release(cx, instance.store);
+        }
+    }
+
+    /// Takes back what an instance had; its lines are released with the store.
+    fn release(self: &Arc<Self>, cx: &Context, mut store: Store<Guest>) {
         self.services.unpublish(self, None);
         self.counters.usage(Usage::default());
         self.log.instance_ended();
-        let Some(mut instance) = self.instance.try_lock().and_then(|mut guard| guard.take()) else {
-            return;
-        };
-        let guest = instance.store.data_mut();
-        for (id, token) in guest.requests.end_all(ErrorCode::DriverDied) {
-            if let Some(gate) = guest.sources.gate(token) {
-                gate.wakeup(Requests::event(id), Wakeups::All);
-                gate.wakeup(Requests::TURN, Wakeups::All);
-            }
-        }
+        let guest = store.data_mut();
+        guest.requests.end_all(None, ErrorCode::DriverDied);
         guest.sources.remove_all(cx, self);
     }
 }

@@ -1,7 +1,7 @@
 //! The requests of one driver instance that wait for their completion.
 
 use crate::error::ErrorCode;
-use loopgate_workloop::Instant;
+use loopgate_workloop::{CommandGate, Instant, Wakeups};
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -74,9 +74,21 @@ struct Current {
 }
 
 struct Entry {
-    gate: u32,
+    token: u32,
+    /// Whose event the client sleeps on; kept here since the driver may drop
+    /// its handle of the gate while requests are pending.
+    gate: Arc<CommandGate>,
     client: Arc<Pending>,
     parking: Parking,
+}
+
+impl Entry {
+    /// Answers the client, and lets the next one of a serial service go.
+    fn end(self, id: u64, outcome: Outcome) {
+        *self.client.0.lock() = Some(outcome);
+        self.gate.wakeup(Requests::event(id), Wakeups::All);
+        self.gate.wakeup(Requests::turn(self.token), Wakeups::One);
+    }
 }
 
 /// What happened to a request while `command` looked at it.
@@ -143,7 +155,13 @@ impl Requests {
     }
 
     /// The request stays pending, unless there are too many.
-    pub(crate) fn keep(&mut self, id: u64, gate: u32, ended: &Ended) -> Option<Arc<Pending>> {
+    pub(crate) fn keep(
+        &mut self,
+        id: u64,
+        token: u32,
+        gate: &Arc<CommandGate>,
+        ended: &Ended,
+    ) -> Option<Arc<Pending>> {
         let parking = ended.parking;
         if self.pending.len() >= self.limit as usize {
             return None;
@@ -152,7 +170,8 @@ impl Requests {
         self.pending.insert(
             id,
             Entry {
-                gate,
+                token,
+                gate: gate.clone(),
                 client: client.clone(),
                 parking,
             },
@@ -194,7 +213,7 @@ impl Requests {
     /// Wakes requests that came through this gate and are parked on `event`:
     /// the longest asleep, or all. Whether there were any.
     pub(crate) fn wake(&mut self, gate: u32, event: u64, one: bool) -> bool {
-        let which = |entry: &Entry, sleep: &Sleep| entry.gate == gate && sleep.event == event;
+        let which = |entry: &Entry, sleep: &Sleep| entry.token == gate && sleep.event == event;
         self.rouse(
             which,
             |sleep| sleep.number,
@@ -268,40 +287,36 @@ impl Requests {
 
     /// Whether a request that came through this gate is pending.
     pub(crate) fn is_busy(&self, gate: u32) -> bool {
-        self.pending.values().any(|entry| entry.gate == gate)
+        self.pending.values().any(|entry| entry.token == gate)
     }
 
-    /// The driver completes a request. `Err` for an id that is not its to
-    /// complete (any more); otherwise the token of the gate whose event the
-    /// client sleeps on, if one does.
-    pub(crate) fn complete(&mut self, id: u64, outcome: Outcome) -> Result<Option<u32>, ErrorCode> {
+    /// The driver completes a request; `Err` for an id that is not its to
+    /// complete (any more).
+    pub(crate) fn complete(&mut self, id: u64, outcome: Outcome) -> Result<(), ErrorCode> {
         if let Some(current) = self.current.as_mut().filter(|current| current.id == id) {
             if current.early.is_some() {
                 return Err(ErrorCode::BadArgument);
             }
             current.early = Some(outcome);
-            return Ok(None);
+            return Ok(());
         }
         let entry = self.pending.remove(&id).ok_or(ErrorCode::BadArgument)?;
-        *entry.client.0.lock() = Some(outcome);
-        Ok(Some(entry.gate))
+        entry.end(id, outcome);
+        Ok(())
     }
 
-    /// The client gave up, or has its answer: whether it was still pending.
+    /// The client gave up: whether the request was still pending.
     pub(crate) fn forget(&mut self, id: u64) -> bool {
         self.pending.remove(&id).is_some()
     }
 
-    /// The instance ends, and every pending request with it: each with the
-    /// token of its gate.
-    pub(crate) fn end_all(&mut self, code: ErrorCode) -> Vec<(u64, u32)> {
-        let ended = self.pending.drain();
-        ended
-            .map(|(id, entry)| {
-                *entry.client.0.lock() = Some(Err(code));
-                (id, entry.gate)
-            })
-            .collect()
+    /// The instance ends, or drops the gate with this token: what is pending
+    /// there ends with it.
+    pub(crate) fn end_all(&mut self, token: Option<u32>, code: ErrorCode) {
+        let which = |_: &u64, entry: &mut Entry| token.is_none_or(|token| token == entry.token);
+        for (id, entry) in self.pending.extract_if(which) {
+            entry.end(id, Err(code));
+        }
     }
 
     /// The command gate's event that a pending request's client sleeps on.
@@ -310,13 +325,20 @@ impl Requests {
     }
 
     /// The event that clients of a serial service sleep on until the request
-    /// before theirs was completed. Even, and never zero.
-    pub(crate) const TURN: u64 = 2;
+    /// before theirs was completed: of this gate alone, since the scope is the
+    /// driver's. Even, and never zero.
+    pub(crate) fn turn(token: u32) -> u64 {
+        (u64::from(token) + 1) << 1
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn gate() -> Arc<CommandGate> {
+        CommandGate::new(1, None)
+    }
 
     fn done(scalar: u64) -> Outcome {
         Ok(Reply {
@@ -331,8 +353,8 @@ mod tests {
         let id = requests.begin();
         let ended = requests.end();
         assert!(ended.early.is_none());
-        let client = requests.keep(id, 7, &ended).unwrap();
-        assert_eq!(requests.complete(id, done(1)), Ok(Some(7)));
+        let client = requests.keep(id, 7, &gate(), &ended).unwrap();
+        assert_eq!(requests.complete(id, done(1)), Ok(()));
         assert_eq!(requests.complete(id, done(2)), Err(ErrorCode::BadArgument));
         assert_eq!(requests.complete(99, done(2)), Err(ErrorCode::BadArgument));
         assert_eq!((client.take(), client.take()), (Some(done(1)), None));
@@ -342,7 +364,7 @@ mod tests {
     fn a_completion_before_the_return_counts_and_is_the_only_one() {
         let mut requests = Requests::new(2);
         let id = requests.begin();
-        assert_eq!(requests.complete(id, done(1)), Ok(None));
+        assert_eq!(requests.complete(id, done(1)), Ok(()));
         assert_eq!(requests.complete(id, done(2)), Err(ErrorCode::BadArgument));
         assert_eq!(requests.end().early, Some(done(1)));
         assert_eq!(requests.complete(id, done(3)), Err(ErrorCode::BadArgument));
@@ -353,23 +375,23 @@ mod tests {
         let mut requests = Requests::new(1);
         let first = requests.begin();
         let ended = requests.end();
-        let client = requests.keep(first, 1, &ended).unwrap();
+        let client = requests.keep(first, 1, &gate(), &ended).unwrap();
         let second = requests.begin();
         let ended = requests.end();
-        assert!(requests.keep(second, 1, &ended).is_none());
-        assert_eq!(requests.end_all(ErrorCode::DriverDied), [(first, 1)]);
+        assert!(requests.keep(second, 1, &gate(), &ended).is_none());
+        requests.end_all(None, ErrorCode::DriverDied);
         assert_eq!(client.take(), Some(Err(ErrorCode::DriverDied)));
         assert!(!requests.forget(first));
     }
 
     /// A request that is pending, parked on event 5.
-    fn parked(requests: &mut Requests, gate: u32, deadline: Option<u64>) -> u64 {
+    fn parked(requests: &mut Requests, token: u32, deadline: Option<u64>) -> u64 {
         let id = requests.begin();
         requests
             .park(id, 5, deadline.map(Instant::from_nanos))
             .unwrap();
         let ended = requests.end();
-        requests.keep(id, gate, &ended).unwrap();
+        requests.keep(id, token, &gate(), &ended).unwrap();
         id
     }
 
@@ -417,7 +439,7 @@ mod tests {
         let [cancelled, completed] = [(); 2].map(|()| parked(&mut requests, 1, None));
         assert!(requests.wake(1, 5, false));
         assert!(requests.forget(cancelled));
-        assert_eq!(requests.complete(completed, done(1)), Ok(Some(1)));
+        assert_eq!(requests.complete(completed, done(1)), Ok(()));
         assert_eq!(requests.next_woken(), None);
     }
 }

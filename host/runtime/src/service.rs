@@ -6,10 +6,11 @@ use crate::driver::{Driver, Handler};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::requests::{Arguments, Outcome, Pending, Reply, Requests};
-use loopgate_workloop::{CommandGate, Context, Wakeups};
+use loopgate_workloop::{CommandGate, Context, EventSource as _, Wakeups};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use wasmtime::Store;
 
 /// A service that an instance of a driver published.
@@ -23,6 +24,8 @@ pub(crate) struct Service {
     pub(crate) serial: bool,
     pub(crate) input_max: u32,
     pub(crate) selectors: Vec<Selector>,
+    /// Taken back by its driver, while clients may still wait for it.
+    pub(crate) withdrawn: AtomicBool,
 }
 
 /// One thing that a service can be asked.
@@ -86,6 +89,32 @@ impl Service {
             || self.driver.life().state != crate::State::Running
     }
 
+    /// Hands a request over if nothing has to be waited for.
+    pub(crate) fn attempt(
+        &self,
+        cx: &Context,
+        circumstances: Circumstances,
+        arguments: Arguments,
+    ) -> Outcome {
+        let answer = self.gate.attempt_action(cx, || {
+            // The loop's own thread would be let in: that is for its events,
+            // not for the clients among its drivers.
+            if !self.gate.is_enabled() {
+                return Answer::Done(Err(ErrorCode::NotPermitted));
+            }
+            if self.is_busy() {
+                return Answer::Done(Err(ErrorCode::Busy));
+            }
+            self.command(cx, circumstances, arguments)
+        });
+        match answer {
+            Ok(Answer::Done(outcome)) => outcome,
+            Ok(Answer::Pending(..)) => Err(ErrorCode::Busy),
+            Err(_) if self.is_gone() => Err(ErrorCode::DriverDied),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Whether a client must wait for its turn.
     pub(crate) fn is_busy(&self) -> bool {
         self.serial
@@ -104,6 +133,9 @@ impl Service {
     ) -> Answer {
         if self.driver.generation() != self.generation {
             return Answer::Done(Err(ErrorCode::DriverDied));
+        }
+        if self.withdrawn.load(Relaxed) {
+            return Answer::Done(Err(ErrorCode::Aborted));
         }
         self.driver.counters.command();
         let handed = self.driver.call(cx, Handler::Command, |store, handlers| {
@@ -148,7 +180,7 @@ impl Service {
             (None, wit::Outcome::Pending) => {
                 let requests = &mut store.data_mut().requests;
                 let kept = may_wait
-                    .then(|| requests.keep(id, self.token, &ended))
+                    .then(|| requests.keep(id, self.token, &self.gate, &ended))
                     .flatten();
                 if let Some(pending) = kept {
                     return Ok(Answer::Pending(id, pending));
@@ -177,13 +209,13 @@ impl Service {
             }
             Ok(())
         });
-        self.next_turn();
     }
 
-    /// One request is over: the next one of a serial service may go.
+    /// Whether a client waits for its turn at this gate is counted by the
+    /// driver: every client that leaves asks, and there is hardly ever one.
     pub(crate) fn next_turn(&self) {
-        if self.serial {
-            self.gate.wakeup(Requests::TURN, Wakeups::One);
+        if self.driver.turns.load(Relaxed) > 0 {
+            self.gate.wakeup(Requests::turn(self.token), Wakeups::One);
         }
     }
 
@@ -223,11 +255,18 @@ impl Services {
     }
 
     /// Takes back what a driver published: through one gate, or all of it.
-    pub(crate) fn unpublish(&self, driver: &Arc<Driver>, gate: Option<u32>) {
-        self.0.write().retain(|_, service| {
-            !Arc::ptr_eq(&service.driver, driver)
-                || gate.is_some_and(|token| token != service.token)
-        });
+    /// Clients that wait for their turn there find out.
+    pub(crate) fn unpublish(&self, driver: &Arc<Driver>, token: Option<u32>) {
+        let of = |service: &Service| {
+            Arc::ptr_eq(&service.driver, driver) && token.is_none_or(|token| token == service.token)
+        };
+        let mut services = self.0.write();
+        for (_, service) in services.extract_if(.., |_, service| of(service)) {
+            service.withdrawn.store(true, Relaxed);
+            service
+                .gate
+                .wakeup(Requests::turn(service.token), Wakeups::All);
+        }
     }
 
     /// What a driver publishes now.

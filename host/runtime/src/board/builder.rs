@@ -12,6 +12,7 @@ use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
 use crate::time::Time;
 use loopgate_workloop::{Context, SystemClock, VirtualClock, WorkLoop};
+use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -89,6 +90,7 @@ impl Builder {
             drivers: Vec::new(),
             simulation,
             ports: Ports::new(&file, time.clock()),
+            stepping: Mutex::default(),
             time,
             file,
         };
@@ -155,17 +157,27 @@ impl Board {
             return Ok(known.work_loop.clone());
         }
         let work_loop = WorkLoop::new(self.time.clock());
-        if matches!(self.time, Time::Real(_)) {
-            let thread = std::thread::Builder::new()
-                .name(format!("loop-{name}"))
-                .stack_size(THREAD_STACK);
-            work_loop.spawn_thread_with(name, thread).map_err(|error| {
-                BoardError::Host(format!("no thread for the work loop `{name}`: {error}"))
-            })?;
-        }
+        let runner = Context::detached(name);
+        let started = match &self.time {
+            Time::Real(_) => {
+                let thread = std::thread::Builder::new()
+                    .name(format!("loop-{name}"))
+                    .stack_size(THREAD_STACK);
+                work_loop
+                    .spawn_thread_with(name, thread)
+                    .map_err(|error| error.to_string())
+            }
+            Time::Virtual(_) => work_loop
+                .set_runner(&runner)
+                .map_err(|error| error.to_string()),
+        };
+        started.map_err(|error| {
+            BoardError::Host(format!("no thread for the work loop `{name}`: {error}"))
+        })?;
         self.loops.push(NamedLoop {
             name: name.to_owned(),
             work_loop: work_loop.clone(),
+            runner,
         });
         Ok(work_loop)
     }

@@ -2,11 +2,13 @@
 
 use super::Board;
 use super::request::{Cancel, Mode, Request, SelectorName};
+use super::virtual_time::Stepped;
 use crate::error::{ErrorCode, RequestError};
 use crate::requests::{Arguments, Reply, Requests};
 use crate::service::{Answer, Circumstances, Service};
 use crate::time::Time;
 use loopgate_workloop::{Clock as _, Context, Instant, Wake};
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
 
 impl Board {
@@ -44,7 +46,7 @@ impl Board {
             reply_max: request.reply_max,
         };
         let outcome = Context::with_current(|cx| match request.mode {
-            Mode::Attempt => attempt(cx, &service, circumstances, arguments),
+            Mode::Attempt => service.attempt(cx, circumstances, arguments),
             Mode::Run(timeout) => {
                 let deadline = timeout.map(|span| self.time.now().saturating_add(span));
                 cancel.begin(cx);
@@ -108,14 +110,33 @@ impl Client<'_> {
         outcome
     }
 
+    /// With the gate closed. Whoever leaves lets the next one in the queue of
+    /// a serial service go, for that one may have been woken in its stead.
     fn inside(
         &self,
         circumstances: Circumstances,
         arguments: Arguments,
     ) -> Result<Reply, ErrorCode> {
+        let outcome = self
+            .turn()
+            .and_then(|()| self.ask(circumstances, arguments));
+        self.service.next_turn();
+        outcome
+    }
+
+    /// Waits until no other request of a serial service is pending.
+    fn turn(&self) -> Result<(), ErrorCode> {
         while self.service.is_busy() {
-            self.sleep(Requests::TURN)?;
+            let turns = &self.service.driver.turns;
+            turns.fetch_add(1, Relaxed);
+            let slept = self.sleep(Requests::turn(self.service.token));
+            turns.fetch_sub(1, Relaxed);
+            slept?;
         }
+        Ok(())
+    }
+
+    fn ask(&self, circumstances: Circumstances, arguments: Arguments) -> Result<Reply, ErrorCode> {
         let (id, pending) = match self.service.command(self.cx, circumstances, arguments) {
             Answer::Done(outcome) => return outcome,
             Answer::Pending(id, pending) => (id, pending),
@@ -179,8 +200,7 @@ impl Client<'_> {
             match &self.board.time {
                 Time::Real(clock) => clock.park(self.cx, deadline),
                 Time::Virtual(clock) => {
-                    if self.board.step(clock, deadline).is_none() {
-                        // Nothing would ever happen again.
+                    if self.board.step(clock, deadline) == Stepped::Never {
                         stop = Some(ErrorCode::TimedOut);
                     }
                 }
@@ -197,24 +217,6 @@ impl Client<'_> {
             .deadline
             .is_some_and(|deadline| deadline <= self.board.time.now());
         late.then_some(ErrorCode::TimedOut)
-    }
-}
-
-fn attempt(
-    cx: &Context,
-    service: &Service,
-    circumstances: Circumstances,
-    arguments: Arguments,
-) -> Result<Reply, ErrorCode> {
-    let answer = service.gate.attempt_action(cx, || {
-        if service.is_busy() {
-            return Answer::Done(Err(ErrorCode::Busy));
-        }
-        service.command(cx, circumstances, arguments)
-    })?;
-    match answer {
-        Answer::Done(outcome) => outcome,
-        Answer::Pending(..) => Err(ErrorCode::Busy),
     }
 }
 

@@ -1,13 +1,42 @@
-//! Boards whose time goes from event to event, on the caller's thread.
+//! Boards whose time goes from event to event, on the threads of those who
+//! wait for something.
 
-use super::Board;
+use super::{Board, NamedLoop};
 use crate::time::Time;
-use loopgate_workloop::{Context, Instant, VirtualClock, WorkLoop};
+use loopgate_workloop::{Instant, VirtualClock};
+use std::task::Poll;
 use std::time::Duration;
+
+/// Rounds in which the loops are served at one instant. A driver that always
+/// causes itself more work would otherwise keep time from going on.
+const ROUNDS_MAX: u32 = 16;
+
+/// How far time goes on then: about what a real loop would have taken.
+const GRAIN: Duration = Duration::from_micros(100);
+
+/// What a step of virtual time came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stepped {
+    /// Something may have happened: look again.
+    On,
+    /// Nothing would ever happen.
+    Never,
+}
+
+/// How the loops are at one instant.
+enum Settled {
+    /// They have nothing to do; whether they had.
+    Quiet { before: bool },
+    /// Someone else holds a gate.
+    Held,
+    /// They would go on for ever.
+    Endless,
+}
 
 impl Board {
     /// Virtual time only: handles everything up to `deadline`, event after
-    /// event, and leaves the clock there.
+    /// event, and leaves the clock there. A driver that always has more to do
+    /// is served for a while, and then time goes on by 100 us.
     ///
     /// # Panics
     ///
@@ -16,16 +45,24 @@ impl Board {
         let Time::Virtual(clock) = &self.time else {
             panic!("`run_until` is for boards with a virtual clock")
         };
-        Context::with_current(|cx| {
-            loop {
-                self.settle(cx);
-                match self.next_event().filter(|&next| next <= deadline) {
+        let _turn = self.stepping.lock();
+        loop {
+            match self.settle() {
+                Settled::Quiet { .. } => match self.next_event().filter(|&next| next <= deadline) {
                     Some(next) => self.advance(clock, next),
                     None => break,
+                },
+                Settled::Endless => {
+                    let next = self.time.now().saturating_add(GRAIN);
+                    if next > deadline {
+                        break;
+                    }
+                    self.advance(clock, next);
                 }
+                Settled::Held => std::thread::yield_now(),
             }
-        });
-        clock.advance_to(deadline);
+        }
+        self.advance(clock, deadline);
     }
 
     /// Virtual time only: [`Board::run_until`] `span` from now.
@@ -33,35 +70,51 @@ impl Board {
         self.run_until(self.now().saturating_add(span));
     }
 
-    /// One step of virtual time; `None` if nothing would ever happen.
-    pub(super) fn step(&self, clock: &VirtualClock, deadline: Option<Instant>) -> Option<()> {
-        // A context of its own: the waiting client's holds a record in a gate.
-        let stepper = Context::detached("virtual time");
-        if stepper.scope(|| self.settle(&stepper)) {
-            return Some(());
+    /// One step of virtual time, for who waits until `deadline`.
+    pub(super) fn step(&self, clock: &VirtualClock, deadline: Option<Instant>) -> Stepped {
+        let Some(_turn) = self.stepping.try_lock() else {
+            // Someone else moves time on.
+            std::thread::yield_now();
+            return Stepped::On;
+        };
+        match self.settle() {
+            Settled::Quiet { before: true } => {}
+            Settled::Quiet { before: false } => {
+                let Some(next) = self.next_event().into_iter().chain(deadline).min() else {
+                    return if self.is_idle() {
+                        Stepped::Never
+                    } else {
+                        Stepped::On
+                    };
+                };
+                self.advance(clock, next);
+            }
+            Settled::Endless => self.advance(clock, self.time.now().saturating_add(GRAIN)),
+            Settled::Held => std::thread::yield_now(),
         }
-        let next = self.next_event().into_iter().chain(deadline).min()?;
-        self.advance(clock, next);
-        Some(())
+        Stepped::On
     }
 
-    /// Serves what is due now, on every loop; whether there was anything.
-    fn settle(&self, cx: &Context) -> bool {
-        let now = self.time.now();
-        let mut any = false;
-        loop {
-            let due = |work_loop: &WorkLoop| {
-                work_loop.has_work()
-                    || work_loop
-                        .next_deadline()
-                        .is_some_and(|deadline| deadline <= now)
+    /// Serves what is due now, on every loop, each in its own context.
+    fn settle(&self) -> Settled {
+        let mut before = false;
+        for _ in 0..ROUNDS_MAX {
+            let Some(busy) = self.loops.iter().find(|known| known.work_loop.has_work()) else {
+                return Settled::Quiet { before };
             };
-            let Some(busy) = self.loops.iter().find(|known| due(&known.work_loop)) else {
-                return any;
-            };
-            busy.work_loop.run_event_sources(cx);
-            any = true;
+            if !busy.run() {
+                return Settled::Held;
+            }
+            before = true;
         }
+        Settled::Endless
+    }
+
+    /// Whether no handler runs anywhere.
+    fn is_idle(&self) -> bool {
+        self.loops
+            .iter()
+            .all(|known| known.work_loop.gate().depth() == 0)
     }
 
     fn next_event(&self) -> Option<Instant> {
@@ -82,5 +135,20 @@ impl Board {
     fn advance(&self, clock: &VirtualClock, to: Instant) {
         clock.advance_to(to);
         self.simulation.board().run_due(to);
+    }
+}
+
+impl NamedLoop {
+    /// Serves the loop's events as its thread would; false where someone else
+    /// holds its gate, be it the one who steps.
+    fn run(&self) -> bool {
+        let runner = &self.runner;
+        runner.scope(|| match self.work_loop.poll_run_event_sources(runner) {
+            Poll::Ready(_) => true,
+            Poll::Pending => {
+                self.work_loop.gate().abandon(runner);
+                false
+            }
+        })
     }
 }

@@ -6,11 +6,12 @@ use crate::bindings::loopgate::driver::request::{
 };
 use crate::error::ErrorCode;
 use crate::guest::Guest;
-use crate::requests::Requests;
-use crate::service::{Answer as Handed, Circumstances, Selector, Service};
+use crate::service::{Circumstances, Selector, Service};
 use crate::sleepers::Sleepers;
-use loopgate_workloop::{Context, EventSource as _, Instant, Wakeups};
+use crate::ticker::TICK;
+use loopgate_workloop::{Context, EventSource as _, Instant};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use wasmtime::component::Resource;
 
@@ -48,13 +49,7 @@ impl Host for Guest {
     ) -> Answer<()> {
         let outcome = outcome.map(Into::into).map_err(Into::into);
         let completed = self.requests.complete(id, outcome);
-        if let Ok(Some(token)) = completed
-            && let Some(gate) = self.sources.gate(token)
-        {
-            gate.wakeup(Requests::event(id), Wakeups::All);
-            gate.wakeup(Requests::TURN, Wakeups::One);
-        }
-        Ok(completed.map(|_| ()).map_err(Into::into))
+        Ok(completed.map_err(Into::into))
     }
 
     fn command_sleep(&mut self, id: u64, event: u64, deadline: u64) -> Answer<()> {
@@ -153,6 +148,7 @@ impl Guest {
             serial: queueing == Queueing::Serial,
             input_max,
             selectors,
+            withdrawn: AtomicBool::new(false),
         })
     }
 
@@ -262,17 +258,10 @@ impl Guest {
                 may_wait: false,
                 reply_max,
             };
-            let handed = service
-                .gate
-                .attempt_action(cx, || service.command(cx, circumstances, arguments));
+            let outcome = service.attempt(cx, circumstances, arguments);
             self.clock.resume(paused);
             service.driver.work_loop.open_gate(cx)?;
-            match handed {
-                Ok(Handed::Done(outcome)) => outcome,
-                Ok(Handed::Pending(..)) => Err(ErrorCode::Busy),
-                Err(_) if service.is_gone() => Err(ErrorCode::DriverDied),
-                Err(error) => Err(error.into()),
-            }
+            outcome
         })
     }
 
@@ -292,11 +281,11 @@ impl Guest {
         if !service.gate.is_enabled() {
             return Err(ErrorCode::NotPermitted);
         }
-        let deadline = self
-            .driver
-            .time
-            .now()
-            .saturating_add(timeout.min(self.clock.left()));
+        // Given up some ticks before the limit: the wait is the provider's
+        // fault, and must not end this driver.
+        let left = self.clock.left().saturating_sub(5 * TICK);
+        let now = self.driver.time.now();
+        let deadline = now.saturating_add(timeout.min(left));
         Ok(work_loop.close_gate_until(cx, deadline)?)
     }
 }

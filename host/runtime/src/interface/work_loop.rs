@@ -338,6 +338,7 @@ impl HostCommandGate for Guest {
         let Gate { token, source } = self.table.delete(this)?;
         self.sources.gates.remove(&token);
         self.driver.services.unpublish(&self.driver, Some(token));
+        self.requests.end_all(Some(token), ErrorCode::Aborted);
         let source: Arc<dyn EventSource> = source;
         self.release(&source);
         Ok(())
