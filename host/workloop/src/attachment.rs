@@ -1,10 +1,12 @@
 //! Where an event source is attached.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use crate::error::Error;
 use crate::gate::{Key, Wakeups};
 use crate::identity;
+use crate::quota::Quota;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::work_loop::WorkLoop;
@@ -17,6 +19,8 @@ pub struct Attachment {
     /// The id of the loop in `state` while it is `Attached`, else 0: for
     /// questions on the path of every call. Written under `state` only.
     attached_to: AtomicU64,
+    /// Read in every pass, without the lock.
+    quota: OnceLock<Arc<Quota>>,
     /// A leaf: held for a few instructions, also from primary contexts.
     state: Mutex<State>,
 }
@@ -37,6 +41,7 @@ impl Attachment {
             id: identity::next(),
             enabled: AtomicBool::new(true),
             attached_to: AtomicU64::new(0),
+            quota: OnceLock::new(),
             state: Mutex::new(State::Detached),
         }
     }
@@ -80,6 +85,19 @@ impl Attachment {
         self.enabled.store(enabled, Ordering::Release);
     }
 
+    /// Has the source share `quota` with the others that have it, for ever.
+    /// All of them belong on the same loop. Callable from anywhere, before the
+    /// source is added.
+    ///
+    /// # Errors
+    /// `NotPermitted` where the source is on a loop or has a quota.
+    pub fn set_quota(&self, quota: Arc<Quota>) -> Result<(), Error> {
+        if self.is_attached() {
+            return Err(Error::NotPermitted);
+        }
+        self.quota.set(quota).map_err(|_| Error::NotPermitted)
+    }
+
     /// Tells a removal that waits for callers to look again.
     pub fn caller_left(&self) {
         if let Some(shared) = self.shared() {
@@ -100,6 +118,11 @@ impl Attachment {
             State::Detached => None,
             State::Attached(shared) | State::Leaving(shared) => Some(Arc::clone(shared)),
         }
+    }
+
+    /// Whether its quota, if it has one, lets it be polled in `closing`.
+    pub(crate) fn is_within_quota(&self, closing: u64) -> bool {
+        self.quota.get().is_none_or(|quota| quota.admits(closing))
     }
 
     /// Whether this is the loop, and the source is not leaving it.

@@ -257,7 +257,7 @@ impl CommandGate {
                 }
                 Poll::Pending
             }
-            Entry::Closed { waited } => {
+            Entry::Closed { waited, .. } => {
                 if waited {
                     self.entering.fetch_sub(1, Ordering::AcqRel);
                 }

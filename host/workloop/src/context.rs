@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,9 +31,7 @@ struct Inner {
 }
 
 thread_local! {
-    // `Rc`, so that `with_current` can hold the context without an atomic
-    // operation while the closure enters another.
-    static CURRENT: RefCell<Option<Rc<Context>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Context>> = const { RefCell::new(None) };
 }
 
 impl Context {
@@ -44,13 +41,13 @@ impl Context {
         Self::with_current(Self::clone)
     }
 
-    /// Calls `f` with [`Context::current`], without cloning it.
+    /// Calls `f` with [`Context::current`].
     pub fn with_current<R>(f: impl FnOnce(&Self) -> R) -> R {
+        // A clone, since `f` may enter another context.
         let current = CURRENT.with(|slot| {
-            Rc::clone(
-                slot.borrow_mut()
-                    .get_or_insert_with(|| Rc::new(Self::of_thread())),
-            )
+            slot.borrow_mut()
+                .get_or_insert_with(Self::of_thread)
+                .clone()
         });
         f(&current)
     }
@@ -66,7 +63,7 @@ impl Context {
 
     /// Makes `self` the current context of this thread while `f` runs.
     pub fn scope<R>(&self, f: impl FnOnce() -> R) -> R {
-        let outer = CURRENT.with(|slot| slot.replace(Some(Rc::new(self.clone()))));
+        let outer = CURRENT.with(|slot| slot.replace(Some(self.clone())));
         let _restore = Restore(outer);
         f()
     }
@@ -120,7 +117,7 @@ impl fmt::Debug for Context {
 }
 
 /// Puts the outer context back, also when the scope unwinds.
-struct Restore(Option<Rc<Context>>);
+struct Restore(Option<Context>);
 
 impl Drop for Restore {
     fn drop(&mut self) {

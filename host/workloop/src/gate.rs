@@ -61,8 +61,14 @@ pub(crate) enum Key {
 /// How an attempt to close the gate went.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Entry {
-    Closed { waited: bool },
-    Queued { first: bool },
+    /// `depth` counts the new level, too.
+    Closed {
+        waited: bool,
+        depth: u32,
+    },
+    Queued {
+        first: bool,
+    },
 }
 
 /// Opens the gate when dropped: on return and on unwinding.

@@ -50,6 +50,18 @@
 //! one thread, in the virtual time of a [`VirtualClock`], through the code
 //! that runs with threads.
 //!
+//! # No source starves the others
+//!
+//! A run closes the gate once, and however its sources behave, each one that
+//! the chain holds when its last pass begins is polled at least once before
+//! the gate opens. A change of the chain starts the walk again at its head
+//! (\[6\]), but at most 8 times in one closing; after that the walk goes on
+//! behind the source just served, past what has left the chain, and what was
+//! added meanwhile is served in the next closing (X17). A source that always
+//! asks for more gets 64 passes (X16). How long the sources of one owner may
+//! take in a closing is bounded by a [`Quota`], the one reason for which a
+//! source is passed over.
+//!
 //! # Locks
 //!
 //! Beside the gate there are only leaf locks, held for a few instructions
@@ -72,6 +84,7 @@ mod identity;
 mod instant;
 mod interrupt;
 mod interrupt_event_source;
+mod quota;
 mod sync;
 mod timer_event_source;
 mod work_loop;
@@ -86,5 +99,6 @@ pub use gate::{Event, Gate, Wakeups};
 pub use instant::Instant;
 pub use interrupt::{InterruptLine, InterruptSink, Interrupts, Occurrence, Trigger};
 pub use interrupt_event_source::{InterruptAction, InterruptEventSource};
+pub use quota::Quota;
 pub use timer_event_source::{TimerAction, TimerEventSource};
 pub use work_loop::WorkLoop;

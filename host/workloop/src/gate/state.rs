@@ -96,7 +96,10 @@ impl State {
         let waited = place.is_some() || self.is_handed_to(cx.id());
         // Who waits already keeps its place; only newcomers overtake.
         if place.is_none_or(|place| place == 0) && self.try_close(cx.id()) {
-            return Entry::Closed { waited };
+            return Entry::Closed {
+                waited,
+                depth: self.depth,
+            };
         }
         if !waited {
             self.enqueue(cx.clone(), 1, Purpose::Close);

@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     /// Counts changes. A flag would not do: a pass nested in an action would
     /// clear it under the outer one.
     chain_version: AtomicU64,
+    /// Counts the runs that closed the gate themselves, from 1.
+    closing: AtomicU64,
     terminated: AtomicBool,
 }
 
@@ -33,6 +35,7 @@ impl Shared {
             runner: OnceLock::new(),
             work: AtomicBool::new(false),
             chain_version: AtomicU64::new(0),
+            closing: AtomicU64::new(1),
             terminated: AtomicBool::new(false),
         }
     }
@@ -90,6 +93,17 @@ impl Shared {
 
     pub(crate) fn mark_chain_changed(&self) {
         self.chain_version.fetch_add(1, Ordering::Release);
+    }
+
+    /// The number of the closing that a run belongs to, never 0; to be asked
+    /// in the gate. At another `depth` than 1 the run is nested in an action,
+    /// or in what else its caller does in the gate: it counts as part of the
+    /// latest closing, or nesting would be the way around every quota.
+    pub(crate) fn begin_run(&self, depth: u32) -> u64 {
+        let latest = self.closing.load(Ordering::Relaxed);
+        let closing = latest + u64::from(depth == 1);
+        self.closing.store(closing, Ordering::Relaxed);
+        closing
     }
 
     pub(crate) fn is_terminated(&self) -> bool {

@@ -12,6 +12,7 @@ mod event_source;
 mod gate;
 mod interrupt;
 mod one_thread;
+mod quota;
 mod races;
 mod support;
 mod timer;
