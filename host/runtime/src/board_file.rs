@@ -195,8 +195,9 @@ impl BoardFile {
             path: path.as_ref().to_owned(),
             text: text.to_owned(),
         };
-        let mut file: Self = toml::from_str(text)
-            .map_err(|error| source.invalid(error.span().unwrap_or_default(), error.message()))?;
+        let mut file: Self = toml::from_str(text).map_err(|error| {
+            source.unreadable(error.span().unwrap_or_default(), error.message())
+        })?;
         file.source = source;
         file.check()?;
         file.resolve_ports();

@@ -104,8 +104,9 @@ enum Parking {
     #[default]
     Awake,
     Asleep(Sleep),
-    /// `resume` follows.
-    Woken,
+    /// `resume` follows. With the event, if this one was woken in place of
+    /// others that sleep on it: if it ends before, another must be.
+    Woken(Option<u64>),
 }
 
 #[derive(Clone, Copy)]
@@ -214,12 +215,17 @@ impl Requests {
     /// the longest asleep, or all. Whether there were any.
     pub(crate) fn wake(&mut self, gate: u32, event: u64, one: bool) -> bool {
         let which = |entry: &Entry, sleep: &Sleep| entry.token == gate && sleep.event == event;
-        self.rouse(
-            which,
-            |sleep| sleep.number,
-            if one { 1 } else { usize::MAX },
-            Wake::Awakened,
-        )
+        if one {
+            self.rouse(which, |sleep| sleep.number, 1, Wake::Awakened, Some(event))
+        } else {
+            self.rouse(
+                which,
+                |sleep| sleep.number,
+                usize::MAX,
+                Wake::Awakened,
+                None,
+            )
+        }
     }
 
     /// Wakes requests whose deadline has come, the earliest first. Whether
@@ -227,7 +233,13 @@ impl Requests {
     pub(crate) fn expire(&mut self, now: Instant) -> bool {
         let which =
             |_: &Entry, sleep: &Sleep| sleep.deadline.is_some_and(|deadline| deadline <= now);
-        self.rouse(which, |sleep| sleep.deadline, usize::MAX, Wake::TimedOut)
+        self.rouse(
+            which,
+            |sleep| sleep.deadline,
+            usize::MAX,
+            Wake::TimedOut,
+            None,
+        )
     }
 
     /// The earliest deadline of a parked request.
@@ -263,6 +275,7 @@ impl Requests {
         order: impl Fn(&Sleep) -> K,
         most: usize,
         wake: Wake,
+        instead: Option<u64>,
     ) -> bool {
         let mut found: Vec<(K, u64)> = self
             .asleep()
@@ -273,7 +286,7 @@ impl Requests {
         found.truncate(most);
         for &(_, id) in &found {
             if let Some(entry) = self.pending.get_mut(&id) {
-                entry.parking = Parking::Woken;
+                entry.parking = Parking::Woken(instead);
                 self.woken.push_back((id, wake));
             }
         }
@@ -301,13 +314,25 @@ impl Requests {
             return Ok(());
         }
         let entry = self.pending.remove(&id).ok_or(ErrorCode::BadArgument)?;
+        self.pass_on(&entry);
         entry.end(id, outcome);
         Ok(())
     }
 
     /// The client gave up: whether the request was still pending.
     pub(crate) fn forget(&mut self, id: u64) -> bool {
-        self.pending.remove(&id).is_some()
+        let Some(entry) = self.pending.remove(&id) else {
+            return false;
+        };
+        self.pass_on(&entry);
+        true
+    }
+
+    /// A wake-up meant for one is not lost with the one that it found.
+    fn pass_on(&mut self, ended: &Entry) {
+        if let Parking::Woken(Some(event)) = ended.parking {
+            self.wake(ended.token, event, true);
+        }
     }
 
     /// The instance ends, or drops the gate with this token: what is pending
@@ -440,6 +465,17 @@ mod tests {
         assert!(requests.wake(1, 5, false));
         assert!(requests.forget(cancelled));
         assert_eq!(requests.complete(completed, done(1)), Ok(()));
+        assert_eq!(requests.next_woken(), None);
+    }
+
+    #[test]
+    fn a_wake_up_of_one_is_passed_on_by_who_ends_before_it() {
+        let mut requests = Requests::new(9);
+        let [first, second, third] = [(); 3].map(|()| parked(&mut requests, 1, None));
+        assert!(requests.wake(1, 5, true));
+        assert!(requests.forget(first));
+        assert_eq!(requests.complete(second, done(1)), Ok(()));
+        assert_eq!(requests.next_woken(), Some((third, Wake::Awakened)));
         assert_eq!(requests.next_woken(), None);
     }
 }

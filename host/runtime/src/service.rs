@@ -205,6 +205,7 @@ impl Service {
         // Whatever became of the driver in it, the request is over.
         let _ = self.driver.call(cx, Handler::Cancelled, |store, handlers| {
             if store.data_mut().requests.forget(id) {
+                store.data().signal_woken();
                 handlers.call_cancelled(&mut *store, id)?;
             }
             Ok(())

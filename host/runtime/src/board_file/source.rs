@@ -24,6 +24,18 @@ impl Source {
         format!("{}:{line}", self.path.display())
     }
 
+    /// What the parser says, with the line that it says it of.
+    pub(super) fn unreadable(&self, span: std::ops::Range<usize>, message: &str) -> BoardError {
+        let before = self.text.get(..span.start).unwrap_or("");
+        let line = self
+            .text
+            .lines()
+            .nth(before.matches('\n').count())
+            .unwrap_or("")
+            .trim();
+        self.invalid(span, &format!("`{line}`: {message}"))
+    }
+
     pub(super) fn invalid(&self, span: std::ops::Range<usize>, message: &str) -> BoardError {
         BoardError::Invalid {
             place: self.place(span),

@@ -49,6 +49,7 @@ impl Host for Guest {
     ) -> Answer<()> {
         let outcome = outcome.map(Into::into).map_err(Into::into);
         let completed = self.requests.complete(id, outcome);
+        self.signal_woken();
         Ok(completed.map_err(Into::into))
     }
 
