@@ -37,8 +37,9 @@ impl Quota {
     }
 
     /// Adds `span` to what this closing has used. To be called in the gate; it
-    /// takes no lock and allocates nothing. Charges between two runs of the
-    /// loop, as for calls from outside, are forgotten when the next begins.
+    /// takes no lock and allocates nothing. What is charged before one of the
+    /// sources is polled in a closing, as for calls from outside between two
+    /// runs, is forgotten when that one is.
     pub fn charge(&self, span: Duration) {
         let span = nanos(span);
         // In the gate there is one writer at a time; a stray one outside it

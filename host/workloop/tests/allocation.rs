@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use loopgate_workloop::{
     CommandGate, Context, Error, EventSource, Instant, InterruptAction, InterruptEventSource,
-    InterruptLine, InterruptSink, Occurrence, TimerAction, TimerEventSource, Trigger, VirtualClock,
-    WorkLoop,
+    InterruptLine, InterruptSink, Occurrence, Quota, TimerAction, TimerEventSource, Trigger,
+    VirtualClock, WorkLoop,
 };
 
 /// The system's allocator, counting for each thread.
@@ -81,13 +81,16 @@ fn interrupts_timers_and_commands_allocate_nothing() {
     let calls = Arc::new(Mutex::new((0, 0, Vec::with_capacity(1_000))));
 
     let line = Arc::new(Line(Mutex::new(None)));
-    let seen = calls.clone();
+    let quota = Arc::new(Quota::new(Duration::from_millis(1)));
+    let (seen, charged) = (calls.clone(), quota.clone());
     let action: InterruptAction = Arc::new(move |_, source, i| {
         let mut seen = seen.lock().unwrap();
         seen.0 += i.count + i.lost;
+        charged.charge(Duration::from_micros(1));
         source.take_occurrences(8, &mut seen.2);
     });
     let source = InterruptEventSource::new(Some(line.clone()), 4, Some(action)).unwrap();
+    source.attachment().set_quota(quota.clone()).unwrap();
     work_loop.add_event_source(&cx, source.clone()).unwrap();
     source.enable(&cx);
     let sink = line.0.lock().unwrap().clone().unwrap();
@@ -98,6 +101,7 @@ fn interrupts_timers_and_commands_allocate_nothing() {
         timer.set_timeout(Duration::from_millis(1)).unwrap();
     });
     let timer = TimerEventSource::new(clock.clone(), Some(action));
+    timer.attachment().set_quota(quota).unwrap();
     work_loop.add_event_source(&cx, timer.clone()).unwrap();
     timer.set_timeout(Duration::from_millis(1)).unwrap();
     let gate = CommandGate::new(1, None);

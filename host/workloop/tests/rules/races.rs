@@ -1,14 +1,15 @@
 //! Group X of the catalogue, as far as it concerns the core.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::Poll;
+use std::time::Duration;
 
 use loopgate_workloop::{
     CommandGate, Context, Error, EventSource, SystemClock, Trigger, Wakeups, WorkLoop,
 };
 
-use crate::support::{Bench, Line, Probe, dynamic, interrupt, ms, wait_for};
+use crate::support::{Bench, Line, Log, Probe, dynamic, interrupt, ms, wait_for};
 
 /// X2: a later source, removed by an earlier action, dropped for good.
 #[test]
@@ -196,22 +197,110 @@ fn race_x16_passes_per_closing_are_bounded() {
     assert!(bench.work_loop.has_work(), "it goes on soon");
 }
 
+/// Changes the chain, and leaves it as it was.
+fn change_chain(work_loop: &Weak<WorkLoop>, cx: &Context) {
+    let work_loop = work_loop.upgrade().unwrap();
+    let passing = Probe::new(|_, _| false);
+    work_loop.add_event_source(cx, passing.clone()).unwrap();
+    work_loop
+        .remove_event_source(cx, &dynamic(&passing))
+        .unwrap();
+}
+
 /// X17: a source that changes the chain in every pass.
 #[test]
 fn race_x17_restarts_are_bounded() {
     let bench = Bench::new();
     let work_loop = Arc::downgrade(&bench.work_loop);
+    let log = bench.log.clone();
     let restless = Probe::new(move |_, pass| {
-        let work_loop = work_loop.upgrade().unwrap();
-        let guest = Probe::new(|_, _| false);
-        work_loop
-            .add_event_source(pass.context(), guest.clone())
-            .unwrap();
-        let removed = work_loop.remove_event_source(pass.context(), &dynamic(&guest));
-        removed.is_err()
+        log.push("r");
+        change_chain(&work_loop, pass.context());
+        false
+    });
+    bench.probe("ahead");
+    bench.add(&restless);
+    bench.probe("behind");
+    for _ in 0..3 {
+        assert!(bench.run());
+        let walk = "ahead r ".repeat(9) + "behind";
+        assert_eq!(bench.log.take(), walk, "8 restarts, then to the end");
+        assert_eq!(bench.work_loop.gate().depth(), 0);
+    }
+}
+
+/// X17 as a driver can do it: a timer at 0 that creates and drops another.
+#[test]
+fn race_x17_a_restless_timer_starves_nobody() {
+    let bench = Bench::new();
+    let work_loop = Arc::downgrade(&bench.work_loop);
+    let restless = bench.timer_with(move |cx, timer, _, _| {
+        timer.set_timeout(Duration::ZERO).unwrap();
+        change_chain(&work_loop, cx);
     });
     bench.add(&restless);
-    assert!(bench.run());
+    let neighbour = bench.software("n");
+    bench.add(&neighbour);
+    restless.wake_at(ms(1)).unwrap();
+    for _ in 0..3 {
+        neighbour.signal(ms(1)).unwrap();
+        bench.run();
+        assert_eq!(bench.log.take(), "n1");
+        assert!(bench.work_loop.has_work(), "the timer goes on");
+    }
+}
+
+/// X17: a walk that goes on passes by what a change took off the chain.
+#[test]
+fn race_x17_a_removal_after_the_restarts_holds() {
+    let bench = Bench::new();
+    let polls = AtomicU32::new(0);
+    let work_loop = Arc::downgrade(&bench.work_loop);
+    let victim = Probe::new(|_, _| panic!("polled after its removal"));
+    let slot = dynamic(&victim);
+    let restless = Probe::new(move |_, pass| {
+        if polls.fetch_add(1, Ordering::Relaxed) < 8 {
+            change_chain(&work_loop, pass.context());
+        } else {
+            let work_loop = work_loop.upgrade().unwrap();
+            let removed = work_loop.remove_event_source(pass.context(), &slot);
+            removed.unwrap();
+        }
+        false
+    });
+    bench.add(&restless);
+    bench.add(&victim);
+    bench.probe("behind");
+    bench.run();
+    assert_eq!(bench.log.take(), "behind");
+    assert!(!victim.attachment().is_attached());
+}
+
+/// X17: sources that add sources. Each is served, but not all in one closing.
+#[test]
+fn race_x17_additions_after_the_restarts_wait_for_the_next_closing() {
+    fn breed(log: &Log, work_loop: &Weak<WorkLoop>, left: u32) -> Arc<Probe> {
+        let (log, work_loop) = (log.clone(), work_loop.clone());
+        let born = AtomicBool::new(false);
+        Probe::new(move |_, pass| {
+            if left > 0 && !born.swap(true, Ordering::Relaxed) {
+                log.push(left.to_string());
+                let next = breed(&log, &work_loop, left - 1);
+                let work_loop = work_loop.upgrade().unwrap();
+                work_loop.add_event_source(pass.context(), next).unwrap();
+            }
+            false
+        })
+    }
+    let bench = Bench::new();
+    bench.add(&breed(&bench.log, &Arc::downgrade(&bench.work_loop), 20));
+    bench.run();
+    assert_eq!(bench.log.take(), "20 19 18 17 16 15 14 13 12");
+    assert!(bench.work_loop.has_work(), "the addition has signalled");
+    bench.run();
+    assert_eq!(bench.log.take(), "11 10 9 8 7 6 5 4 3");
+    bench.settle();
+    assert_eq!(bench.log.take(), "2 1");
 }
 
 /// X20, with threads: as many wake-ups as sleepers, deadlines in between.
