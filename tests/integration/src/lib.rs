@@ -54,7 +54,7 @@ pub fn data(file: &str) -> Option<PathBuf> {
 }
 
 /// A compiled-code cache that the tests of one program share.
-fn cache() -> &'static Path {
+pub fn cache() -> &'static Path {
     static CACHE: OnceLock<tempfile::TempDir> = OnceLock::new();
     CACHE
         .get_or_init(|| tempfile::tempdir().expect("a temporary directory"))

@@ -1,0 +1,218 @@
+//! Many clients that wait at once: for bytes, for a fix, for a driver that dies.
+
+use loopgate::board_file::ClockKind;
+use loopgate::{Board, BoardFile, Cancel, ErrorCode, Reply, Request, RequestError};
+use loopgate_integration::{ask, cache, driver, entry, guest, real_board, until};
+use std::fs::OpenOptions;
+use std::io::{Read as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+/// The same random numbers each time.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            let word = self.next().to_le_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+    }
+}
+
+#[test]
+fn what_is_echoed_comes_back_equal_while_clients_call() {
+    const SIZE: usize = 64 << 20;
+    const CHUNK: usize = 4096;
+    let folder = tempfile::tempdir().unwrap();
+    let rest = "provides = [\"serial-echo\"]\n[driver.serial]\nport = { pty = \"run/echo\", baud = 115200, buffer = \"64 KiB\" }";
+    let text = format!(
+        "[board]\nbackend = \"sim\"\n{}",
+        entry("echo", &driver("serial_echo"), rest)
+    );
+    let file = BoardFile::parse(&text, folder.path().join("board.toml")).unwrap();
+    let board = Board::builder()
+        .board(file)
+        .clock(ClockKind::Real)
+        .cache_directory(cache().join("code"))
+        .build()
+        .unwrap();
+    let mut writing = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(folder.path().join("run/echo"))
+        .unwrap();
+    let mut reading = writing.try_clone().unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut calls = 0_u64;
+                while !done.load(SeqCst) {
+                    ask(&board, "serial-echo", "bytes");
+                    calls += 1;
+                }
+                assert!(calls > 100, "{calls}");
+            });
+        }
+        scope.spawn(move || {
+            let mut random = Random(3);
+            let mut bytes = [0; CHUNK];
+            for _ in 0..SIZE / CHUNK {
+                random.fill(&mut bytes);
+                writing.write_all(&bytes).unwrap();
+            }
+        });
+        let mut random = Random(3);
+        let (mut sent, mut back) = ([0; CHUNK], [0; CHUNK]);
+        for chunk in 0..SIZE / CHUNK {
+            random.fill(&mut sent);
+            reading.read_exact(&mut back).unwrap();
+            if sent != back {
+                done.store(true, SeqCst);
+                panic!("chunk {chunk} came back different");
+            }
+        }
+        done.store(true, SeqCst);
+    });
+    assert_eq!(ask(&board, "serial-echo", "bytes"), SIZE as u64);
+    assert_eq!(board.status().drivers[0].ports["port"].bytes_lost, 0);
+}
+
+const CLIENTS: usize = 64;
+const FIX: &[u8] = b"$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W*6A\r\n";
+
+/// Requests that wait for their completion, as the status has them.
+fn waiting(board: &Board) -> usize {
+    board.status().drivers[0].usage.requests
+}
+
+/// 64 clients ask at once. A random half is cancelled; then `end` ends the
+/// others. What each half got.
+fn round(
+    board: &Board,
+    random: &mut Random,
+    ask: &Request,
+    service: &str,
+    end: impl FnOnce(),
+) -> [Vec<Result<Reply, RequestError>>; 2] {
+    let cancels: Vec<Cancel> = (0..CLIENTS).map(|_| Cancel::default()).collect();
+    std::thread::scope(|scope| {
+        let client = |cancel| move || board.call_cancellable(service, ask.clone(), cancel);
+        let clients: Vec<_> = cancels
+            .iter()
+            .map(|cancel| scope.spawn(client(cancel)))
+            .collect();
+        until("all sleep", || waiting(board) == CLIENTS);
+        let mut order: Vec<usize> = (0..CLIENTS).collect();
+        for place in 0..CLIENTS {
+            let other = place + (random.next() >> 11) as usize % (CLIENTS - place);
+            order.swap(place, other);
+        }
+        let (cancelled, kept) = order.split_at(CLIENTS / 2);
+        for &client in cancelled {
+            cancels[client].cancel();
+        }
+        until("half of them are gone", || waiting(board) == CLIENTS / 2);
+        end();
+        let mut outcomes: Vec<_> = clients
+            .into_iter()
+            .map(|client| client.join().ok())
+            .collect();
+        [cancelled, kept].map(|half| {
+            half.iter()
+                .map(|&client| outcomes[client].take().expect("no client panics"))
+                .collect()
+        })
+    })
+}
+
+fn gps() -> Board {
+    real_board(entry(
+        "gps",
+        &driver("gps_nmea"),
+        "provides = [\"gps\"]\n[driver.serial]\nport = { sim = \"gps\", baud = 4800 }",
+    ))
+}
+
+fn assert_codes(outcomes: &[Result<Reply, RequestError>], code: ErrorCode) {
+    for outcome in outcomes {
+        assert_eq!(
+            outcome.as_ref().map_err(|error| error.code).err(),
+            Some(code),
+            "{outcome:?}"
+        );
+    }
+}
+
+/// Pages of memory, and file descriptors, that this process has.
+fn held() -> (u64, usize) {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let resident = pages.split_whitespace().nth(1).unwrap().parse().unwrap();
+    (
+        resident,
+        std::fs::read_dir("/proc/self/fd").unwrap().count(),
+    )
+}
+
+#[test]
+fn every_waiting_client_ends_with_the_right_outcome_and_nothing_leaks() {
+    const ROUNDS: u32 = 1000;
+    let mut random = Random(5);
+    let mut board = gps();
+    let mut before = held();
+    for number in 0..ROUNDS {
+        if number % 10 == 9 {
+            // The driver is killed while they sleep.
+            let board = real_board(entry(
+                "sleep",
+                &guest("probe_sleep"),
+                "provides = [\"sleep\"]",
+            ));
+            let trap = || {
+                drop(
+                    board
+                        .call("sleep", Request::named("trap"))
+                        .expect_err("it traps"),
+                )
+            };
+            let [cancelled, killed] =
+                round(&board, &mut random, &Request::named("next"), "sleep", trap);
+            assert_codes(&cancelled, ErrorCode::Aborted);
+            assert_codes(&killed, ErrorCode::DriverDied);
+        } else {
+            let fix = || board.sim_ports().feed("gps", FIX).unwrap();
+            let [cancelled, fixed] =
+                round(&board, &mut random, &Request::named("next-fix"), "gps", fix);
+            assert_codes(&cancelled, ErrorCode::Aborted);
+            assert!(fixed.iter().all(Result::is_ok), "{fixed:?}");
+            assert_eq!(waiting(&board), 0);
+        }
+        if number % 100 == 50 {
+            // Or it is stopped in order.
+            let [cancelled, stopped] = round(
+                &board,
+                &mut random,
+                &Request::named("next-fix"),
+                "gps",
+                || board.stop(),
+            );
+            assert_codes(&cancelled, ErrorCode::Aborted);
+            assert_codes(&stopped, ErrorCode::DriverDied);
+            board = gps();
+        }
+        if number == 100 {
+            before = held();
+        }
+    }
+    let after = held();
+    assert_eq!(after.1, before.1, "file descriptors");
+    // 4 KiB each: the allocator may keep some of what 64 threads had.
+    assert!(after.0 < before.0 + 4096, "{before:?} {after:?}");
+}
