@@ -1,6 +1,7 @@
 //! The work loop: a gate, a chain of event sources, and usually a thread.
 
 mod chain;
+mod run;
 pub(crate) mod shared;
 mod thread;
 
@@ -11,26 +12,18 @@ use std::task::{Poll, ready};
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::error::{Error, Wake};
-use crate::event_source::{EventSource, Pass};
+use crate::event_source::EventSource;
 use crate::gate::{Entry, Event, Gate, Wakeups};
 use crate::instant::Instant;
 use crate::sync::Mutex;
 use crate::sync::thread::{Builder, JoinHandle};
 use chain::Chain;
+use run::Run;
 use shared::Shared;
 
 /// Enough for native actions. Eight nested drivers of 128 KiB each do not fit:
 /// who runs wasm here asks for more with `spawn_thread_with`.
 const STACK_SIZE: usize = 512 * 1024;
-
-/// After so many passes the gate opens, whatever is left, so that a source that
-/// always has more starves nobody for ever.
-const PASSES_PER_CLOSING: usize = 64;
-
-/// So often does a change of the chain start the walk again at its head (\[6\]).
-/// Unbounded, an action that changes the chain each time would keep the walk
-/// from whatever is behind its source.
-const RESTARTS_PER_CLOSING: u32 = 8;
 
 /// Polls event sources with its gate closed, one after the other.
 ///
@@ -209,19 +202,7 @@ impl WorkLoop {
         if self.shared.is_terminated() {
             return Poll::Ready(false);
         }
-        let closing = self.shared.begin_run(depth);
-        let mut restarts = RESTARTS_PER_CLOSING;
-        for _ in 0..PASSES_PER_CLOSING {
-            let more = self.pass(cx, closing, &mut restarts);
-            if self.shared.is_terminated() {
-                return Poll::Ready(false);
-            }
-            if !more {
-                return Poll::Ready(true);
-            }
-        }
-        self.shared.signal();
-        Poll::Ready(true)
+        Poll::Ready(Run::new(self, cx, depth).run())
     }
 
     /// Has the loop run soon. Callable from anywhere: takes no gate, allocates
@@ -363,45 +344,6 @@ impl WorkLoop {
         }
         let thread = self.thread.lock().take();
         thread.map_or(Ok(()), |thread| thread.join().map_err(|_| Error::Aborted))
-    }
-
-    /// Polls each active source once; true where another pass is wanted.
-    fn pass(&self, cx: &Context, closing: u64, restarts: &mut u32) -> bool {
-        self.shared.begin_pass();
-        let version = self.shared.chain_version();
-        let pass = Pass::new(cx, &self.shared);
-        let mut more = false;
-        for source in self.chain.active().iter() {
-            if !self.may_poll(source, closing) {
-                continue;
-            }
-            more |= source.check_for_work(&pass);
-            if self.shared.is_terminated() {
-                return false;
-            }
-            if self.shared.chain_version() != version && *restarts > 0 {
-                *restarts -= 1;
-                return true;
-            }
-        }
-        more
-    }
-
-    /// Whether the walk stops at this source. It may have left the chain since
-    /// the walk began; what came since is not in the walk, and had its addition
-    /// signal the loop: sources that add sources would make the walk endless.
-    fn may_poll(&self, source: &Arc<dyn EventSource>, closing: u64) -> bool {
-        let attachment = source.attachment();
-        if !attachment.is_on(&self.shared) {
-            return false;
-        }
-        let admitted = attachment.is_within_quota(closing);
-        if !admitted {
-            // For the next closing. The passes of this one clear it, and come
-            // by here again.
-            self.shared.signal();
-        }
-        admitted
     }
 
     /// In the gate: takes the source off the chain. The error is the result of

@@ -103,6 +103,7 @@ fn a_source_held_back_keeps_its_counts() {
     }
     bench.run();
     assert_eq!(bench.log.take(), "s2+0");
+    assert!(bench.work_loop.has_work(), "the loop signalled itself");
     line.lose(3);
     bench.run();
     assert_eq!(bench.log.take(), "l4+5");
