@@ -15,7 +15,7 @@ use crate::time::Time;
 use crate::{death, stack};
 use loopgate_devices::gpio::GpioController;
 use loopgate_devices::serial::{SerialController, SerialPort};
-use loopgate_workloop::{Context, Instant, Interrupts, WorkLoop};
+use loopgate_workloop::{Context, EventSource, Instant, Interrupts, Quota, WorkLoop};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -37,6 +37,9 @@ pub(crate) struct Driver {
     engine: Arc<Engine>,
     generation: AtomicU64,
     life: Mutex<Life>,
+    /// What its handlers may take of the loop before the gate is opened: one
+    /// handler limit, however many sources it has (rule 13).
+    quota: Arc<Quota>,
     /// Clients that wait for their turn at a serial service.
     pub(crate) turns: AtomicU32,
     /// The ports that were opened last, for the status.
@@ -131,7 +134,6 @@ impl Driver {
             grants: Grants::new(entry),
             log: DriverLog::new(&name, around.time.clock(), limits.log),
             entry: entry.clone(),
-            limits,
             work_loop: around.work_loop,
             devices: around.devices,
             services: around.services,
@@ -143,9 +145,11 @@ impl Driver {
                 state: State::Stopped,
                 cause: None,
             }),
+            quota: Arc::new(Quota::new(limits.handler_wall)),
             turns: AtomicU32::new(0),
             ports: Mutex::default(),
             instance: Mutex::new(None),
+            limits,
             name,
         })
     }
@@ -259,7 +263,11 @@ impl Driver {
             let result = f(store, instance.bindings.loopgate_driver_handlers());
             drop(in_flight);
             let guest = store.data();
-            self.counters.end(timing, guest.clock.spanned());
+            let spanned = guest.clock.spanned();
+            if let Some(length) = spanned {
+                self.quota.charge(length);
+            }
+            self.counters.end(timing, spanned);
             self.counters.usage(Usage {
                 memory: guest.memory.in_use(),
                 sources: guest.sources.len(),
@@ -394,6 +402,13 @@ impl Driver {
     /// The scope of this driver's sleep events: nobody else's has this number.
     pub(crate) fn scope(self: &Arc<Self>) -> u64 {
         Arc::as_ptr(self) as u64
+    }
+
+    /// Has a new source take part in the driver's share of the loop's time.
+    pub(crate) fn share_time(&self, source: &dyn EventSource) {
+        // Refused to a source that is on a loop or has a share, which a new
+        // one is and has not.
+        let _ = source.attachment().set_quota(self.quota.clone());
     }
 
     /// Counts the instances; the first is 1.

@@ -119,7 +119,8 @@ impl CallClock {
 
     /// How long the handler has run, where it has seen a tick.
     pub(crate) fn spanned(&self) -> Option<Duration> {
-        self.since.map(|since| since.wall.elapsed() + TICK)
+        self.since
+            .map(|since| since.wall.elapsed() + self.delayed + TICK)
     }
 
     /// The engine's epoch moved on while guest code ran.

@@ -37,6 +37,7 @@ impl Sleepers {
         );
         let sleepers = Self { woken, deadline };
         for source in sleepers.sources() {
+            driver.share_time(&*source);
             driver.work_loop.add_event_source(cx, source)?;
         }
         Ok(sleepers)

@@ -60,7 +60,7 @@ impl Board {
                 .run(circumstances, arguments)
             }
         });
-        outcome.map_err(|code| describe(code, &service))
+        outcome.map_err(|code| describe(code, &service, cancel.is_cancelled()))
     }
 
     fn no_service(&self, name: &str) -> RequestError {
@@ -247,14 +247,16 @@ fn select(service: &Service, wanted: &SelectorName) -> Result<u32, RequestError>
         })
 }
 
-fn describe(code: ErrorCode, service: &Service) -> RequestError {
+fn describe(code: ErrorCode, service: &Service, cancelled: bool) -> RequestError {
     let (name, driver) = (&service.name, &service.driver.name);
     let life = service.driver.life();
-    // A gate that left its loop did so because its driver ended.
+    // A gate that left its loop did so because its driver ended; a client that
+    // was cancelled ended before.
     let died = matches!(
         code,
         ErrorCode::DriverDied | ErrorCode::Aborted | ErrorCode::NotReady
-    ) && life.state != crate::State::Running;
+    ) && life.state != crate::State::Running
+        && !(cancelled && code == ErrorCode::Aborted);
     if died {
         let why = life.cause.unwrap_or_else(|| "it was stopped".to_owned());
         return RequestError::new(

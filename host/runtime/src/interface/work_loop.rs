@@ -166,6 +166,7 @@ impl HostInterruptEventSource for Guest {
             Ok(source) => source,
             Err(error) => return Ok(Err(code(error))),
         };
+        self.driver.share_time(&*source);
         let handle = self.push(Interrupt {
             token,
             source: source.clone(),
@@ -233,6 +234,7 @@ impl HostTimerEventSource for Guest {
             driver.timeout_occurred(cx, token, deadline, now);
         });
         let source = TimerEventSource::new(self.driver.time.clock(), Some(action));
+        self.driver.share_time(&*source);
         let handle = self.push(Timer {
             token,
             source: source.clone(),
