@@ -25,7 +25,7 @@ impl Driver for Hog {
     fn timeout(&mut self, timer: TimerId, _: Timeout) -> Result<()> {
         if self.changes {
             // Created, added to the loop and taken off again.
-            drop(Timer::new()?);
+            drop(Timer::create()?);
         } else {
             delay(200.millis())?;
         }
