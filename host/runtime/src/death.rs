@@ -3,6 +3,7 @@
 use crate::engine::cause_of;
 use crate::guest::Guest;
 use crate::limits::LimitHit;
+use crate::text::last_words;
 use wasmtime::Trap;
 
 /// The cause, from what the engine reports and what the limits saw.
@@ -42,6 +43,6 @@ pub(crate) fn cause(guest: &Guest, error: &wasmtime::Error) -> String {
 fn own_words(error: &wasmtime::Error) -> String {
     error.chain().last().map_or_else(
         || cause_of(error),
-        |root| root.to_string().replace('\n', " "),
+        |root| last_words(&root.to_string().replace('\n', " ")),
     )
 }

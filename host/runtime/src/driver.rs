@@ -11,6 +11,7 @@ use crate::limits::Limits;
 use crate::log::DriverLog;
 use crate::service::Services;
 use crate::status::{PortStatus, State, Usage};
+use crate::text::last_words;
 use crate::time::Time;
 use crate::{death, stack};
 use loopgate_devices::gpio::GpioController;
@@ -207,10 +208,7 @@ impl Driver {
                 self.end(
                     cx,
                     State::Failed,
-                    Some(format!(
-                        "`start` refused: {}",
-                        crate::log::printable(&reason)
-                    )),
+                    Some(format!("`start` refused: {}", last_words(&reason))),
                 );
             }
             // Buried already.

@@ -7,14 +7,16 @@ use crate::error::ComponentError;
 use crate::guest::Guest;
 use crate::interface;
 use crate::limits::{MEMORY_RESERVATION, STACK};
+use crate::text::last_words;
 use crate::ticker::Ticker;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 /// Larger files are not compiled: a driver has kilobytes, and compiling is
 /// the one costly thing that a component can ask for before it has limits.
-const COMPONENT_MAX: u64 = 64 << 20;
+const COMPONENT_MAX: u64 = 16 << 20;
 
 /// Compiles components, and stops handlers that run for too long.
 pub(crate) struct Engine {
@@ -95,21 +97,29 @@ fn config() -> wasmtime::Config {
     config
 }
 
-/// A component's file, bounded.
+/// A component's file, bounded, also where it grows while it is read.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
     let unreadable = |cause| ComponentError::Unreadable {
         path: path.to_owned(),
         cause,
     };
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
-    if size > COMPONENT_MAX {
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let meta = file.metadata().map_err(unreadable)?;
+    if !meta.is_file() {
+        return Err(unreadable(std::io::Error::other("it is no regular file")));
+    }
+    let mut bytes = Vec::new();
+    file.take(COMPONENT_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > COMPONENT_MAX {
         return Err(ComponentError::TooLarge {
             path: path.to_owned(),
-            size,
+            size: meta.len(),
             limit: COMPONENT_MAX,
         });
     }
-    std::fs::read(path).map_err(unreadable)
+    Ok(bytes)
 }
 
 /// Tells what was given by mistake from its first bytes: a core module and a
@@ -137,11 +147,12 @@ fn recognise(name: &str, bytes: &[u8]) -> Result<(), ComponentError> {
     }
 }
 
-/// The chain of causes on one line, the engine's advice for embedders left out.
+/// The chain of causes on one line, the engine's advice for embedders left
+/// out. It quotes names out of the component.
 pub(crate) fn cause_of(error: &wasmtime::Error) -> String {
-    error
+    let causes: Vec<_> = error
         .chain()
         .map(|cause| cause.to_string().replace('\n', " "))
-        .collect::<Vec<_>>()
-        .join(": ")
+        .collect();
+    last_words(&causes.join(": "))
 }

@@ -1,6 +1,7 @@
 //! What one driver may touch: its entry in the board file, and nothing else.
 
 use crate::board_file::{DriverEntry, GpioEntry, PinDirection};
+use crate::text::printable_within;
 use loopgate_devices::gpio::Edges;
 use loopgate_devices::serial::PortRequest;
 
@@ -104,8 +105,7 @@ impl Grants {
 
 /// A name that the guest chose, short enough for a log line.
 fn shown(name: &str) -> String {
-    let cut = &name[..name.floor_char_boundary(64)];
-    crate::log::printable(cut)
+    printable_within(name, 64)
 }
 
 #[cfg(test)]

@@ -154,9 +154,17 @@ impl CallClock {
             .saturating_sub(since.wall.elapsed() + self.delayed)
     }
 
-    /// Charges a delay that passes in virtual time only.
-    pub(crate) fn charge(&mut self, span: Duration) {
-        self.delayed += span;
+    /// Runs a delay, which counts as time on the wall and not as processor
+    /// time, even where it spins; `elsewhere` if it passes in virtual time.
+    pub(crate) fn delay(&mut self, span: Duration, elsewhere: bool, delay: impl FnOnce()) {
+        let before = self.pause();
+        delay();
+        if let (Some(since), Some(before)) = (&mut self.since, before) {
+            since.cpu += Reading::now().cpu.saturating_sub(before.cpu);
+        }
+        if elsewhere {
+            self.delayed += span;
+        }
     }
 
     /// Before a call into another driver, whose time is its own.
@@ -180,6 +188,8 @@ pub(crate) struct MemoryLimiter {
     memory_limit: u64,
     tables: u64,
     tables_limit: u64,
+    /// What the latest growth added: given back if it fails after all.
+    growing: (u64, u64),
     /// What was refused in the running call. The guest learns that its memory
     /// did not grow; if it ends over that, this was the cause.
     pub(crate) refused: Option<LimitHit>,
@@ -192,6 +202,7 @@ impl MemoryLimiter {
             memory_limit: limits.memory,
             tables: 0,
             tables_limit: limits.table_elements,
+            growing: (0, 0),
             refused: None,
         }
     }
@@ -211,12 +222,14 @@ impl ResourceLimiter for MemoryLimiter {
     ) -> wasmtime::Result<bool> {
         let asked = self.memory + (desired - current) as u64;
         if asked > self.memory_limit {
+            self.growing = (0, 0);
             self.refused = Some(LimitHit::Memory {
                 asked,
                 limit: self.memory_limit,
             });
             return Ok(false);
         }
+        self.growing = (asked - self.memory, 0);
         self.memory = asked;
         Ok(true)
     }
@@ -229,14 +242,26 @@ impl ResourceLimiter for MemoryLimiter {
     ) -> wasmtime::Result<bool> {
         let asked = self.tables + (desired - current) as u64;
         if asked > self.tables_limit {
+            self.growing = (0, 0);
             self.refused = Some(LimitHit::Tables {
                 asked,
                 limit: self.tables_limit,
             });
             return Ok(false);
         }
+        self.growing = (0, asked - self.tables);
         self.tables = asked;
         Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory -= std::mem::take(&mut self.growing.0);
+        Ok(())
+    }
+
+    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.tables -= std::mem::take(&mut self.growing.1);
+        Ok(())
     }
 
     fn instances(&self) -> usize {

@@ -2,18 +2,24 @@
 //! to look like anybody else's.
 
 use crate::bindings::loopgate::driver::log::Level;
+use crate::text::printable_within;
 use loopgate_workloop::{Clock, Instant};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
-/// Longer lines are cut.
+/// Longer lines are cut, in the form in which they are printed.
 const LINE_MAX: usize = 4096;
+
+/// What a line costs besides its text: time, level and name are printed too,
+/// and an empty line must not be free.
+const LINE_COST: u64 = 64;
 
 /// The log of one driver, whichever instance of it writes.
 pub(crate) struct DriverLog {
     name: Arc<str>,
     clock: Arc<dyn Clock>,
-    /// Bytes a second, and at most that many at once.
+    /// Bytes a second, and at most that many at once. What is counted is what
+    /// is printed: a character that is escaped costs its escape.
     rate: u64,
     bucket: Mutex<Bucket>,
 }
@@ -41,12 +47,9 @@ impl DriverLog {
 
     /// A line that the driver wrote.
     pub(crate) fn driver(&self, level: Level, line: &str) {
-        let Some(left_out) = self.admit(line.len().min(LINE_MAX) as u64) else {
+        let Some(text) = self.admitted(line) else {
             return;
         };
-        self.tell_left_out(left_out);
-        let cut = &line[..line.floor_char_boundary(LINE_MAX)];
-        let text = printable(cut);
         let name = &self.name;
         match level {
             Level::Trace => tracing::trace!(target: "driver", "{name}: {text}"),
@@ -60,9 +63,8 @@ impl DriverLog {
     /// What the host has to say of this driver because of something it did:
     /// it pays for it too, since it could do it in a loop.
     pub(crate) fn host(&self, line: &str) {
-        if let Some(left_out) = self.admit(line.len() as u64) {
-            self.tell_left_out(left_out);
-            tracing::warn!(target: "loopgate", "{}: {line}", self.name);
+        if let Some(text) = self.admitted(line) {
+            tracing::warn!(target: "loopgate", "{}: {text}", self.name);
         }
     }
 
@@ -78,6 +80,16 @@ impl DriverLog {
             let name = &self.name;
             tracing::warn!(target: "driver", "{name}: {left_out} lines left out, over its limit `log`");
         }
+    }
+
+    /// The line as it is to be printed, paid for; `None` if it is left out.
+    fn admitted(&self, line: &str) -> Option<String> {
+        // A full bucket has room for any line, cut.
+        let max = self.rate.saturating_sub(LINE_COST).min(LINE_MAX as u64);
+        let text = printable_within(line, max as usize);
+        let left_out = self.admit((text.len() as u64 + LINE_COST).min(self.rate))?;
+        self.tell_left_out(left_out);
+        Some(text)
     }
 
     /// Takes a line's bytes from the bucket: how many lines were left out
@@ -97,29 +109,13 @@ impl DriverLog {
             return None;
         }
         bucket.bytes -= bytes;
-        Some(std::mem::take(&mut bucket.left_out))
+        let left_out = std::mem::take(&mut bucket.left_out);
+        if left_out > 0 {
+            // The line that tells of them.
+            bucket.bytes = bucket.bytes.saturating_sub(LINE_COST);
+        }
+        Some(left_out)
     }
-}
-
-/// Control characters escaped: a driver must not move the cursor of whoever
-/// reads the log, nor begin a line that seems to be another's.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            let escaped = c.is_control() && c != '\t' || reorders(c);
-            let (plain, special) = if escaped {
-                (None, Some(c.escape_default()))
-            } else {
-                (Some(c), None)
-            };
-            plain.into_iter().chain(special.into_iter().flatten())
-        })
-        .collect()
-}
-
-/// Marks that make a line read in another order than it was written.
-fn reorders(c: char) -> bool {
-    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Collects standard output and standard error into lines.
@@ -158,7 +154,7 @@ mod tests {
         assert_eq!(log.admit(60), None);
         clock.advance(Duration::from_millis(500));
         assert_eq!(log.admit(60), Some(2));
-        clock.advance(Duration::from_secs(3600));
+        clock.advance(Duration::from_hours(1));
         assert_eq!((log.admit(100), log.admit(1)), (Some(0), None));
     }
 
@@ -173,8 +169,33 @@ mod tests {
         assert_eq!((lines.len(), lines[2].len()), (3, LINE_MAX));
     }
 
+    /// Of `tried` lines at one moment, how many are printed and with how many
+    /// bytes of text.
+    fn printed(rate: u64, line: &str, tried: usize) -> (usize, usize) {
+        let log = DriverLog::new("noisy", Arc::new(VirtualClock::new()), rate);
+        let texts = (0..tried).filter_map(|_| log.admitted(line));
+        texts.fold((0, 0), |(lines, bytes), text| {
+            (lines + 1, bytes + text.len())
+        })
+    }
+
     #[test]
-    fn control_characters_are_escaped() {
-        assert_eq!(printable("a\u{1b}[2J\r\nb\tc"), "a\\u{1b}[2J\\r\\nb\tc");
+    fn empty_lines_cost_something() {
+        assert_eq!(printed(16 << 10, "", 100_000), (256, 0));
+    }
+
+    #[test]
+    fn what_is_escaped_costs_its_escape() {
+        let line = "\u{1b}".repeat(1000);
+        let (lines, bytes) = printed(16 << 10, &line, 1000);
+        assert_eq!((lines, bytes), (3, 3 * 4092));
+    }
+
+    #[test]
+    fn a_line_over_the_rate_is_printed_cut() {
+        let line = "x".repeat(LINE_MAX);
+        assert_eq!(printed(1 << 10, &line, 2), (1, 1024 - 64));
+        assert_eq!(printed(10, &line, 2), (1, 0));
+        assert_eq!(printed(16 << 10, &"x".repeat(99_999), 1), (1, LINE_MAX));
     }
 }

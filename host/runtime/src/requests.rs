@@ -365,6 +365,10 @@ mod tests {
         CommandGate::new(1, None)
     }
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "an outcome is what the tests compare"
+    )]
     fn done(scalar: u64) -> Outcome {
         Ok(Reply {
             scalar,

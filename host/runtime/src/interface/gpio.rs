@@ -53,7 +53,7 @@ impl HostPin for Guest {
             return Ok(Err(self.refused(&reason)));
         }
         match pin.line.interrupt(edges) {
-            Ok(line) => Ok(self.push(Line(line)).ok_or(WitErrorCode::NoResources)),
+            Ok(line) => Ok(self.push(Line::new(line)).ok_or(WitErrorCode::NoResources)),
             Err(error) => Ok(Err(self.device_error(&error))),
         }
     }

@@ -7,7 +7,18 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 /// A line as the guest holds it, until a source is created from it.
-pub struct Line(pub(crate) Arc<dyn InterruptLine>);
+pub struct Line(Option<Arc<dyn InterruptLine>>);
+
+impl Line {
+    pub(crate) fn new(line: Arc<dyn InterruptLine>) -> Self {
+        Self(Some(line))
+    }
+
+    /// For the one source that it may feed; nothing the second time.
+    pub(crate) fn take(&mut self) -> Option<Arc<dyn InterruptLine>> {
+        self.0.take()
+    }
+}
 
 impl Host for Guest {}
 

@@ -89,7 +89,7 @@ impl Guest {
         line: Result<Arc<dyn InterruptLine>, Error>,
     ) -> Result<Resource<Line>, WitErrorCode> {
         match line {
-            Ok(line) => self.push(Line(line)).ok_or(WitErrorCode::NoResources),
+            Ok(line) => self.push(Line::new(line)).ok_or(WitErrorCode::NoResources),
             Err(error) => Err(self.port_error(&error)),
         }
     }

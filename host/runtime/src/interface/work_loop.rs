@@ -10,6 +10,7 @@ use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::sleepers::Sleepers;
+use crate::time::Time;
 use loopgate_workloop::{
     CommandGate, Context, EventSource, Instant, InterruptEventSource, TimerEventSource,
 };
@@ -101,10 +102,9 @@ impl Host for Guest {
         if span > self.clock.left() {
             return Ok(Err(WitErrorCode::TimedOut));
         }
-        self.driver.time.delay(span);
-        if matches!(self.driver.time, crate::time::Time::Virtual(_)) {
-            self.clock.charge(span);
-        }
+        let time = self.driver.time.clone();
+        let elsewhere = matches!(time, Time::Virtual(_));
+        self.clock.delay(span, elsewhere, || time.delay(span));
         Ok(Ok(()))
     }
 }
@@ -151,8 +151,13 @@ impl HostInterruptEventSource for Guest {
             return Ok(Err(WitErrorCode::BadArgument));
         }
         let line = line
-            .map(|line| self.table.get(&line).map(|line| line.0.clone()))
+            .map(|line| self.table.get_mut(&line).map(Line::take))
             .transpose()?;
+        let line = match line {
+            Some(None) => return Ok(Err(WitErrorCode::BadArgument)),
+            Some(line) => line,
+            None => None,
+        };
         let driver = self.driver.clone();
         let queue = if line.is_some() {
             driver.limits.occurrences as usize
