@@ -10,6 +10,7 @@ use crate::limits::{MEMORY_RESERVATION, STACK};
 use crate::text::last_words;
 use crate::ticker::Ticker;
 use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -103,7 +104,13 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
         path: path.to_owned(),
         cause,
     };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
+    // Opening a pipe would wait for somebody who writes to it.
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblocking)
+        .open(path)
+        .map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
     if !meta.is_file() {
         return Err(unreadable(std::io::Error::other("it is no regular file")));
@@ -155,4 +162,31 @@ pub(crate) fn cause_of(error: &wasmtime::Error) -> String {
         .map(|cause| cause.to_string().replace('\n', " "))
         .collect();
     last_words(&causes.join(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_read_and_only_so_far() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        let mode = rustix::fs::Mode::RWXU;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
+        for path in [&pipe, Path::new("/dev/zero"), directory.path()] {
+            let error = read(path).unwrap_err().to_string();
+            assert!(error.contains("it is no regular file"), "{error}");
+        }
+        let large = directory.path().join("large");
+        let file = std::fs::File::create(&large).unwrap();
+        file.set_len(COMPONENT_MAX + 1).unwrap();
+        let error = read(&large).unwrap_err().to_string();
+        assert!(
+            error.contains("has 16777217 bytes, more than the 16777216"),
+            "{error}"
+        );
+        file.set_len(COMPONENT_MAX).unwrap();
+        assert_eq!(read(&large).unwrap().len() as u64, COMPONENT_MAX);
+    }
 }

@@ -44,13 +44,13 @@ const WORDS_MAX: usize = 1024;
 /// What a driver says of its end, as far as it fits into a cause: that stays
 /// in the status and goes to every client.
 pub(crate) fn last_words(text: &str) -> String {
-    let mut words = printable_within(text, WORDS_MAX + 1);
-    if words.len() > WORDS_MAX {
-        const CUT: &str = "...";
-        words.truncate(words.floor_char_boundary(WORDS_MAX - CUT.len()));
-        words += CUT;
+    const CUT: &str = "...";
+    // With room for one more escape: what is left out then shows.
+    let words = printable_within(text, WORDS_MAX + "\\u{10ffff}".len());
+    if words.len() <= WORDS_MAX {
+        return words;
     }
-    words
+    printable_within(text, WORDS_MAX - CUT.len()) + CUT
 }
 
 /// Marks that make a line read in another order than it was written.
