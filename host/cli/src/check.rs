@@ -50,7 +50,8 @@ fn report(inspection: &Inspection, with_board: bool) -> String {
         ..
     } = inspection;
     let mut text = format!(
-        "{component}: {}\n",
+        "{}: {}\n",
+        plain(component),
         if *loads {
             "a driver that loads"
         } else {

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     match done {
         Ok(exit) => exit,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("{}", output::error_line(&error));
             ExitCode::FAILURE
         }
     }

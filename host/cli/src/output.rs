@@ -1,9 +1,13 @@
 //! Text that a terminal can show.
 
-use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
 
 use anyhow::{Context as _, Result};
+use loopgate::is_printable;
+/// `text` without what a terminal would act on: drivers choose some of the
+/// texts that we show.
+pub(crate) use loopgate::printable as plain;
 use serde::Serialize;
 
 /// Prints `text` and ends its last line.
@@ -22,33 +26,41 @@ pub(crate) fn print(text: &str) -> Result<()> {
 }
 
 pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
-    print(&serde_json::to_string_pretty(value).context("cannot write JSON")?)
+    print(&json(value)?)
 }
 
-/// `text` without what a terminal would act on: drivers choose some of the
-/// texts that we show.
-pub(crate) fn plain(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let escape = |c: char| {
-        if c.is_control() {
-            c.escape_default().collect()
+/// JSON that a terminal shows as it is: the encoder leaves DEL, the C1 controls
+/// and the marks of direction alone. They stand in strings only.
+fn json(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value).context("cannot write JSON")?;
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '\n' || is_printable(c) {
+            escaped.push(c);
         } else {
-            c.to_string()
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                write!(escaped, "\\u{unit:04x}").context("cannot write JSON")?;
+            }
         }
-    };
-    Cow::Owned(text.chars().map(escape).collect::<Vec<_>>().concat())
+    }
+    Ok(escaped)
 }
 
 /// Bytes as text, where they are text that a terminal shows as it is.
 pub(crate) fn as_text(bytes: &[u8]) -> Option<&str> {
     let text = str::from_utf8(bytes).ok()?;
-    let shows = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    let shows = |c: char| c == '\n' || is_printable(c);
     text.replace("\r\n", "\n")
         .chars()
         .all(shows)
         .then_some(text)
+}
+
+/// An error with its causes, on one line: they quote what a driver, a host or
+/// a file says.
+pub(crate) fn error_line(error: &anyhow::Error) -> String {
+    plain(&format!("error: {error:#}")).into_owned()
 }
 
 /// Rows in columns, the first row their heads. Columns are two spaces apart;
@@ -86,9 +98,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_act_on_is_escaped() {
-        assert_eq!(plain("a b é"), "a b é");
-        assert_eq!(plain("a\x1b[2Jb\nc\u{9b}"), "a\\u{1b}[2Jb\\nc\\u{9b}");
+    fn json_is_shown_as_it_is_and_means_the_same() {
+        let value = serde_json::json!({ "a\u{9b}2J": "\u{7f}\u{202e}\u{2028}\x1b\n é😀" });
+        let text = json(&value).unwrap();
+        assert!(text.chars().all(|c| c == '\n' || is_printable(c)), "{text}");
+        assert!(text.contains("a\\u009b2J") && text.contains("\\u007f\\u202e\\u2028"));
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
+    }
+
+    #[test]
+    fn an_error_is_one_line_that_a_terminal_only_shows() {
+        let error = anyhow::anyhow!("lamp \u{9b}2J\nerror: \u{202e}forged").context("\x1b]0;t\x07");
+        let line = error_line(&error);
+        assert!(line.chars().all(is_printable), "{line}");
+        assert!(
+            line.starts_with("error: \\u{1b}]0;t\\u{7}: lamp \\u{9b}2J\\n"),
+            "{line}"
+        );
     }
 
     #[test]
@@ -102,6 +131,7 @@ mod tests {
             b"over\rwritten",
             b"\xff",
             "\u{9b}2J".as_bytes(),
+            "a\u{202e}b".as_bytes(),
         ] {
             assert_eq!(as_text(other), None, "{other:?}");
         }

@@ -1,6 +1,7 @@
 //! `loopgate run`.
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -75,13 +76,14 @@ fn log_to_standard_error() -> Result<()> {
 
 /// What is about to be loaded, and what each driver is granted.
 fn loading(file: &BoardFile) -> String {
-    let head = format!("board {}\n", file.path().display());
+    let shown = |path: &Path| plain(&path.display().to_string()).into_owned();
+    let head = format!("board {}\n", shown(file.path()));
     let drivers = file.drivers.iter().map(|driver| {
         let name = driver.name.get_ref();
         let component = file.resolve(driver.component.get_ref());
-        let loading = format!("{name}: loading {}\n", component.display());
+        let loading = format!("{name}: loading {}\n", shown(&component));
         let grants = grants(driver).into_iter();
-        let grants = grants.map(|grant| format!("{name}: granted {grant}\n"));
+        let grants = grants.map(|grant| format!("{name}: granted {}\n", plain(&grant)));
         loading + &grants.collect::<Vec<_>>().concat()
     });
     head + &drivers.collect::<Vec<_>>().concat()

@@ -15,6 +15,7 @@ pub(crate) mod work_loop;
 use crate::bindings::{self, Driver, PACKAGE, VERSION};
 use crate::error::ComponentError;
 use crate::guest::Guest;
+use crate::text::printable_within;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 /// A linker with every interface of the world `driver`; WASI is added for
@@ -73,14 +74,39 @@ pub(crate) fn refuse_unknown_imports(
         "a driver reaches its devices through `loopgate:driver` alone; remove what needs these"
             .to_owned()
     };
-    let imports = unknown
-        .iter()
-        .map(|import| format!("`{import}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
     Err(ComponentError::UnknownImports {
         name: name.to_owned(),
-        imports,
+        imports: listed(&unknown),
         remedy,
     })
+}
+
+/// Imports, each in backticks: a component can have any number of them, and
+/// give them names without end.
+fn listed(imports: &[String]) -> String {
+    let shown = imports.iter().take(8);
+    let shown = shown.map(|import| format!("`{}`", printable_within(import, 128)));
+    let mut shown: Vec<_> = shown.collect();
+    if imports.len() > shown.len() {
+        shown.push(format!("{} more", imports.len() - shown.len()));
+    }
+    shown.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_are_listed_as_far_as_anybody_reads() {
+        let import = |name: &str| name.to_owned();
+        let few = [import("a:b/c"), import("url=<\u{9b}2J>")];
+        assert_eq!(listed(&few), "`a:b/c`, `url=<\\u{9b}2J>`");
+        let many = vec![import(&"x".repeat(9999)); 10_000];
+        let text = listed(&many);
+        assert!(
+            text.len() < 2000 && text.ends_with("`, 9992 more"),
+            "{text}"
+        );
+    }
 }
