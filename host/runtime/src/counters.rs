@@ -78,6 +78,12 @@ impl Counters {
         self.requests.store(usage.requests as u64, Relaxed);
     }
 
+    /// Whether requests were pending at the end of the latest call. With the
+    /// gate closed that is whether they are.
+    pub(crate) fn has_pending(&self) -> bool {
+        self.requests.load(Relaxed) > 0
+    }
+
     pub(crate) fn used(&self) -> Usage {
         Usage {
             memory: self.memory.load(Relaxed),

@@ -117,11 +117,11 @@ impl Service {
 
     /// Whether a client must wait for its turn.
     pub(crate) fn is_busy(&self) -> bool {
-        self.serial
-            && self
-                .driver
+        let pending = || {
+            self.driver
                 .with_guest(|guest| guest.requests.is_busy(self.token))
-                .unwrap_or(false)
+        };
+        self.serial && self.driver.counters.has_pending() && pending().unwrap_or(false)
     }
 
     /// Hands a request to the driver. The gate is closed by `cx`.

@@ -117,8 +117,12 @@ impl Bare {
     /// Instantiates and starts `probe_echo`.
     pub(crate) fn new(path: &Path) -> Result<Self> {
         let mut config = Config::new();
-        // As the host's: code that can be interrupted is a little slower.
+        // As the host's, so that the ratio is what the gate costs: code that can
+        // be interrupted, and small memories whose bounds are checked.
         config.epoch_interruption(true);
+        config.memory_reservation(16 << 20);
+        config.memory_reservation_for_growth(0);
+        config.memory_guard_size(64 << 10);
         let engine = Engine::new(&config)?;
         let component = Component::from_file(&engine, path)?;
         let mut linker = Linker::new(&engine);

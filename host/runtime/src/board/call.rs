@@ -18,7 +18,7 @@ impl Board {
     ///
     /// A thread whose stack has no room for a guest gets `no-resources`.
     pub fn call(&self, service: &str, request: Request) -> Result<Reply, RequestError> {
-        self.call_cancellable(service, request, &Cancel::default())
+        self.call_with(service, request, None)
     }
 
     /// As [`Board::call`], and another thread can end the wait: the call then
@@ -28,6 +28,15 @@ impl Board {
         service: &str,
         request: Request,
         cancel: &Cancel,
+    ) -> Result<Reply, RequestError> {
+        self.call_with(service, request, Some(cancel))
+    }
+
+    fn call_with(
+        &self,
+        service: &str,
+        request: Request,
+        cancel: Option<&Cancel>,
     ) -> Result<Reply, RequestError> {
         let Some(service) = self.services.get(service) else {
             return Err(self.no_service(service));
@@ -49,7 +58,9 @@ impl Board {
             Mode::Attempt => service.attempt(cx, circumstances, arguments),
             Mode::Run(timeout) => {
                 let deadline = timeout.map(|span| self.time.now().saturating_add(span));
-                cancel.begin(cx);
+                if let Some(cancel) = cancel {
+                    cancel.begin(cx);
+                }
                 Client {
                     board: self,
                     cx,
@@ -60,7 +71,8 @@ impl Board {
                 .run(circumstances, arguments)
             }
         });
-        outcome.map_err(|code| describe(code, &service, cancel.is_cancelled()))
+        let cancelled = || cancel.is_some_and(Cancel::is_cancelled);
+        outcome.map_err(|code| describe(code, &service, cancelled()))
     }
 
     fn no_service(&self, name: &str) -> RequestError {
@@ -97,7 +109,7 @@ struct Client<'a> {
     board: &'a Board,
     cx: &'a Context,
     deadline: Option<Instant>,
-    cancel: &'a Cancel,
+    cancel: Option<&'a Cancel>,
     service: &'a Service,
 }
 
@@ -210,7 +222,7 @@ impl Client<'_> {
     }
 
     fn stop(&self) -> Option<ErrorCode> {
-        if self.cancel.is_cancelled() {
+        if self.cancel.is_some_and(Cancel::is_cancelled) {
             return Some(ErrorCode::Aborted);
         }
         let late = self

@@ -4,12 +4,13 @@
 use super::{Board, NamedLoop};
 use crate::time::Time;
 use loopgate_workloop::{Instant, VirtualClock};
-use std::task::Poll;
 use std::time::Duration;
 
-/// Rounds in which the loops are served at one instant. A driver that always
-/// causes itself more work would otherwise keep time from going on.
-const ROUNDS_MAX: u32 = 16;
+/// Rounds in which the loops are served at one instant, and runs of one loop in
+/// a round. A driver that always causes itself more work would otherwise keep
+/// time from going on.
+const ROUNDS_MAX: u32 = 4;
+const RUNS_MAX: u32 = 16;
 
 /// How far time goes on then: about what a real loop would have taken.
 const GRAIN: Duration = Duration::from_micros(100);
@@ -142,13 +143,21 @@ impl NamedLoop {
     /// Serves the loop's events as its thread would; false where someone else
     /// holds its gate, be it the one who steps.
     fn run(&self) -> bool {
-        let runner = &self.runner;
-        runner.scope(|| match self.work_loop.poll_run_event_sources(runner) {
-            Poll::Ready(_) => true,
-            Poll::Pending => {
-                self.work_loop.gate().abandon(runner);
-                false
+        self.runner.scope(|| {
+            for _ in 0..RUNS_MAX {
+                if self
+                    .work_loop
+                    .poll_run_event_sources(&self.runner)
+                    .is_pending()
+                {
+                    self.work_loop.gate().abandon(&self.runner);
+                    return false;
+                }
+                if !self.work_loop.has_work() {
+                    break;
+                }
             }
+            true
         })
     }
 }
