@@ -3,6 +3,7 @@
 
 use crate::bindings::VERSION;
 use crate::cache::Cache;
+use crate::cost;
 use crate::error::ComponentError;
 use crate::guest::Guest;
 use crate::interface;
@@ -58,6 +59,7 @@ impl Engine {
     pub(crate) fn compile(&self, name: &str, bytes: &[u8]) -> Result<Component, ComponentError> {
         recognise(name, bytes)?;
         let compile = || {
+            cost::bounded(name, bytes)?;
             Component::from_binary(&self.wasmtime, bytes).map_err(|error| ComponentError::Invalid {
                 name: name.to_owned(),
                 cause: cause_of(&error),

@@ -151,6 +151,16 @@ pub enum ComponentError {
         /// The engine's reason.
         cause: String,
     },
+    /// Compiling it would take too long.
+    #[error(
+        "`{name}` would take too long to compile: {cause}; split that function, or build the driver in release mode"
+    )]
+    TooCostly {
+        /// The component.
+        name: String,
+        /// Which bound is crossed, and where.
+        cause: String,
+    },
     /// It imports what the world `driver` lacks.
     #[error("`{name}` imports {imports}, which this host does not have; {remedy}")]
     UnknownImports {

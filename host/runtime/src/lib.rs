@@ -31,6 +31,7 @@ mod board;
 pub mod board_file;
 mod cache;
 pub mod control;
+mod cost;
 mod counters;
 mod death;
 mod driver;
