@@ -107,11 +107,9 @@ fn every_waiting_client_ends_with_the_right_outcome_and_nothing_leaks() {
                 "provides = [\"sleep\"]",
             ));
             let trap = || {
-                drop(
-                    board
-                        .call("sleep", Request::named("trap"))
-                        .expect_err("it traps"),
-                )
+                board
+                    .call("sleep", Request::named("trap"))
+                    .expect_err("it traps");
             };
             let [cancelled, killed] =
                 round(&board, &mut random, &Request::named("next"), "sleep", trap);
