@@ -65,7 +65,7 @@ fn log(path: &Path) -> Log {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|line| line["class"] == "TPV")
         .filter_map(|line| Some((line["lat"].as_f64()?, line["lon"].as_f64()?)))
-        .last();
+        .next_back();
     // All binary: the reference decoder reads that too, an NMEA reader must
     // find nothing in it.
     let binary = name == "bu303-moving.log";
