@@ -209,8 +209,8 @@ impl Client {
     ///
     /// The provider's own; `busy` where it does not answer at once,
     /// `not-permitted` where its gate is disabled, `would-deadlock` where the
-    /// call would come back into a driver on the stack, `no-resources` for a
-    /// ninth nested call, `timed-out`.
+    /// call would come back into a driver on the stack, `no-resources` for an
+    /// eighth nested call, `timed-out`.
     pub fn run_command(&self, ask: &Ask<'_>, timeout: Duration) -> Result<Reply> {
         let result = self
             .client
