@@ -138,6 +138,7 @@ fn board(guests: &Path, clock: ClockKind) -> Result<Board> {
         .build()?)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is for `map_err`")]
 fn into(error: wasmtime::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:#}")
 }
