@@ -230,5 +230,5 @@ fn every_line_has_a_name_of_its_own() {
     recording.finish();
     let capture = capture::open(&path).unwrap();
     let channels: Vec<_> = capture.channels().collect();
-    assert_eq!(channels, ["IR_Toy", "IR_Toy_", "D_0_"]);
+    assert_eq!(channels, ["IR_Toy", "IR_Toy_2", "D_0_"]);
 }
