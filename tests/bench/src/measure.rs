@@ -5,13 +5,20 @@ use std::time::{Duration, Instant};
 /// Rounds; the median of their ratios is what counts.
 const ROUNDS: usize = 41;
 
-/// The median ratio of `this` to `that`, and the median time of `this` for
-/// one of `count`.
+/// Medians over the rounds.
+pub(crate) struct Measured {
+    /// The time of `this` by that of `that`.
+    pub(crate) ratio: f64,
+    /// What one of `count` takes of `this`.
+    pub(crate) time: Duration,
+}
+
+/// Measures `this` and `that` in turn, `count` of each at a time.
 pub(crate) fn ratio(
     count: u32,
     mut this: impl FnMut(u32) -> anyhow::Result<()>,
     mut that: impl FnMut(u32) -> anyhow::Result<()>,
-) -> anyhow::Result<(f64, Duration)> {
+) -> anyhow::Result<Measured> {
     // Caches, branch predictors, and the ticker awake.
     this(count)?;
     that(count)?;
@@ -24,7 +31,10 @@ pub(crate) fn ratio(
     }
     ratios.sort_by(f64::total_cmp);
     times.sort();
-    Ok((ratios[ROUNDS / 2], times[ROUNDS / 2]))
+    Ok(Measured {
+        ratio: ratios[ROUNDS / 2],
+        time: times[ROUNDS / 2],
+    })
 }
 
 fn time(run: &mut impl FnMut(u32) -> anyhow::Result<()>, count: u32) -> anyhow::Result<Duration> {
