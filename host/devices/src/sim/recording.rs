@@ -97,8 +97,9 @@ impl Recorder {
     }
 
     /// Begins to write to `file`: with the levels as they are, which are the
-    /// file's at time 0, that of `start`. Where the file cannot be written any more `on_fault`
-    /// is told so, once, and the recording is over; the board goes on.
+    /// file's at time 0, that of `start`. Where it cannot be written any more
+    /// `on_fault` is told so, once, and the recording is over; the board goes
+    /// on.
     ///
     /// # Errors
     ///

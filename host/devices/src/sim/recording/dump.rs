@@ -164,9 +164,9 @@ impl Dump {
             && let Some(Reverse(next)) = self.waiting.pop()
         {
             self.write_change(&next)?;
-        }
-        if self.text.writer().len() >= CHUNK_BYTES {
-            self.flush()?;
+            if self.text.writer().len() >= CHUNK_BYTES {
+                self.flush()?;
+            }
         }
         Ok(())
     }
