@@ -10,13 +10,13 @@ use anyhow::{Context, Result};
 
 use crate::check::Failure;
 use crate::workspace::Workspace;
-use crate::{Outcome, help, no_arguments};
+use crate::{Outcome, board_reference, help, no_arguments};
 
 /// A generated part of a document.
 struct Part {
     document: &'static str,
     name: &'static str,
-    text: fn(&Workspace) -> String,
+    text: fn(&Workspace) -> Result<String>,
 }
 
 const PARTS: &[Part] = &[
@@ -29,6 +29,11 @@ const PARTS: &[Part] = &[
         document: "ARCHITECTURE.md",
         name: "crates",
         text: crates,
+    },
+    Part {
+        document: "sample-drivers/BOARD.md",
+        name: "board file",
+        text: board_reference::text,
     },
 ];
 
@@ -74,7 +79,7 @@ impl Part {
     }
 
     fn renewed(&self, document: &str, workspace: &Workspace) -> Result<String> {
-        replaced(document, self.name, &(self.text)(workspace))
+        replaced(document, self.name, &(self.text)(workspace)?)
             .with_context(|| format!("`{}` has no place for `{}`", self.document, self.name))
     }
 }
@@ -87,14 +92,14 @@ fn replaced(document: &str, name: &str, text: &str) -> Option<String> {
     Some(format!("{head}{begin}{text}{end}{tail}"))
 }
 
-fn commands(_: &Workspace) -> String {
+fn commands(_: &Workspace) -> Result<String> {
     let lines = help();
     let lines = lines.lines().map(|line| format!("    {line}\n"));
-    lines.collect::<Vec<_>>().concat()
+    Ok(lines.collect::<Vec<_>>().concat())
 }
 
 /// The crate map, from each manifest's own description.
-fn crates(workspace: &Workspace) -> String {
+fn crates(workspace: &Workspace) -> Result<String> {
     let mut rows = vec!["| folder | crate | what it is |\n|---|---|---|\n".to_owned()];
     for top in ["host", "guest-sdk", "sample-drivers", "tests"] {
         for package in workspace.members_in(top) {
@@ -103,7 +108,7 @@ fn crates(workspace: &Workspace) -> String {
             rows.push(format!("| `{folder}` | `{}` | {about} |\n", package.name));
         }
     }
-    rows.concat()
+    Ok(rows.concat())
 }
 
 #[cfg(test)]

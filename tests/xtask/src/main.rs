@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod board_reference;
 mod build;
 mod check;
 mod generated;
