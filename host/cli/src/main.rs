@@ -8,6 +8,7 @@ mod arguments;
 mod board;
 mod call;
 mod check;
+mod new;
 mod output;
 mod run;
 mod sim;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Run(run) => run::run(&run),
         Command::Check(check) => check::run(&check),
+        Command::New(new) => new::run(&new),
         Command::Status(status) => status::run(&status),
         Command::Call(call) => call::run(call),
         Command::Sim(sim) => sim::run(sim),
