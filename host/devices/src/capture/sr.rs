@@ -1,84 +1,78 @@
 //! The sigrok session format: a zip with `metadata`, and the samples in
 //! `logic-1` or, in order, in `logic-1-1`, `logic-1-2` and so on.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::fs::File;
+use std::sync::Arc;
 
-use super::{Error, MAX_EXPANDED_BYTES, MAX_FILE_BYTES, MAX_METADATA_BYTES, Problem};
+use super::{MAX_EXPANDED_BYTES, MAX_METADATA_BYTES, Problem, TimeScale};
 
 mod archive;
+mod levels;
 mod metadata;
 mod samples;
 
-pub(super) use metadata::Channel;
-pub(super) use samples::Samples;
+pub(super) use levels::Levels;
 
 use archive::{Archive, Part};
 use metadata::Metadata;
+use samples::Samples;
 
 /// An open session whose samples were read through once.
 #[derive(Debug)]
 pub(super) struct Session {
-    path: PathBuf,
     file: Arc<File>,
     metadata: Metadata,
     parts: Arc<[Part]>,
     samples: u64,
-    fault: OnceLock<Error>,
 }
 
 impl Session {
-    pub(super) fn open(path: &Path) -> Result<Self, Problem> {
-        let file = open_regular(path)?;
+    pub(super) fn open(file: Arc<File>) -> Result<Self, Problem> {
         let mut archive = Archive::open(Arc::clone(&file))?;
         let metadata = read_metadata(&file, &mut archive)?;
         let parts = find_samples(&mut archive, &metadata.capture_file)?;
         let samples = count_samples(&parts, metadata.unit)?;
         let session = Self {
-            path: path.to_owned(),
             file,
             metadata,
             parts: parts.into(),
             samples,
-            fault: OnceLock::new(),
         };
         session.verify()?;
         Ok(session)
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(super) fn channels(&self) -> &[Channel] {
-        &self.metadata.channels
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let channels = self.metadata.channels.iter();
+        channels.map(|channel| channel.name.as_str())
     }
 
     pub(super) fn sample_rate(&self) -> u64 {
         self.metadata.sample_rate
     }
 
-    /// Bytes a sample.
-    pub(super) fn unit(&self) -> usize {
-        self.metadata.unit
-    }
-
     pub(super) fn samples(&self) -> u64 {
         self.samples
     }
 
-    pub(super) fn read(&self) -> Samples {
-        Samples::new(Arc::clone(&self.file), Arc::clone(&self.parts), self.unit())
+    /// A tick is a sample.
+    pub(super) fn time_scale(&self) -> TimeScale {
+        TimeScale {
+            nanos: 1_000_000_000,
+            ticks: self.metadata.sample_rate,
+        }
     }
 
-    pub(super) fn fault(&self) -> Option<&Error> {
-        self.fault.get()
+    /// `None` where there is no such channel.
+    pub(super) fn levels(&self, channel: &str) -> Option<Levels> {
+        let channels = &self.metadata.channels;
+        let channel = channels.iter().find(|known| known.name == channel)?;
+        Some(Levels::new(self.read(), self.metadata.unit, channel.bit))
     }
 
-    pub(super) fn set_fault(&self, problem: Problem) {
-        // The first one tells most.
-        let _ = self.fault.set(problem.of(&self.path));
+    fn read(&self) -> Samples {
+        let (file, parts) = (Arc::clone(&self.file), Arc::clone(&self.parts));
+        Samples::new(file, parts, self.metadata.unit)
     }
 
     fn verify(&self) -> Result<(), Problem> {
@@ -88,21 +82,6 @@ impl Session {
         }
         Ok(())
     }
-}
-
-fn open_regular(path: &Path) -> Result<Arc<File>, Problem> {
-    // Before it is opened: opening a pipe would wait for its other end.
-    if !fs::metadata(path).map_err(Problem::Unreadable)?.is_file() {
-        return Err(Problem::Malformed("it is not a regular file".to_owned()));
-    }
-    let file = File::open(path).map_err(Problem::Unreadable)?;
-    let length = file.metadata().map_err(Problem::Unreadable)?.len();
-    if length > MAX_FILE_BYTES {
-        return Err(Problem::TooLarge(format!(
-            "it has {length} bytes and at most {MAX_FILE_BYTES} are read"
-        )));
-    }
-    Ok(Arc::new(file))
 }
 
 fn read_metadata(file: &Arc<File>, archive: &mut Archive) -> Result<Metadata, Problem> {

@@ -5,7 +5,7 @@
 //! it reads from.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use zip::read::{ArchiveOffset, Config};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
+use super::super::file::Section;
 use super::Problem;
 
 /// A part of the archive, as the archive's directory has it: to be verified.
@@ -31,15 +32,6 @@ pub(super) struct Part {
 
 pub(super) struct Archive {
     zip: ZipArchive<io::BufReader<Section>>,
-}
-
-/// A range of a file as a reader with a position of its own.
-#[derive(Debug)]
-pub(super) struct Section {
-    file: Arc<File>,
-    start: u64,
-    length: u64,
-    position: u64,
 }
 
 impl Archive {
@@ -100,42 +92,6 @@ impl Archive {
     }
 }
 
-impl Section {
-    pub(super) fn new(file: Arc<File>, start: u64, length: u64) -> Self {
-        Self {
-            file,
-            start,
-            length,
-            position: 0,
-        }
-    }
-}
-
-impl Read for Section {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.length.saturating_sub(self.position);
-        let wanted = usize::try_from(left)
-            .unwrap_or(usize::MAX)
-            .min(buffer.len());
-        let offset = self.start.saturating_add(self.position);
-        let read = self.file.read_at(&mut buffer[..wanted], offset)?;
-        self.position += read as u64;
-        Ok(read)
-    }
-}
-
-impl Seek for Section {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let position = match to {
-            SeekFrom::Start(position) => Some(position),
-            SeekFrom::End(delta) => self.length.checked_add_signed(delta),
-            SeekFrom::Current(delta) => self.position.checked_add_signed(delta),
-        };
-        self.position = position.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        Ok(self.position)
-    }
-}
-
 fn is_deflated(method: CompressionMethod, encrypted: bool) -> Result<bool, String> {
     match method {
         _ if encrypted => Err("encrypted".to_owned()),
@@ -157,7 +113,7 @@ fn refuse_other_formats(file: &File) -> Result<(), Problem> {
         }
         Ok(()) if magic == *LOCAL_HEADER => Ok(()),
         _ => Err(Problem::Malformed(
-            "it is no zip archive with anything in it".to_owned(),
+            "it is neither VCD nor a sigrok session, a zip archive with anything in it".to_owned(),
         )),
     }
 }

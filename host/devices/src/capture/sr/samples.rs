@@ -9,8 +9,9 @@ use std::sync::Arc;
 use flate2::Crc;
 use flate2::read::DeflateDecoder;
 
+use super::super::file::Section;
 use super::Problem;
-use super::archive::{Part, Section};
+use super::archive::Part;
 
 /// What is decompressed at a time. Every sample is at most 8 bytes long, so
 /// this is a whole number of samples or nearly so.
