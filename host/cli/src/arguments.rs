@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Runs a board until it is interrupted (SIGINT, SIGTERM)
     #[command(
-        after_help = "The log goes to standard error; LOOPGATE_LOG chooses what is in it, for example \
+        after_help = "A driver is reloaded when its component's file changes. The log goes to standard error; LOOPGATE_LOG chooses what is in it, for example \
         `debug` or `warn,driver=trace` (default: info).\n\nExample:\n  loopgate run sample-drivers/board.toml"
     )]
     Run(Run),
@@ -48,6 +48,27 @@ pub(crate) enum Command {
         Examples:\n  loopgate call button-led presses\n  loopgate call echo 1 0x10 32 --data deadbeef --timeout '2 s'"
     )]
     Call(Call),
+    /// Puts the present version of a component in the place of the running driver
+    #[command(
+        after_help = "The old version's `stop` is called, then the new one's `start`. Edges and bytes that \
+        arrive meanwhile go to the new one; requests in flight end as `driver-died`. A version that cannot be \
+        loaded leaves the old one running.\n\n\
+        `loopgate run` does this by itself when the component's file changes.\n\n\
+        Example:\n  loopgate reload blink"
+    )]
+    Reload(Named),
+    /// Stops a driver: its lines are released, its services end
+    #[command(after_help = "Example:\n  loopgate stop blink")]
+    Stop(Named),
+    /// Starts a driver that was stopped, or has failed
+    #[command(after_help = "Example:\n  loopgate start blink")]
+    Start(Named),
+    /// Shows the latest lines of a driver's log
+    #[command(
+        after_help = "Each line has the seconds since the board started, the level and the text.\n\n\
+        Examples:\n  loopgate logs blink\n  loopgate logs blink --follow"
+    )]
+    Logs(Logs),
     /// Drives and shows the lines of a simulated board
     #[command(subcommand)]
     Sim(Sim),
@@ -57,6 +78,37 @@ pub(crate) enum Command {
 pub(crate) struct Run {
     /// The board file
     pub(crate) board: PathBuf,
+    /// Does not reload drivers whose component's file changes
+    #[arg(long)]
+    pub(crate) no_watch: bool,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// The driver
+    pub(crate) driver: String,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// The driver
+    pub(crate) driver: String,
+    /// Goes on with the lines that come
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// How many lines to begin with, of those that the host has kept
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
+    pub(crate) lines: usize,
+    /// Prints JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) socket: Socket,
 }

@@ -8,6 +8,7 @@ mod arguments;
 mod board;
 mod call;
 mod check;
+mod drivers;
 mod new;
 mod output;
 mod run;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
 use clap::Parser as _;
+use loopgate::control::Request;
 
 fn main() -> ExitCode {
     // Says itself what is wrong with the arguments, and exits with 2.
@@ -28,6 +30,10 @@ fn main() -> ExitCode {
         Command::New(new) => new::run(&new),
         Command::Status(status) => status::run(&status),
         Command::Call(call) => call::run(call),
+        Command::Reload(named) => drivers::change(named, |driver| Request::Reload { driver }),
+        Command::Stop(named) => drivers::change(named, |driver| Request::Stop { driver }),
+        Command::Start(named) => drivers::change(named, |driver| Request::Start { driver }),
+        Command::Logs(logs) => drivers::logs(&logs),
         Command::Sim(sim) => sim::run(sim),
     };
     match done {

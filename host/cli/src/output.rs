@@ -26,13 +26,19 @@ pub(crate) fn print(text: &str) -> Result<()> {
 }
 
 pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
-    print(&json(value)?)
+    let text = serde_json::to_string_pretty(value).context("cannot write JSON")?;
+    print(&escaped(&text))
+}
+
+/// On one line, for streams of them.
+pub(crate) fn print_json_line(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string(value).context("cannot write JSON")?;
+    print(&escaped(&text))
 }
 
 /// JSON that a terminal shows as it is: the encoder leaves DEL, the C1 controls
 /// and the marks of direction alone. They stand in strings only.
-fn json(value: &impl Serialize) -> Result<String> {
-    let text = serde_json::to_string_pretty(value).context("cannot write JSON")?;
+fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         if c == '\n' || is_printable(c) {
@@ -40,11 +46,12 @@ fn json(value: &impl Serialize) -> Result<String> {
         } else {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
-                write!(escaped, "\\u{unit:04x}").context("cannot write JSON")?;
+                // Writing to a `String` does not fail.
+                let _ = write!(escaped, "\\u{unit:04x}");
             }
         }
     }
-    Ok(escaped)
+    escaped
 }
 
 /// Bytes as text, where they are text that a terminal shows as it is.
@@ -100,7 +107,7 @@ mod tests {
     #[test]
     fn json_is_shown_as_it_is_and_means_the_same() {
         let value = serde_json::json!({ "a\u{9b}2J": "\u{7f}\u{202e}\u{2028}\x1b\n é😀" });
-        let text = json(&value).unwrap();
+        let text = escaped(&serde_json::to_string_pretty(&value).unwrap());
         assert!(text.chars().all(|c| c == '\n' || is_printable(c)), "{text}");
         assert!(text.contains("a\\u009b2J") && text.contains("\\u007f\\u202e\\u2028"));
         assert_eq!(

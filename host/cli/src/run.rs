@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use loopgate::board_file::{BoardFile, ClockKind, DriverEntry};
 use loopgate::control::{Claim, Server};
-use loopgate::{Board, DriverStatus};
+use loopgate::{Board, DriverStatus, Watch};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -32,6 +32,10 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
     let board = Arc::new(Board::builder().board(file).build()?);
     let server = Server::open(claim, board.clone())?;
     print_states(&board)?;
+    let watch = (!run.no_watch).then(|| Watch::new(board.clone()));
+    let watch = watch
+        .transpose()
+        .context("cannot watch the components; `--no-watch` runs without")?;
     print(&format!("control socket: {}", server.path().display()))?;
     match clock {
         ClockKind::Real => {
@@ -44,6 +48,7 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
         }
     }
     print("stopping")?;
+    drop(watch);
     // Ends the requests that are being answered, which the server waits for.
     board.stop();
     drop(server);

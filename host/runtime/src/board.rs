@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 mod builder;
 mod call;
+mod drivers;
 mod request;
 mod virtual_time;
 
@@ -109,11 +110,7 @@ impl Board {
             .find(|known| Arc::ptr_eq(&known.work_loop, &driver.work_loop));
         DriverStatus {
             name: driver.name.clone(),
-            component: self
-                .file
-                .resolve(driver.entry.component.get_ref())
-                .display()
-                .to_string(),
+            component: driver.component.display().to_string(),
             work_loop: on.map(|known| known.name.clone()).unwrap_or_default(),
             state: life.state,
             cause: life.cause,

@@ -69,8 +69,30 @@ impl Serve for Board {
             Request::SimShow => {
                 Response::Lines(self.sim().show().into_iter().map(Line::from).collect())
             }
+            Request::Start { driver } => changed(self, &driver, self.start_driver(&driver)),
+            Request::Stop { driver } => changed(self, &driver, self.stop_driver(&driver)),
+            Request::Reload { driver } => changed(self, &driver, self.reload(&driver)),
+            Request::Logs {
+                driver,
+                after,
+                wait_ms,
+            } => {
+                let wait = Duration::from_millis(wait_ms).min(TIMEOUT_MAX);
+                answer(self.logs(&driver, after, wait, cancel).map(Response::Logs))
+            }
         }
     }
+}
+
+fn changed<S>(board: &Board, driver: &str, result: Result<(), RequestError>) -> Response<S> {
+    answer(result.and_then(|()| {
+        let (state, generation) = board.driver_state(driver)?;
+        Ok(Response::Driver {
+            name: driver.to_owned(),
+            state: state.name().to_owned(),
+            generation,
+        })
+    }))
 }
 
 fn answer<S>(result: Result<Response<S>, RequestError>) -> Response<S> {

@@ -36,8 +36,13 @@ fn add(counter: &AtomicU64, by: u64) -> u64 {
 impl Counters {
     pub(crate) fn interrupts(&self, count: u32, lost: u32) {
         add(&self.interrupts, u64::from(count));
-        if lost > 0 {
-            add(&self.lost, u64::from(lost));
+        self.lost(u64::from(lost));
+    }
+
+    /// Interrupts that found no room, or nobody to take them.
+    pub(crate) fn lost(&self, count: u64) {
+        if count > 0 {
+            add(&self.lost, count);
         }
     }
 

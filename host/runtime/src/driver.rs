@@ -1,9 +1,9 @@
 //! A driver: its life, and the one way into its instance.
 
-use crate::bindings::exports::loopgate::driver::handlers::{Cause, Guest as Handlers};
+use crate::bindings::exports::loopgate::driver::handlers::Guest as Handlers;
 use crate::board_file::DriverEntry;
 use crate::counters::Counters;
-use crate::engine::{Engine, Loaded};
+use crate::engine::{Digest, Engine};
 use crate::error::ErrorCode;
 use crate::grants::Grants;
 use crate::guest::Guest;
@@ -11,7 +11,6 @@ use crate::limits::Limits;
 use crate::log::DriverLog;
 use crate::service::Services;
 use crate::status::{PortStatus, State, Usage};
-use crate::text::last_words;
 use crate::time::Time;
 use crate::{death, stack};
 use loopgate_devices::gpio::GpioController;
@@ -19,14 +18,21 @@ use loopgate_devices::serial::{SerialController, SerialPort};
 use loopgate_workloop::{Context, EventSource, Instant, Interrupts, Quota, WorkLoop};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use wasmtime::Store;
+
+mod life;
+
+pub(crate) use life::{Life, Reloaded};
 
 /// A driver of the board, whichever instance of its component runs now.
 pub(crate) struct Driver {
     pub(crate) name: String,
     pub(crate) entry: DriverEntry,
+    /// The component's file.
+    pub(crate) component: PathBuf,
     pub(crate) limits: Limits,
     pub(crate) grants: Grants,
     pub(crate) work_loop: Arc<WorkLoop>,
@@ -38,6 +44,10 @@ pub(crate) struct Driver {
     engine: Arc<Engine>,
     generation: AtomicU64,
     life: Mutex<Life>,
+    /// What the component's file had in it when it was last loaded, or tried
+    /// to. Held by who starts, stops or reloads the driver: the one host lock
+    /// that is held while guest code runs, and nothing that runs there takes it.
+    version: Mutex<Option<Digest>>,
     /// What its handlers may take of the loop before the gate is opened: one
     /// handler limit, however many sources it has (rule 13).
     quota: Arc<Quota>,
@@ -65,12 +75,7 @@ pub(crate) struct Surroundings {
     pub(crate) services: Arc<Services>,
     pub(crate) time: Time,
     pub(crate) work_loop: Arc<WorkLoop>,
-}
-
-#[derive(Clone)]
-pub(crate) struct Life {
-    pub(crate) state: State,
-    pub(crate) cause: Option<String>,
+    pub(crate) component: PathBuf,
 }
 
 struct OpenPort {
@@ -135,6 +140,7 @@ impl Driver {
             grants: Grants::new(entry),
             log: DriverLog::new(&name, around.time.clock(), limits.log),
             entry: entry.clone(),
+            component: around.component,
             work_loop: around.work_loop,
             devices: around.devices,
             services: around.services,
@@ -146,6 +152,7 @@ impl Driver {
                 state: State::Stopped,
                 cause: None,
             }),
+            version: Mutex::default(),
             quota: Arc::new(Quota::new(limits.handler_wall)),
             turns: AtomicU32::new(0),
             ports: Mutex::default(),
@@ -153,87 +160,6 @@ impl Driver {
             limits,
             name,
         })
-    }
-
-    /// Makes an instance and starts it, with the gate closed throughout.
-    /// What went wrong stands in [`Driver::life`] afterwards.
-    pub(crate) fn start(self: &Arc<Self>, cx: &Context, loaded: &Loaded, cause: Cause) {
-        self.work_loop.close_gate(cx);
-        let generation = self.generation.fetch_add(1, Relaxed) + 1;
-        self.live(State::Starting, None);
-        let mut store = Guest::store(self.clone(), self.engine.wasmtime(), generation);
-        match self.instantiate(&mut store, loaded) {
-            Ok(bindings) => {
-                *self.instance.lock() = Some(Instance { store, bindings });
-                self.call_start(cx, cause);
-            }
-            Err(cause) => {
-                self.fail(cause);
-                self.release(cx, store);
-            }
-        }
-        // Closed above by this very context.
-        let _ = self.work_loop.open_gate(cx);
-    }
-
-    /// Component initialisers are guest code too, under the limit of `start`.
-    fn instantiate(
-        &self,
-        store: &mut Store<Guest>,
-        loaded: &Loaded,
-    ) -> Result<crate::bindings::Driver, String> {
-        let no_stack = || "there is no room for it on the stack of the thread that starts it";
-        let _nested = stack::enter().ok_or_else(no_stack)?;
-        store.data_mut().clock.begin(&self.limits, true);
-        store.set_epoch_deadline(1);
-        let _in_flight = self.engine.ticker.enter();
-        loaded.instantiate(&mut *store).map_err(|error| {
-            format!(
-                "while it was instantiated: {}",
-                death::cause(store.data(), &error)
-            )
-        })
-    }
-
-    fn call_start(self: &Arc<Self>, cx: &Context, cause: Cause) {
-        let config = self.entry.config.clone();
-        match self.call(cx, Handler::Start, |store, handlers| {
-            handlers.call_start(store, cause, &config)
-        }) {
-            Ok(Ok(())) => {
-                self.live(State::Running, None);
-                tracing::info!("{}: running", self.name);
-            }
-            Ok(Err(reason)) => {
-                self.end(
-                    cx,
-                    State::Failed,
-                    Some(format!("`start` refused: {}", last_words(&reason))),
-                );
-            }
-            // Buried already.
-            Err(_) => {}
-        }
-    }
-
-    /// Calls `stop` and releases everything; with the gate closed throughout.
-    pub(crate) fn stop(self: &Arc<Self>, cx: &Context) {
-        self.work_loop.close_gate(cx);
-        if self.life().state == State::Running {
-            let stopped = self.call(cx, Handler::Stop, |store, handlers| {
-                handlers.call_stop(store)
-            });
-            match stopped {
-                Ok(()) => self.end(cx, State::Stopped, None),
-                // It ended by its own fault, which was reported.
-                Err(ErrorCode::DriverDied) => {}
-                Err(code) => {
-                    tracing::warn!("{}: stopped without calling its `stop`: {code}", self.name);
-                    self.end(cx, State::Stopped, None);
-                }
-            }
-        }
-        let _ = self.work_loop.open_gate(cx);
     }
 
     /// Calls into the instance. The gate is closed by `cx`.
@@ -412,43 +338,5 @@ impl Driver {
     /// Counts the instances; the first is 1.
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Relaxed)
-    }
-
-    pub(crate) fn life(&self) -> Life {
-        self.life.lock().clone()
-    }
-
-    /// The component could not be loaded, or not be instantiated.
-    pub(crate) fn fail(&self, cause: String) {
-        tracing::error!("{}: failed: {cause}", self.name);
-        self.live(State::Failed, Some(cause));
-    }
-
-    fn live(&self, state: State, cause: Option<String>) {
-        *self.life.lock() = Life { state, cause };
-    }
-
-    /// Takes the instance away: its sources leave the loop, its services the
-    /// board, its pending requests end, its lines are released. The gate is
-    /// closed by `cx`.
-    fn end(self: &Arc<Self>, cx: &Context, state: State, cause: Option<String>) {
-        match cause {
-            Some(cause) => self.fail(cause),
-            None => self.live(state, None),
-        }
-        let taken = self.instance.try_lock().and_then(|mut guard| guard.take());
-        if let Some(instance) = taken {
-            self.release(cx, instance.store);
-        }
-    }
-
-    /// Takes back what an instance had; its lines are released with the store.
-    fn release(self: &Arc<Self>, cx: &Context, mut store: Store<Guest>) {
-        self.services.unpublish(self, None);
-        self.counters.usage(Usage::default());
-        self.log.instance_ended();
-        let guest = store.data_mut();
-        guest.requests.end_all(None, ErrorCode::DriverDied);
-        guest.sources.remove_all(cx, self);
     }
 }

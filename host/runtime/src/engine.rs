@@ -49,10 +49,11 @@ impl Engine {
         &self.wasmtime
     }
 
-    /// Reads, compiles (or takes from the cache) and links a component.
-    pub(crate) fn load(&self, path: &Path) -> Result<Loaded, ComponentError> {
-        let component = self.compile(&path.display().to_string(), &read(path)?)?;
-        self.link(&path.display().to_string(), &component)
+    /// Compiles (or takes from the cache) and links what was read from `path`.
+    pub(crate) fn load(&self, path: &Path, bytes: &[u8]) -> Result<Loaded, ComponentError> {
+        let name = path.display().to_string();
+        let component = self.compile(&name, bytes)?;
+        self.link(&name, &component)
     }
 
     /// Compiles, or takes from the cache.
@@ -132,6 +133,14 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
         });
     }
     Ok(bytes)
+}
+
+/// Tells one content of a file from another.
+pub(crate) type Digest = [u8; 32];
+
+pub(crate) fn digest(bytes: &[u8]) -> Digest {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).into()
 }
 
 /// Tells what was given by mistake from its first bytes: a core module and a

@@ -1,11 +1,13 @@
 //! What the host keeps beside one driver instance: the data of its store.
 
 use crate::driver::Driver;
+use crate::heritage::{Heritage, Opened};
 use crate::interface::work_loop::Sources;
 use crate::limits::{LimitHit, Limits};
 use crate::log::LineBuffer;
 use crate::requests::Requests;
 use crate::ticker::TICK;
+use loopgate_workloop::Context;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::component::{Resource, ResourceTable};
@@ -14,6 +16,8 @@ use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 /// The data of a driver's store. All of it is reached with the gate closed.
 pub(crate) struct Guest {
     pub(crate) driver: Arc<Driver>,
+    /// Which instance of the driver it is.
+    pub(crate) generation: u64,
     pub(crate) table: ResourceTable,
     pub(crate) sources: Sources,
     pub(crate) requests: Requests,
@@ -21,6 +25,13 @@ pub(crate) struct Guest {
     pub(crate) memory: MemoryLimiter,
     pub(crate) random: Random,
     pub(crate) output: LineBuffer,
+    /// What it has opened, for the version after it.
+    pub(crate) opened: Opened,
+    /// What the version before it has left.
+    pub(crate) heritage: Heritage,
+    /// It is in its last `stop` before the next version takes over: the sources
+    /// that lines feed are not its own any more.
+    pub(crate) handing_over: bool,
 }
 
 impl Guest {
@@ -34,6 +45,7 @@ impl Guest {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles as usize);
         let guest = Guest {
+            generation,
             table,
             sources: Sources::default(),
             requests: Requests::new(limits.requests),
@@ -41,6 +53,9 @@ impl Guest {
             memory: MemoryLimiter::new(&limits),
             random: Random::seeded(&driver.name, generation),
             output: LineBuffer::default(),
+            opened: Opened::default(),
+            heritage: Heritage::default(),
+            handing_over: false,
             driver,
         };
         let mut store = Store::new(engine, guest);
@@ -55,6 +70,18 @@ impl Guest {
             Ok(UpdateDeadline::Continue(1))
         });
         store
+    }
+
+    /// What the next version takes over; this one's `stop` follows.
+    pub(crate) fn hand_over(&mut self) -> Heritage {
+        self.handing_over = true;
+        self.sources.hand_over(&self.opened)
+    }
+
+    /// Its `start` has succeeded: what it has not taken over is closed.
+    pub(crate) fn started(&mut self, cx: &Context) {
+        self.sources.started(cx, &self.driver);
+        self.heritage.end(cx, &self.driver);
     }
 
     /// Enters something into the handle table, `None` where it is full.

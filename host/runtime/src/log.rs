@@ -4,8 +4,10 @@
 use crate::bindings::loopgate::driver::log::Level;
 use crate::text::printable_within;
 use loopgate_workloop::{Clock, Instant};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Longer lines are cut, in the form in which they are printed.
 const LINE_MAX: usize = 4096;
@@ -14,14 +16,44 @@ const LINE_MAX: usize = 4096;
 /// and an empty line must not be free.
 const LINE_COST: u64 = 64;
 
+/// How much of a driver's log is kept for `loopgate logs`, with the cost of
+/// its lines.
+const KEPT_MAX: u64 = 64 << 10;
+
+/// A line of a driver's log.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LogLine {
+    /// Counts the driver's lines; the first is 1.
+    pub sequence: u64,
+    /// Nanoseconds since the board was made, by its clock.
+    pub time_ns: u64,
+    /// `trace`, `debug`, `info`, `warn` or `error`.
+    pub level: String,
+    /// What the driver wrote, or the host of it; printable.
+    pub text: String,
+}
+
 /// The log of one driver, whichever instance of it writes.
 pub(crate) struct DriverLog {
     name: Arc<str>,
     clock: Arc<dyn Clock>,
+    begun: Instant,
     /// Bytes a second, and at most that many at once. What is counted is what
     /// is printed: a character that is escaped costs its escape.
     rate: u64,
     bucket: Mutex<Bucket>,
+    kept: Mutex<Kept>,
+    /// A line came.
+    more: Condvar,
+}
+
+/// The latest lines.
+#[derive(Default)]
+struct Kept {
+    lines: VecDeque<LogLine>,
+    bytes: u64,
+    latest: u64,
 }
 
 struct Bucket {
@@ -32,16 +64,19 @@ struct Bucket {
 
 impl DriverLog {
     pub(crate) fn new(name: &str, clock: Arc<dyn Clock>, rate: u64) -> Self {
-        let filled = clock.now();
+        let begun = clock.now();
         Self {
             name: name.into(),
+            begun,
             clock,
             rate,
             bucket: Mutex::new(Bucket {
                 bytes: rate,
-                filled,
+                filled: begun,
                 left_out: 0,
             }),
+            kept: Mutex::default(),
+            more: Condvar::new(),
         }
     }
 
@@ -51,13 +86,41 @@ impl DriverLog {
             return;
         };
         let name = &self.name;
-        match level {
-            Level::Trace => tracing::trace!(target: "driver", "{name}: {text}"),
-            Level::Debug => tracing::debug!(target: "driver", "{name}: {text}"),
-            Level::Info => tracing::info!(target: "driver", "{name}: {text}"),
-            Level::Warn => tracing::warn!(target: "driver", "{name}: {text}"),
-            Level::Error => tracing::error!(target: "driver", "{name}: {text}"),
-        }
+        let level = match level {
+            Level::Trace => {
+                tracing::trace!(target: "driver", "{name}: {text}");
+                "trace"
+            }
+            Level::Debug => {
+                tracing::debug!(target: "driver", "{name}: {text}");
+                "debug"
+            }
+            Level::Info => {
+                tracing::info!(target: "driver", "{name}: {text}");
+                "info"
+            }
+            Level::Warn => {
+                tracing::warn!(target: "driver", "{name}: {text}");
+                "warn"
+            }
+            Level::Error => {
+                tracing::error!(target: "driver", "{name}: {text}");
+                "error"
+            }
+        };
+        self.keep(level, text);
+    }
+
+    /// Something in the driver's life, which nobody causes in a loop.
+    pub(crate) fn life(&self, text: &str) {
+        tracing::info!(target: "loopgate", "{}: {text}", self.name);
+        self.keep("info", text.to_owned());
+    }
+
+    /// Its end by its own fault.
+    pub(crate) fn failure(&self, text: &str) {
+        tracing::error!(target: "loopgate", "{}: {text}", self.name);
+        self.keep("error", text.to_owned());
     }
 
     /// What the host has to say of this driver because of something it did:
@@ -65,7 +128,49 @@ impl DriverLog {
     pub(crate) fn host(&self, line: &str) {
         if let Some(text) = self.admitted(line) {
             tracing::warn!(target: "loopgate", "{}: {text}", self.name);
+            self.keep("warn", text);
         }
+    }
+
+    /// The lines after the one of this number that are still kept, and where
+    /// there are none the first that comes, for which it waits at most so long.
+    /// `stop` is asked a few times a second whether to wait on.
+    pub(crate) fn after(
+        &self,
+        sequence: u64,
+        wait: Duration,
+        stop: impl Fn() -> bool,
+    ) -> Vec<LogLine> {
+        const GLANCE: Duration = Duration::from_millis(100);
+        let deadline = std::time::Instant::now() + wait;
+        let mut kept = self.kept.lock();
+        while kept.latest <= sequence && !stop() {
+            let left = deadline.saturating_duration_since(std::time::Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            self.more.wait_for(&mut kept, left.min(GLANCE));
+        }
+        let later = kept.lines.iter().filter(|line| line.sequence > sequence);
+        later.cloned().collect()
+    }
+
+    fn keep(&self, level: &str, text: String) {
+        let kept = &mut *self.kept.lock();
+        kept.latest += 1;
+        kept.bytes += cost(&text);
+        kept.lines.push_back(LogLine {
+            sequence: kept.latest,
+            time_ns: self.clock.now().saturating_since(self.begun).as_nanos() as u64,
+            level: level.to_owned(),
+            text,
+        });
+        while kept.bytes > KEPT_MAX
+            && let Some(oldest) = kept.lines.pop_front()
+        {
+            kept.bytes -= cost(&oldest.text);
+        }
+        self.more.notify_all();
     }
 
     /// An instance has ended: what it left out would otherwise be told at the
@@ -77,8 +182,9 @@ impl DriverLog {
 
     fn tell_left_out(&self, left_out: u64) {
         if left_out > 0 {
-            let name = &self.name;
-            tracing::warn!(target: "driver", "{name}: {left_out} lines left out, over its limit `log`");
+            let text = format!("{left_out} lines left out, over its limit `log`");
+            tracing::warn!(target: "driver", "{}: {text}", self.name);
+            self.keep("warn", text);
         }
     }
 
@@ -87,7 +193,7 @@ impl DriverLog {
         // A full bucket has room for any line, cut.
         let max = self.rate.saturating_sub(LINE_COST).min(LINE_MAX as u64);
         let text = printable_within(line, max as usize);
-        let left_out = self.admit((text.len() as u64 + LINE_COST).min(self.rate))?;
+        let left_out = self.admit(cost(&text).min(self.rate))?;
         self.tell_left_out(left_out);
         Some(text)
     }
@@ -116,6 +222,10 @@ impl DriverLog {
         }
         Some(left_out)
     }
+}
+
+fn cost(text: &str) -> u64 {
+    text.len() as u64 + LINE_COST
 }
 
 /// Collects standard output and standard error into lines.
@@ -189,6 +299,23 @@ mod tests {
         let line = "\u{1b}".repeat(1000);
         let (lines, bytes) = printed(16 << 10, &line, 1000);
         assert_eq!((lines, bytes), (3, 3 * 4092));
+    }
+
+    #[test]
+    fn the_latest_lines_are_kept() {
+        let log = DriverLog::new("noisy", Arc::new(VirtualClock::new()), 1 << 20);
+        let at_once = |sequence| log.after(sequence, Duration::ZERO, || false);
+        assert_eq!(at_once(0), []);
+        for number in 1..=2000 {
+            log.driver(Level::Info, &number.to_string());
+        }
+        let kept = at_once(0);
+        assert!((900..1000).contains(&kept.len()), "{}", kept.len());
+        assert_eq!(kept[0].sequence, 2001 - kept.len() as u64);
+        assert_eq!(kept[0].text, kept[0].sequence.to_string());
+        assert_eq!(at_once(1998).len(), 2);
+        assert_eq!(at_once(2000), []);
+        assert_eq!(log.after(2000, Duration::from_hours(1), || true), []);
     }
 
     #[test]

@@ -121,7 +121,10 @@ impl Service {
             self.driver
                 .with_guest(|guest| guest.requests.is_busy(self.token))
         };
-        self.serial && self.driver.counters.has_pending() && pending().unwrap_or(false)
+        self.serial
+            && !self.withdrawn.load(Relaxed)
+            && self.driver.counters.has_pending()
+            && pending().unwrap_or(false)
     }
 
     /// Hands a request to the driver. The gate is closed by `cx`.
@@ -255,11 +258,13 @@ impl Services {
         }
     }
 
-    /// Takes back what a driver published: through one gate, or all of it.
+    /// Takes back what an instance published: through one gate, or all of it.
     /// Clients that wait for their turn there find out.
-    pub(crate) fn unpublish(&self, driver: &Arc<Driver>, token: Option<u32>) {
+    pub(crate) fn unpublish(&self, driver: &Arc<Driver>, generation: u64, token: Option<u32>) {
         let of = |service: &Service| {
-            Arc::ptr_eq(&service.driver, driver) && token.is_none_or(|token| token == service.token)
+            Arc::ptr_eq(&service.driver, driver)
+                && service.generation == generation
+                && token.is_none_or(|token| token == service.token)
         };
         let mut services = self.0.write();
         for (_, service) in services.extract_if(.., |_, service| of(service)) {

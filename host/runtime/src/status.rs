@@ -67,6 +67,18 @@ pub enum State {
     Failed,
 }
 
+impl State {
+    /// As it is written in the status, for example `running`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// A published service.
 #[derive(Clone, Debug, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -115,7 +127,7 @@ pub struct Usage {
 pub struct Counts {
     /// Interrupts delivered.
     pub interrupts: u64,
-    /// Interrupts that found no room.
+    /// Interrupts that found no room, or whose source ended before their turn.
     pub lost: u64,
     /// Timer expiries delivered.
     pub timeouts: u64,

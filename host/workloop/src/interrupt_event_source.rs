@@ -103,6 +103,16 @@ impl InterruptEventSource {
         count
     }
 
+    /// In the gate, for a source that will not be on a loop again: consumes
+    /// what is pending without delivering it, and says how much that was.
+    pub fn discard_pending(&self) -> u64 {
+        let Interrupts { count, lost, .. } = self.consume();
+        if self.intake.device.is_some() {
+            self.delivery.lock().batch.clear();
+        }
+        u64::from(count) + u64::from(lost)
+    }
+
     /// Replaces the action, from the next call on.
     pub fn set_action(&self, action: Option<InterruptAction>) {
         self.action.set(action);

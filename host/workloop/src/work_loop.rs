@@ -184,6 +184,26 @@ impl WorkLoop {
         self.unlink(cx, source).or_else(|result| result)
     }
 
+    /// Moves a source of this loop to the end of the chain, waiting for the
+    /// gate: as a removal and an addition, but its device does not notice, and
+    /// nothing that happens meanwhile goes uncounted.
+    ///
+    /// # Errors
+    /// `BadArgument` where the source is not on this loop.
+    pub fn requeue_event_source(
+        &self,
+        cx: &Context,
+        source: &Arc<dyn EventSource>,
+    ) -> Result<(), Error> {
+        let _closed = self.gate().closed(cx);
+        if !self.chain.remove(source) {
+            return Err(Error::BadArgument);
+        }
+        self.chain.append(Arc::clone(source));
+        self.shared.mark_chain_changed();
+        Ok(())
+    }
+
     /// Does the pending work now, on the caller, with the gate closed
     /// throughout. Every source is polled at least once, unless its
     /// [`Quota`](crate::Quota) is used up. False where the loop has ended.

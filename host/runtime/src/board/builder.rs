@@ -95,7 +95,7 @@ impl Builder {
             file,
         };
         board.place_drivers(&engine)?;
-        board.start_drivers(&engine);
+        board.start_drivers();
         // From here on: a stimulus must not find its driver still compiling.
         board.started = board.time.now();
         board.simulation.begin(board.started)?;
@@ -145,6 +145,7 @@ impl Board {
                 services: self.services.clone(),
                 time: self.time.clone(),
                 work_loop,
+                component: self.file.resolve(entry.component.get_ref()),
             };
             self.drivers.push(Driver::new(&entry, around));
         }
@@ -182,13 +183,9 @@ impl Board {
         Ok(work_loop)
     }
 
-    fn start_drivers(&self, engine: &Engine) {
+    fn start_drivers(&self) {
         for driver in &self.drivers {
-            let path = self.file.resolve(driver.entry.component.get_ref());
-            match engine.load(&path) {
-                Ok(loaded) => Context::with_current(|cx| driver.start(cx, &loaded, Cause::Boot)),
-                Err(error) => driver.fail(error.to_string()),
-            }
+            Context::with_current(|cx| driver.start(cx, Cause::Boot));
         }
     }
 }

@@ -6,6 +6,7 @@ use super::virtual_time::Stepped;
 use crate::error::{ErrorCode, RequestError};
 use crate::requests::{Arguments, Reply, Requests};
 use crate::service::{Answer, Circumstances, Service};
+use crate::status::State;
 use crate::time::Time;
 use loopgate_workloop::{Clock as _, Context, Instant, Wake};
 use std::sync::atomic::Ordering::Relaxed;
@@ -82,11 +83,10 @@ impl Board {
                 .find(|driver| driver.name == *entry.name.get_ref())
         });
         if let Some(driver) = failed {
-            let life = driver.life();
-            let why = life.cause.map_or_else(
-                || "it does not publish it".to_owned(),
-                |cause| format!("it failed: {cause}"),
-            );
+            let why = match driver.life().state {
+                State::Running => "the driver does not publish it".to_owned(),
+                _ => driver.whereabouts(),
+            };
             return RequestError::new(
                 ErrorCode::NoDevice,
                 format!(
@@ -261,19 +261,20 @@ fn select(service: &Service, wanted: &SelectorName) -> Result<u32, RequestError>
 
 fn describe(code: ErrorCode, service: &Service, cancelled: bool) -> RequestError {
     let (name, driver) = (&service.name, &service.driver.name);
-    let life = service.driver.life();
     // A gate that left its loop did so because its driver ended; a client that
     // was cancelled ended before.
     let died = matches!(
         code,
         ErrorCode::DriverDied | ErrorCode::Aborted | ErrorCode::NotReady
-    ) && life.state != crate::State::Running
+    ) && service.is_gone()
         && !(cancelled && code == ErrorCode::Aborted);
     if died {
-        let why = life.cause.unwrap_or_else(|| "it was stopped".to_owned());
         return RequestError::new(
             ErrorCode::DriverDied,
-            format!("driver `{driver}` of service `{name}` ended: {why}"),
+            format!(
+                "driver `{driver}` of service `{name}` ended: {}",
+                service.driver.whereabouts()
+            ),
         );
     }
     let why = match code {

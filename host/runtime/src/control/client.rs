@@ -59,6 +59,9 @@ impl Client {
     pub fn ask(&mut self, request: &Request) -> Result<Response, ControlError> {
         let allowed = match request {
             Request::Call(call) if !call.attempt => Duration::from_millis(call.timeout_ms),
+            Request::Logs { wait_ms, .. } => Duration::from_millis(*wait_ms),
+            // Compiling may take a while, and a driver its time to start.
+            Request::Start { .. } | Request::Reload { .. } => Duration::from_mins(1),
             _ => Duration::ZERO,
         };
         let deadline = Instant::now() + allowed.min(super::TIMEOUT_MAX) + PATIENCE;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hex;
-use crate::RequestError;
+use crate::{LogLine, RequestError};
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,37 @@ pub enum Request {
     },
     /// Every line of the simulated board: [`Response::Lines`].
     SimShow,
+    /// Starts a driver, see [`Board::start_driver`](crate::Board::start_driver):
+    /// [`Response::Driver`].
+    Start {
+        /// The driver.
+        driver: String,
+    },
+    /// Stops a driver, see [`Board::stop_driver`](crate::Board::stop_driver):
+    /// [`Response::Driver`].
+    Stop {
+        /// The driver.
+        driver: String,
+    },
+    /// Reloads a driver, see [`Board::reload`](crate::Board::reload):
+    /// [`Response::Driver`].
+    Reload {
+        /// The driver.
+        driver: String,
+    },
+    /// The latest lines of a driver's log, see [`Board::logs`](crate::Board::logs):
+    /// [`Response::Logs`].
+    Logs {
+        /// The driver.
+        driver: String,
+        /// Only lines after this one; 0 for all that are kept.
+        #[serde(default)]
+        after: u64,
+        /// How long to wait for a line where there is none, in milliseconds,
+        /// at most [`TIMEOUT_MAX`](super::TIMEOUT_MAX).
+        #[serde(default)]
+        wait_ms: u64,
+    },
 }
 
 /// A request to a driver's service.
@@ -77,6 +108,18 @@ pub enum Response<S = serde_json::Value> {
     Lines(Vec<Line>),
     /// To [`Request::SimSet`].
     Done,
+    /// To [`Request::Start`], [`Request::Stop`] and [`Request::Reload`]: how the
+    /// driver is now.
+    Driver {
+        /// Its name.
+        name: String,
+        /// As in the status, for example `running`.
+        state: String,
+        /// Counts its instances.
+        generation: u64,
+    },
+    /// To [`Request::Logs`].
+    Logs(Vec<LogLine>),
     /// The request failed, or could not be read.
     Error(RequestError),
 }

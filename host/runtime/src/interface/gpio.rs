@@ -1,11 +1,13 @@
 //! `gpio`: pins by the names that the board file gives them.
 
-use super::interrupt::Line;
+use super::interrupt::{Feed, Line};
 use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::gpio::{Direction, Edge, Host, HostPin};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
+use crate::heritage::LineName;
 use loopgate_devices::gpio::{Edges, Error, GpioLine};
+use loopgate_workloop::Context;
 use std::sync::Arc;
 use wasmtime::component::Resource;
 
@@ -52,8 +54,13 @@ impl HostPin for Guest {
         if let Err(reason) = self.driver.grants.edges(&pin.name, edges) {
             return Ok(Err(self.refused(&reason)));
         }
-        match pin.line.interrupt(edges) {
-            Ok(line) => Ok(self.push(Line::new(line)).ok_or(WitErrorCode::NoResources)),
+        let name = LineName::Pin(pin.name.clone(), edges);
+        let line = pin.line.clone();
+        if self.is_inherited(&name) {
+            return Ok(self.line(Feed::Inherited(name)));
+        }
+        match line.interrupt(edges) {
+            Ok(interrupt) => Ok(self.line(Feed::Line(name, Box::new(line), interrupt))),
             Err(error) => Ok(Err(self.device_error(&error))),
         }
     }
@@ -75,18 +82,30 @@ impl Guest {
             .grants
             .pin(name, output)
             .map_err(|reason| ErrorCode::from(self.refused(&reason)))?;
-        let request = entry.request(&driver.name, initial);
-        let line = driver
-            .devices
-            .gpio
-            .request(&request)
-            .map_err(|error| ErrorCode::from(self.device_error(&error)))?;
+        let inherited =
+            Context::with_current(|cx| self.heritage.pin(cx, &driver, name, output));
+        let opened = match inherited {
+            Some(line) if output => line.set(initial).map(|()| line),
+            Some(line) => Ok(line),
+            None => driver.devices.gpio.request(&entry.request(&driver.name, initial)),
+        };
+        let line = opened.map_err(|error| ErrorCode::from(self.device_error(&error)))?;
+        self.opened.pin(name, output, &line);
         self.push(Pin {
             name: name.to_owned(),
             output,
             line,
         })
         .ok_or(ErrorCode::NoResources)
+    }
+
+    /// Whether the driver's last version left a source that this line feeds.
+    pub(super) fn is_inherited(&mut self, name: &LineName) -> bool {
+        Context::with_current(|cx| self.heritage.promise(cx, &self.driver, name))
+    }
+
+    pub(super) fn line(&mut self, feed: Feed) -> Result<Resource<Line>, WitErrorCode> {
+        self.push(Line::new(feed)).ok_or(WitErrorCode::NoResources)
     }
 
     /// The log says why, since a code cannot.

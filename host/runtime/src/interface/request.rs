@@ -143,7 +143,7 @@ impl Guest {
         self.driver.services.publish(Service {
             name,
             driver: self.driver.clone(),
-            generation: self.driver.generation(),
+            generation: self.generation,
             gate,
             token,
             serial: queueing == Queueing::Serial,

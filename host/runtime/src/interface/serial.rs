@@ -1,21 +1,21 @@
 //! `serial`: ports by the names that the board file gives them.
 
-use super::interrupt::Line;
+use super::interrupt::{Feed, Line};
 use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::serial::{Host, HostPort};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
+use crate::heritage::{LineName, OpenPort};
 use loopgate_devices::serial::{Error, SerialPort};
-use loopgate_workloop::InterruptLine;
+use loopgate_workloop::{Context, InterruptLine};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use wasmtime::component::Resource;
 
 /// An open port. Dropping it releases the device.
 pub struct Port {
-    port: Arc<dyn SerialPort>,
-    /// Bytes that the driver has read.
-    taken: Arc<AtomicU64>,
+    name: String,
+    open: OpenPort,
 }
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
@@ -31,7 +31,7 @@ impl HostPort for Guest {
         // What is lowered into the guest is bounded like what comes from it.
         let max = max.min(self.driver.limits.payload as u32) as usize;
         let mut bytes = Vec::new();
-        let Port { port, taken } = self.table.get(&this)?;
+        let OpenPort { port, taken, .. } = &self.table.get(&this)?.open;
         let read = port.read(max, &mut bytes);
         taken.fetch_add(bytes.len() as u64, Relaxed);
         Ok(match read {
@@ -41,7 +41,7 @@ impl HostPort for Guest {
     }
 
     fn write(&mut self, this: Resource<Port>, bytes: Vec<u8>) -> Answer<u32> {
-        let written = self.table.get(&this)?.port.write(&bytes);
+        let written = self.table.get(&this)?.open.port.write(&bytes);
         Ok(match written {
             Ok(written) => Ok(written as u32),
             Err(error) => Err(self.port_error(&error)),
@@ -49,13 +49,15 @@ impl HostPort for Guest {
     }
 
     fn readable(&mut self, this: Resource<Port>) -> Answer<Resource<Line>> {
-        let line = self.table.get(&this)?.port.readable();
-        Ok(self.line(line))
+        let this = self.table.get(&this)?;
+        let (name, port) = (LineName::Readable(this.name.clone()), this.open.port.clone());
+        Ok(self.port_line(name, port, |port| port.readable()))
     }
 
     fn writable(&mut self, this: Resource<Port>) -> Answer<Resource<Line>> {
-        let line = self.table.get(&this)?.port.writable();
-        Ok(self.line(line))
+        let this = self.table.get(&this)?;
+        let (name, port) = (LineName::Writable(this.name.clone()), this.open.port.clone());
+        Ok(self.port_line(name, port, |port| port.writable()))
     }
 
     fn drop(&mut self, this: Resource<Port>) -> wasmtime::Result<()> {
@@ -74,22 +76,39 @@ impl Guest {
                 return Err(ErrorCode::NotGranted);
             }
         };
-        let port = match driver.devices.serial.open(&request) {
-            Ok(port) => port,
-            Err(error) => return Err(self.port_error(&error).into()),
+        let inherited =
+            Context::with_current(|cx| self.heritage.port(cx, &driver, name, request.baud));
+        let open = match inherited {
+            Some(open) => open,
+            None => match driver.devices.serial.open(&request) {
+                Ok(port) => OpenPort {
+                    port,
+                    baud: request.baud,
+                    taken: Arc::default(),
+                },
+                Err(error) => return Err(self.port_error(&error).into()),
+            },
         };
-        let taken = Arc::default();
-        driver.opened_port(name, &port, &taken);
-        self.push(Port { port, taken })
-            .ok_or(ErrorCode::NoResources)
+        driver.opened_port(name, &open.port, &open.taken);
+        self.opened.port(name, &open);
+        self.push(Port {
+            name: name.to_owned(),
+            open,
+        })
+        .ok_or(ErrorCode::NoResources)
     }
 
-    fn line(
+    fn port_line(
         &mut self,
-        line: Result<Arc<dyn InterruptLine>, Error>,
+        name: LineName,
+        port: Arc<dyn SerialPort>,
+        line: impl FnOnce(&dyn SerialPort) -> Result<Arc<dyn InterruptLine>, Error>,
     ) -> Result<Resource<Line>, WitErrorCode> {
-        match line {
-            Ok(line) => self.push(Line::new(line)).ok_or(WitErrorCode::NoResources),
+        if self.is_inherited(&name) {
+            return self.line(Feed::Inherited(name));
+        }
+        match line(&*port) {
+            Ok(line) => self.line(Feed::Line(name, Box::new(port), line)),
             Err(error) => Err(self.port_error(&error)),
         }
     }

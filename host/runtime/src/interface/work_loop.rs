@@ -1,6 +1,6 @@
 //! `work-loop`: the driver's sources on its loop.
 
-use super::interrupt::Line;
+use super::interrupt::{Feed, Line};
 use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::work_loop::{
     EventSource as AnySource, Host, HostCommandGate, HostInterruptEventSource,
@@ -9,13 +9,16 @@ use crate::bindings::loopgate::driver::work_loop::{
 use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
+use crate::heritage::{Fed, Heritage, Opened, retire};
 use crate::sleepers::Sleepers;
 use crate::time::Time;
 use loopgate_workloop::{
-    CommandGate, Context, EventSource, Instant, InterruptEventSource, TimerEventSource,
+    CommandGate, Context, EventSource, Instant, InterruptEventSource, InterruptLine,
+    TimerEventSource,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 use wasmtime::component::Resource;
 
@@ -26,6 +29,8 @@ pub struct Loop;
 pub struct Interrupt {
     token: u32,
     source: Arc<InterruptEventSource>,
+    /// Whether a line feeds it.
+    fed: bool,
 }
 
 /// A timer as the guest holds it.
@@ -44,7 +49,10 @@ pub struct Gate {
 /// service's gate, and to take all of them off the loop when the instance ends.
 #[derive(Default)]
 pub(crate) struct Sources {
-    interrupts: HashMap<u32, Arc<InterruptEventSource>>,
+    interrupts: HashMap<u32, (Arc<InterruptEventSource>, Option<Fed>)>,
+    /// During `start`: those of the driver's last version, and whether this one
+    /// has added them.
+    inherited: HashMap<u32, bool>,
     timers: HashMap<u32, Arc<TimerEventSource>>,
     gates: HashMap<u32, Arc<CommandGate>>,
     /// The host's, which resume parked requests.
@@ -64,12 +72,11 @@ impl Sources {
 
     /// Takes every source off its loop, for good.
     pub(crate) fn remove_all(&mut self, cx: &Context, driver: &Driver) {
+        for (_, (source, _)) in self.interrupts.drain() {
+            retire(cx, driver, &source);
+        }
         let sleepers = self.sleepers.take();
         let sleepers = sleepers.iter().flat_map(Sleepers::sources);
-        let interrupts = self
-            .interrupts
-            .drain()
-            .map(|(_, source)| source as Arc<dyn EventSource>);
         let timers = self
             .timers
             .drain()
@@ -78,8 +85,33 @@ impl Sources {
             .gates
             .drain()
             .map(|(_, source)| source as Arc<dyn EventSource>);
-        for source in interrupts.chain(timers).chain(gates).chain(sleepers) {
+        for source in timers.chain(gates).chain(sleepers) {
             remove(cx, driver, &source);
+        }
+    }
+
+    /// What lines feed, for the driver's next version.
+    pub(crate) fn hand_over(&mut self, opened: &Opened) -> Heritage {
+        let fed = self
+            .interrupts
+            .extract_if(|_, (_, fed)| fed.is_some())
+            .filter_map(|(_, (source, fed))| Some((fed?, source)));
+        Heritage::new(opened, fed)
+    }
+
+    /// `start` has returned: what this version has not added or not enabled is
+    /// as if it were new.
+    pub(crate) fn started(&mut self, cx: &Context, driver: &Driver) {
+        for (token, added) in self.inherited.drain() {
+            let Some((source, _)) = self.interrupts.get(&token) else {
+                continue;
+            };
+            if !added {
+                let source: Arc<dyn EventSource> = source.clone();
+                remove(cx, driver, &source);
+            } else if !source.is_enabled() {
+                source.disable(cx);
+            }
         }
     }
 }
@@ -116,12 +148,28 @@ impl HostWorkLoop for Guest {
     }
 
     fn add_event_source(&mut self, _: Resource<Loop>, source: AnySource) -> Answer<()> {
+        let inherited = self.inherited(&source)?;
+        let first = inherited.is_some_and(|added| !std::mem::replace(added, true));
         let source = self.any(&source)?;
-        let added = Context::with_current(|cx| self.driver.work_loop.add_event_source(cx, source));
+        let added = Context::with_current(|cx| {
+            // It is there already: it only has to go where this one adds it.
+            if first && source.attachment().is_attached() {
+                self.driver.work_loop.requeue_event_source(cx, &source)
+            } else {
+                self.driver.work_loop.add_event_source(cx, source)
+            }
+        });
         Ok(added.map_err(code))
     }
 
     fn remove_event_source(&mut self, _: Resource<Loop>, source: AnySource) -> Answer<()> {
+        if self.handing_over && self.is_fed(&source)? {
+            return Ok(Ok(()));
+        }
+        if let Some(added) = self.inherited(&source)? {
+            *added = false;
+            return Ok(Ok(()));
+        }
         let source = self.any(&source)?;
         let removed =
             Context::with_current(|cx| self.driver.work_loop.withdraw_event_source(cx, &source));
@@ -150,35 +198,17 @@ impl HostInterruptEventSource for Guest {
         if self.sources.interrupts.contains_key(&token) {
             return Ok(Err(WitErrorCode::BadArgument));
         }
-        let line = line
+        let feed = line
             .map(|line| self.table.get_mut(&line).map(Line::take))
             .transpose()?;
-        let line = match line {
-            Some(None) => return Ok(Err(WitErrorCode::BadArgument)),
-            Some(line) => line,
-            None => None,
+        let created = match feed {
+            Some(None) => Err(ErrorCode::BadArgument),
+            Some(Some(feed)) => self.fed(feed, token),
+            None => self.source(None, token).map(|(source, _)| (source, None)),
         };
-        let driver = self.driver.clone();
-        let queue = if line.is_some() {
-            driver.limits.occurrences as usize
-        } else {
-            0
-        };
-        let action = Arc::new(move |cx: &Context, _: &InterruptEventSource, interrupts| {
-            driver.interrupt_occurred(cx, token, interrupts);
-        });
-        let source = match InterruptEventSource::new(line, queue, Some(action)) {
-            Ok(source) => source,
-            Err(error) => return Ok(Err(code(error))),
-        };
-        self.driver.share_time(&*source);
-        let handle = self.push(Interrupt {
-            token,
-            source: source.clone(),
-        });
-        Ok(handle.ok_or(WitErrorCode::NoResources).inspect(|_| {
-            self.sources.interrupts.insert(token, source);
-        }))
+        Ok(created
+            .and_then(|created| self.keep(created, token))
+            .map_err(Into::into))
     }
 
     fn interrupt_occurred(&mut self, this: Resource<Interrupt>) -> Answer<()> {
@@ -211,8 +241,10 @@ impl HostInterruptEventSource for Guest {
     }
 
     fn disable(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<()> {
-        let source = &self.table.get(&this)?.source;
-        Context::with_current(|cx| source.disable(cx));
+        let Interrupt { source, fed, .. } = self.table.get(&this)?;
+        if !(self.handing_over && *fed) {
+            Context::with_current(|cx| source.disable(cx));
+        }
         Ok(())
     }
 
@@ -221,10 +253,11 @@ impl HostInterruptEventSource for Guest {
     }
 
     fn drop(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<()> {
-        let Interrupt { token, source } = self.table.delete(this)?;
-        self.sources.interrupts.remove(&token);
-        let source: Arc<dyn EventSource> = source;
-        self.release(&source);
+        let Interrupt { token, source, fed } = self.table.delete(this)?;
+        if !(self.handing_over && fed) {
+            self.sources.interrupts.remove(&token);
+            Context::with_current(|cx| retire(cx, &self.driver, &source));
+        }
         Ok(())
     }
 }
@@ -344,7 +377,9 @@ impl HostCommandGate for Guest {
     fn drop(&mut self, this: Resource<Gate>) -> wasmtime::Result<()> {
         let Gate { token, source } = self.table.delete(this)?;
         self.sources.gates.remove(&token);
-        self.driver.services.unpublish(&self.driver, Some(token));
+        self.driver
+            .services
+            .unpublish(&self.driver, self.generation, Some(token));
         self.requests.end_all(Some(token), ErrorCode::Aborted);
         let source: Arc<dyn EventSource> = source;
         self.release(&source);
@@ -359,6 +394,92 @@ impl Guest {
             AnySource::Timer(handle) => self.table.get(handle)?.source.clone(),
             AnySource::CommandGate(handle) => self.table.get(handle)?.source.clone(),
         })
+    }
+
+    fn is_fed(&self, source: &AnySource) -> wasmtime::Result<bool> {
+        Ok(match source {
+            AnySource::Interrupt(handle) => self.table.get(handle)?.fed,
+            AnySource::Timer(_) | AnySource::CommandGate(_) => false,
+        })
+    }
+
+    /// Whether this version has added a source of the last one's.
+    fn inherited(&mut self, source: &AnySource) -> wasmtime::Result<Option<&mut bool>> {
+        Ok(match source {
+            AnySource::Interrupt(handle) => {
+                let token = self.table.get(handle)?.token;
+                self.sources.inherited.get_mut(&token)
+            }
+            AnySource::Timer(_) | AnySource::CommandGate(_) => None,
+        })
+    }
+
+    /// The source that a line feeds.
+    fn fed(
+        &mut self,
+        feed: Feed,
+        token: u32,
+    ) -> Result<(Arc<InterruptEventSource>, Option<Fed>), ErrorCode> {
+        match feed {
+            Feed::Line(name, device, line) => {
+                let (source, token) = self.source(Some(line), token)?;
+                let fed = Fed {
+                    name,
+                    _device: device,
+                    token,
+                };
+                Ok((source, Some(fed)))
+            }
+            Feed::Inherited(name) => {
+                let inherited = self.heritage.source(&name);
+                let (fed, source) = inherited.ok_or(ErrorCode::BadArgument)?;
+                fed.token.store(token, Relaxed);
+                // The line is on, but this version has not said so yet.
+                source.attachment().set_enabled(false);
+                self.sources.inherited.insert(token, false);
+                Ok((source, Some(fed)))
+            }
+        }
+    }
+
+    /// A new source, which calls itself `token` until that is changed.
+    fn source(
+        &self,
+        line: Option<Arc<dyn InterruptLine>>,
+        token: u32,
+    ) -> Result<(Arc<InterruptEventSource>, Arc<AtomicU32>), ErrorCode> {
+        let driver = self.driver.clone();
+        let queue = line
+            .as_ref()
+            .map_or(0, |_| driver.limits.occurrences as usize);
+        let token = Arc::new(AtomicU32::new(token));
+        let called = token.clone();
+        let action = Arc::new(move |cx: &Context, _: &InterruptEventSource, interrupts| {
+            driver.interrupt_occurred(cx, called.load(Relaxed), interrupts);
+        });
+        let source = InterruptEventSource::new(line, queue, Some(action))?;
+        self.driver.share_time(&*source);
+        Ok((source, token))
+    }
+
+    /// Gives the guest a handle of it; a source without one ends.
+    fn keep(
+        &mut self,
+        (source, fed): (Arc<InterruptEventSource>, Option<Fed>),
+        token: u32,
+    ) -> Result<Resource<Interrupt>, ErrorCode> {
+        let handle = self.push(Interrupt {
+            token,
+            source: source.clone(),
+            fed: fed.is_some(),
+        });
+        if handle.is_some() {
+            self.sources.interrupts.insert(token, (source, fed));
+        } else {
+            self.sources.inherited.remove(&token);
+            Context::with_current(|cx| retire(cx, &self.driver, &source));
+        }
+        handle.ok_or(ErrorCode::NoResources)
     }
 
     /// The guest dropped its handle: off the loop with it (deviates from

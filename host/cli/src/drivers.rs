@@ -1,0 +1,101 @@
+//! `loopgate start | stop | reload | logs`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use loopgate::LogLine;
+use loopgate::control::{Client, Request, Response};
+use serde_json::json;
+
+use crate::arguments::{Logs, Named};
+use crate::board;
+use crate::output::{plain, print, print_json, print_json_line};
+
+/// One of the requests that change a driver.
+pub(crate) fn change(named: Named, request: impl FnOnce(String) -> Request) -> Result<ExitCode> {
+    let Named {
+        driver,
+        json,
+        socket,
+    } = named;
+    match board::ask(&socket, &request(driver))? {
+        Response::Driver {
+            name,
+            state,
+            generation,
+        } => {
+            if json {
+                print_json(&json!({"name": name, "state": state, "generation": generation}))?;
+            } else {
+                let (name, state) = (plain(&name), plain(&state));
+                print(&format!("{name}: {state}, generation {generation}"))?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        other => board::unexpected(&other),
+    }
+}
+
+/// How long one request waits for a line: the host's answer to a connection
+/// that broke unseen is late by so much.
+const WAIT: Duration = Duration::from_secs(20);
+
+pub(crate) fn logs(logs: &Logs) -> Result<ExitCode> {
+    let mut client = Client::connect(&logs.socket.place())?;
+    let mut ask = |after, wait: Duration| {
+        let request = Request::Logs {
+            driver: logs.driver.clone(),
+            after,
+            wait_ms: wait.as_millis() as u64,
+        };
+        match client.ask(&request)? {
+            Response::Logs(lines) => Ok(lines),
+            Response::Error(error) => Err(error.into()),
+            other => board::unexpected(&other),
+        }
+    };
+    let lines: Vec<LogLine> = ask(0, Duration::ZERO)?;
+    let skipped = lines.len().saturating_sub(logs.lines);
+    show(&lines[skipped..], logs.json)?;
+    let mut latest = lines.last().map_or(0, |line| line.sequence);
+    while logs.follow {
+        let lines = ask(latest, WAIT)?;
+        show(&lines, logs.json)?;
+        latest = lines.last().map_or(latest, |line| line.sequence);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(lines: &[LogLine], json: bool) -> Result<()> {
+    if json {
+        return lines.iter().try_for_each(print_json_line);
+    }
+    print(&lines.iter().map(shown).collect::<Vec<_>>().concat())
+}
+
+fn shown(line: &LogLine) -> String {
+    let at = Duration::from_nanos(line.time_ns);
+    let (seconds, millis) = (at.as_secs(), at.subsec_millis());
+    let level = plain(&line.level).to_uppercase();
+    format!(
+        "{seconds:>6}.{millis:03}  {level:<5}  {}\n",
+        plain(&line.text)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_shows_time_level_and_text() {
+        let line = LogLine {
+            sequence: 1,
+            time_ns: 12_345_678_901,
+            level: "warn".into(),
+            text: "a\u{1b}[2Jb".into(),
+        };
+        assert_eq!(shown(&line), "    12.345  WARN   a\\u{1b}[2Jb\n");
+    }
+}

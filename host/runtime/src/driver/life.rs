@@ -1,0 +1,265 @@
+//! The life of a driver: which version of it runs, from `start` to its end.
+
+use super::{Driver, Handler, Instance};
+use crate::bindings::exports::loopgate::driver::handlers::Cause;
+use crate::engine::{self, Digest, Loaded};
+use crate::error::{ComponentError, ErrorCode};
+use crate::guest::Guest;
+use crate::heritage::Heritage;
+use crate::status::{State, Usage};
+use crate::text::last_words;
+use crate::{death, stack};
+use loopgate_workloop::Context;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use wasmtime::Store;
+
+#[derive(Clone)]
+pub(crate) struct Life {
+    pub(crate) state: State,
+    pub(crate) cause: Option<String>,
+}
+
+/// What came of a reload.
+pub(crate) enum Reloaded {
+    /// The new version has begun; how it fares stands in [`Driver::life`].
+    Begun,
+    /// The driver is stopped, and stays so.
+    Stopped,
+    /// There is no instance of the new version; the old one, if there was one,
+    /// goes on.
+    NotLoaded(String),
+}
+
+impl Driver {
+    /// Loads the component and starts it, unless it runs.
+    pub(crate) fn start(self: &Arc<Self>, cx: &Context, cause: Cause) {
+        let mut version = self.version.lock();
+        match self.life().state {
+            State::Stopped | State::Failed => {}
+            State::Starting | State::Running => return,
+        }
+        match self.load(&mut version) {
+            Ok(loaded) => self.start_loaded(cx, &loaded, cause),
+            Err(error) => self.fail(error.to_string()),
+        }
+    }
+
+    /// Calls `stop` and releases everything; with the gate closed throughout.
+    pub(crate) fn stop(self: &Arc<Self>, cx: &Context) {
+        let _version = self.version.lock();
+        self.closed(cx, || self.call_stop(cx, State::Stopped));
+    }
+
+    /// Loads the component, and has it take the place of the running version,
+    /// or of one that failed.
+    pub(crate) fn reload(self: &Arc<Self>, cx: &Context) -> Reloaded {
+        let mut version = self.version.lock();
+        if self.life().state == State::Stopped {
+            return Reloaded::Stopped;
+        }
+        let loaded = self.load(&mut version).map_err(|error| error.to_string());
+        match loaded.and_then(|loaded| self.replace(cx, &loaded)) {
+            Ok(()) => Reloaded::Begun,
+            Err(cause) => Reloaded::NotLoaded(cause),
+        }
+    }
+
+    /// Whether the component's file has another content than when it was last
+    /// tried. A file that cannot be read may be on its way.
+    pub(crate) fn has_new_version(&self) -> bool {
+        let tried = *self.version.lock();
+        engine::read(&self.component).is_ok_and(|bytes| tried != Some(engine::digest(&bytes)))
+    }
+
+    fn load(&self, version: &mut Option<Digest>) -> Result<Loaded, ComponentError> {
+        let bytes = engine::read(&self.component)?;
+        *version = Some(engine::digest(&bytes));
+        self.engine.load(&self.component, &bytes)
+    }
+
+    /// Makes an instance and starts it, with the gate closed throughout.
+    /// What went wrong stands in [`Driver::life`] afterwards.
+    fn start_loaded(self: &Arc<Self>, cx: &Context, loaded: &Loaded, cause: Cause) {
+        self.closed(cx, || {
+            self.live(State::Starting, None);
+            match self.instantiate(loaded) {
+                Ok(instance) => self.begin(cx, instance, Heritage::default(), cause),
+                Err((cause, store)) => {
+                    self.fail(cause);
+                    self.release(cx, store);
+                }
+            }
+        });
+    }
+
+    /// Puts an instance of a new version in the place of the running one, with
+    /// the gate closed throughout: the old one's `stop`, then the new one's
+    /// `start`. Devices that both open stay open, and what their lines count
+    /// meanwhile goes to the new one.
+    ///
+    /// # Errors
+    /// Why there could be no instance; the old one runs on then. What went
+    /// wrong later stands in [`Driver::life`].
+    fn replace(self: &Arc<Self>, cx: &Context, loaded: &Loaded) -> Result<(), String> {
+        self.closed(cx, || {
+            let instance = match self.instantiate(loaded) {
+                Ok(instance) => instance,
+                Err((cause, store)) => {
+                    self.release(cx, store);
+                    return Err(cause);
+                }
+            };
+            let heritage = self.with_guest(Guest::hand_over).unwrap_or_default();
+            self.call_stop(cx, State::Starting);
+            self.live(State::Starting, None);
+            self.begin(cx, instance, heritage, Cause::Reload);
+            Ok(())
+        })
+    }
+
+    /// Calls `f` with the gate closed.
+    fn closed<R>(&self, cx: &Context, f: impl FnOnce() -> R) -> R {
+        self.work_loop.close_gate(cx);
+        let result = f();
+        // Closed above by this very context.
+        let _ = self.work_loop.open_gate(cx);
+        result
+    }
+
+    /// Has the instance take the driver's place.
+    fn begin(
+        self: &Arc<Self>,
+        cx: &Context,
+        mut instance: Instance,
+        heritage: Heritage,
+        cause: Cause,
+    ) {
+        let guest = instance.store.data_mut();
+        guest.heritage = heritage;
+        self.generation.store(guest.generation, Relaxed);
+        *self.instance.lock() = Some(instance);
+        self.call_start(cx, cause);
+        self.with_guest(|guest| guest.started(cx));
+    }
+
+    /// Component initialisers are guest code too, under the limit of `start`.
+    fn instantiate(self: &Arc<Self>, loaded: &Loaded) -> Result<Instance, (String, Store<Guest>)> {
+        let next = self.generation() + 1;
+        let mut store = Guest::store(self.clone(), self.engine.wasmtime(), next);
+        let Some(_nested) = stack::enter() else {
+            let why = "there is no room for it on the stack of the thread that starts it";
+            return Err((why.to_owned(), store));
+        };
+        store.data_mut().clock.begin(&self.limits, true);
+        store.set_epoch_deadline(1);
+        let _in_flight = self.engine.ticker.enter();
+        match loaded.instantiate(&mut store) {
+            Ok(bindings) => Ok(Instance { store, bindings }),
+            Err(error) => {
+                let cause = death::cause(store.data(), &error);
+                Err((format!("while it was instantiated: {cause}"), store))
+            }
+        }
+    }
+
+    fn call_start(self: &Arc<Self>, cx: &Context, cause: Cause) {
+        let config = self.entry.config.clone();
+        match self.call(cx, Handler::Start, |store, handlers| {
+            handlers.call_start(store, cause, &config)
+        }) {
+            Ok(Ok(())) => {
+                self.live(State::Running, None);
+                self.log
+                    .life(&format!("running, generation {}", self.generation()));
+            }
+            Ok(Err(reason)) => {
+                self.end(
+                    cx,
+                    State::Failed,
+                    Some(format!("`start` refused: {}", last_words(&reason))),
+                );
+            }
+            // Buried already.
+            Err(_) => {}
+        }
+    }
+
+    /// Calls `stop`, if there is an instance, and releases everything.
+    fn call_stop(self: &Arc<Self>, cx: &Context, then: State) {
+        if self.life().state != State::Running {
+            return;
+        }
+        let stopped = self.call(cx, Handler::Stop, |store, handlers| {
+            handlers.call_stop(store)
+        });
+        match stopped {
+            Ok(()) => self.end(cx, then, None),
+            // It ended by its own fault, which was reported.
+            Err(ErrorCode::DriverDied) => {}
+            Err(code) => {
+                tracing::warn!("{}: stopped without calling its `stop`: {code}", self.name);
+                self.end(cx, then, None);
+            }
+        }
+    }
+
+    pub(crate) fn life(&self) -> Life {
+        self.life.lock().clone()
+    }
+
+    /// What became of the instance that a client knew, for people.
+    pub(crate) fn whereabouts(&self) -> String {
+        let life = self.life();
+        match (life.state, life.cause) {
+            (_, Some(cause)) => format!("it failed: {cause}"),
+            (State::Running | State::Starting, None) => {
+                "it was reloaded; ask the new version".to_owned()
+            }
+            (State::Stopped | State::Failed, None) => format!(
+                "it was stopped; `loopgate start {}` starts it again",
+                self.name
+            ),
+        }
+    }
+
+    /// The component could not be loaded, or not be instantiated.
+    pub(crate) fn fail(&self, cause: String) {
+        self.log.failure(&format!("failed: {cause}"));
+        self.live(State::Failed, Some(cause));
+    }
+
+    fn live(&self, state: State, cause: Option<String>) {
+        *self.life.lock() = Life { state, cause };
+    }
+
+    /// Takes the instance away: its sources leave the loop, its services the
+    /// board, its pending requests end, its lines are released. The gate is
+    /// closed by `cx`.
+    pub(super) fn end(self: &Arc<Self>, cx: &Context, state: State, cause: Option<String>) {
+        match cause {
+            Some(cause) => self.fail(cause),
+            None => {
+                if state == State::Stopped {
+                    self.log.life("stopped");
+                }
+                self.live(state, None);
+            }
+        }
+        let taken = self.instance.try_lock().and_then(|mut guard| guard.take());
+        if let Some(instance) = taken {
+            self.release(cx, instance.store);
+        }
+        self.counters.usage(Usage::default());
+        self.log.instance_ended();
+    }
+
+    /// Takes back what an instance had; its lines are released with the store.
+    fn release(self: &Arc<Self>, cx: &Context, mut store: Store<Guest>) {
+        let guest = store.data_mut();
+        self.services.unpublish(self, guest.generation, None);
+        guest.requests.end_all(None, ErrorCode::DriverDied);
+        guest.sources.remove_all(cx, self);
+        guest.heritage.end(cx, self);
+    }
+}

@@ -1,0 +1,208 @@
+//! What the next version of a driver takes over from the one before it: the
+//! devices that are open, and the sources that their lines feed. Such a source
+//! stays on the loop during the change, so that what happens meanwhile is
+//! counted, and the first handlers of the new version get it (rule 4).
+
+use crate::driver::Driver;
+use loopgate_devices::gpio::{Edges, GpioLine};
+use loopgate_devices::serial::SerialPort;
+use loopgate_workloop::{Context, EventSource, InterruptEventSource};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::{Arc, Weak};
+
+/// A line that can interrupt, by what a driver asks for to have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LineName {
+    Pin(String, Edges),
+    Readable(String),
+    Writable(String),
+}
+
+impl LineName {
+    /// The pin or port, as the driver calls it.
+    fn device(&self) -> &str {
+        match self {
+            Self::Pin(name, _) | Self::Readable(name) | Self::Writable(name) => name,
+        }
+    }
+}
+
+/// How a source is fed by a line.
+pub(crate) struct Fed {
+    pub(crate) name: LineName,
+    pub(crate) _device: Holder,
+    /// What the instance calls the source; its successor may call it otherwise.
+    pub(crate) token: Arc<AtomicU32>,
+}
+
+/// Keeps the pin or port of a line open as long as a source is fed by it, also
+/// where the driver has dropped its own handle.
+pub(crate) type Holder = Box<dyn Send + Sync>;
+
+/// An open port: `taken` counts what drivers have read.
+#[derive(Clone)]
+pub(crate) struct OpenPort {
+    pub(crate) port: Arc<dyn SerialPort>,
+    pub(crate) baud: u32,
+    pub(crate) taken: Arc<AtomicU64>,
+}
+
+/// What an instance has opened. The handles are the guest's, so nothing is
+/// kept open here.
+#[derive(Default)]
+pub(crate) struct Opened {
+    pins: HashMap<String, (bool, Weak<dyn GpioLine>)>,
+    ports: HashMap<String, (u32, Weak<dyn SerialPort>, Arc<AtomicU64>)>,
+}
+
+impl Opened {
+    pub(crate) fn pin(&mut self, name: &str, output: bool, line: &Arc<dyn GpioLine>) {
+        let line = Arc::downgrade(line);
+        self.pins.insert(name.to_owned(), (output, line));
+    }
+
+    pub(crate) fn port(&mut self, name: &str, open: &OpenPort) {
+        let port = Arc::downgrade(&open.port);
+        let entry = (open.baud, port, open.taken.clone());
+        self.ports.insert(name.to_owned(), entry);
+    }
+}
+
+/// What is handed on. What the successor has not taken by the end of its
+/// `start` is closed.
+#[derive(Default)]
+pub(crate) struct Heritage {
+    pins: HashMap<String, (bool, Arc<dyn GpioLine>)>,
+    ports: HashMap<String, OpenPort>,
+    sources: Vec<Inherited>,
+}
+
+struct Inherited {
+    fed: Fed,
+    source: Arc<InterruptEventSource>,
+    /// The successor has the line, and may make a source of it.
+    promised: bool,
+}
+
+impl Heritage {
+    pub(crate) fn new(
+        opened: &Opened,
+        sources: impl Iterator<Item = (Fed, Arc<InterruptEventSource>)>,
+    ) -> Self {
+        let pins = opened.pins.iter().filter_map(|(name, (output, line))| {
+            let line = line.upgrade()?;
+            Some((name.clone(), (*output, line)))
+        });
+        let ports = opened
+            .ports
+            .iter()
+            .filter_map(|(name, (baud, port, taken))| {
+                let open = OpenPort {
+                    port: port.upgrade()?,
+                    baud: *baud,
+                    taken: taken.clone(),
+                };
+                Some((name.clone(), open))
+            });
+        Self {
+            pins: pins.collect(),
+            ports: ports.collect(),
+            sources: sources
+                .map(|(fed, source)| Inherited {
+                    fed,
+                    source,
+                    promised: false,
+                })
+                .collect(),
+        }
+    }
+
+    /// The open pin, if it is open that way; else it is closed.
+    pub(crate) fn pin(
+        &mut self,
+        cx: &Context,
+        driver: &Driver,
+        name: &str,
+        output: bool,
+    ) -> Option<Arc<dyn GpioLine>> {
+        let (was_output, line) = self.pins.remove(name)?;
+        if was_output == output {
+            return Some(line);
+        }
+        self.close(cx, driver, |line| line.device() == name);
+        None
+    }
+
+    /// The open port, if it is open at this rate; else it is closed.
+    pub(crate) fn port(
+        &mut self,
+        cx: &Context,
+        driver: &Driver,
+        name: &str,
+        baud: u32,
+    ) -> Option<OpenPort> {
+        let open = self.ports.remove(name)?;
+        if open.baud == baud {
+            return Some(open);
+        }
+        self.close(cx, driver, |line| line.device() == name);
+        None
+    }
+
+    /// Whether this line feeds a source already, which is then its asker's.
+    /// Another line of the same kind, say of a pin's other edges, is closed:
+    /// a pin has one.
+    pub(crate) fn promise(&mut self, cx: &Context, driver: &Driver, wanted: &LineName) -> bool {
+        let found = self
+            .sources
+            .iter_mut()
+            .find(|inherited| inherited.fed.name == *wanted && !inherited.promised);
+        if let Some(inherited) = found {
+            inherited.promised = true;
+            return true;
+        }
+        if let LineName::Pin(pin, _) = wanted {
+            self.close(
+                cx,
+                driver,
+                |line| matches!(line, LineName::Pin(other, _) if other == pin),
+            );
+        }
+        false
+    }
+
+    /// The source that was promised.
+    pub(crate) fn source(&mut self, name: &LineName) -> Option<(Fed, Arc<InterruptEventSource>)> {
+        let promised = |inherited: &Inherited| inherited.promised && inherited.fed.name == *name;
+        let index = self.sources.iter().position(promised)?;
+        let Inherited { fed, source, .. } = self.sources.swap_remove(index);
+        Some((fed, source))
+    }
+
+    /// Closes what nobody took.
+    pub(crate) fn end(&mut self, cx: &Context, driver: &Driver) {
+        for inherited in self.sources.drain(..) {
+            retire(cx, driver, &inherited.source);
+        }
+        self.pins.clear();
+        self.ports.clear();
+    }
+
+    fn close(&mut self, cx: &Context, driver: &Driver, which: impl Fn(&LineName) -> bool) {
+        let leaving = |inherited: &mut Inherited| !inherited.promised && which(&inherited.fed.name);
+        for Inherited { source, .. } in self.sources.extract_if(.., leaving) {
+            retire(cx, driver, &source);
+        }
+    }
+}
+
+/// Takes an interrupt source off the loop for good: what it had counted is
+/// lost, and reported so.
+pub(crate) fn retire(cx: &Context, driver: &Driver, source: &Arc<InterruptEventSource>) {
+    let dynamic: Arc<dyn EventSource> = source.clone();
+    // One that the guest never added, or removed itself, is on no loop; that
+    // is no fault here.
+    let _ = driver.work_loop.withdraw_event_source(cx, &dynamic);
+    driver.counters.lost(source.discard_pending());
+}

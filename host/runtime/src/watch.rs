@@ -1,0 +1,176 @@
+//! Reloads drivers whose component's file changes.
+
+use crate::Board;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::OwnedFd;
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use std::collections::BTreeSet;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+/// A file counts as written when nothing has changed for so long: linkers and
+/// copies write piece by piece.
+const SETTLED: Duration = Duration::from_millis(100);
+
+/// How often to look where the system does not tell: no inotify, or a folder
+/// that does not exist now.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// Whatever can happen to a file in a folder.
+const EVENTS: WatchFlags = WatchFlags::CREATE
+    .union(WatchFlags::CLOSE_WRITE)
+    .union(WatchFlags::MOVED_TO)
+    .union(WatchFlags::ATTRIB)
+    .union(WatchFlags::DELETE_SELF)
+    .union(WatchFlags::MOVE_SELF);
+
+/// Watches the components of a board, and reloads a driver when the content of
+/// its component's file changes ([`Board::reload`]). A version that cannot be
+/// loaded leaves the old one running; what came of it is in the log. A driver
+/// that was stopped stays so.
+///
+/// Dropping it ends the watch. It keeps the board: drop it before.
+pub struct Watch {
+    /// Closed to end the thread.
+    stop: Option<OwnedFd>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    /// Begins to watch, on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn new(board: Arc<Board>) -> io::Result<Self> {
+        let (ended, stop) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)
+            .inspect_err(|error| {
+                let often = GLANCE.as_secs();
+                tracing::warn!("no inotify ({error}): looking for changed components every {often} s");
+            })
+            .ok();
+        let watcher = Watcher {
+            board,
+            inotify,
+            ended,
+        };
+        let thread = std::thread::Builder::new()
+            .name("watch".into())
+            .stack_size(crate::stack::THREAD_STACK)
+            .spawn(move || watcher.run())?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic in it was printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Watcher {
+    board: Arc<Board>,
+    inotify: Option<OwnedFd>,
+    /// Readable once the watch is to end.
+    ended: OwnedFd,
+}
+
+/// Tells that a file may have changed.
+type Stamp = (SystemTime, u64, u64);
+
+impl Watcher {
+    fn run(&self) {
+        let mut seen = None;
+        loop {
+            // Before the look: what changes after it wakes us.
+            let told = self.watch_folders();
+            let mut now = self.stamps();
+            if seen.as_ref() != Some(&now) {
+                loop {
+                    if self.wait(Some(SETTLED)) {
+                        return;
+                    }
+                    let later = self.stamps();
+                    if later == now {
+                        break;
+                    }
+                    now = later;
+                }
+                self.reload();
+                seen = Some(now);
+            }
+            if self.wait((!told).then_some(GLANCE)) {
+                return;
+            }
+        }
+    }
+
+    fn reload(&self) {
+        for name in self.board.changed_drivers() {
+            tracing::info!("{name}: its component has changed, reloading");
+            if let Err(error) = self.board.reload(&name) {
+                tracing::error!("{error}");
+            }
+        }
+    }
+
+    fn stamps(&self) -> Vec<Option<Stamp>> {
+        let stamp = |path: &Path| {
+            let meta = std::fs::metadata(path).ok()?;
+            Some((meta.modified().ok()?, meta.len(), meta.ino()))
+        };
+        self.board.components().map(stamp).collect()
+    }
+
+    /// Has inotify tell of every folder with a component in it; whether it
+    /// will. Asked again each time, since folders come and go: it costs nothing
+    /// to ask twice.
+    fn watch_folders(&self) -> bool {
+        let Some(inotify) = &self.inotify else {
+            return false;
+        };
+        let folders: BTreeSet<PathBuf> = self.board.components().flat_map(folders).collect();
+        let watched = folders
+            .iter()
+            .map(|folder| inotify::add_watch(inotify, folder, EVENTS));
+        watched.fold(true, |all, one| one.is_ok() && all)
+    }
+
+    /// Waits until something may have changed; whether the watch is to end.
+    fn wait(&self, longest: Option<Duration>) -> bool {
+        let longest = longest.and_then(|span| Timespec::try_from(span).ok());
+        let mut watched = vec![PollFd::new(&self.ended, PollFlags::IN)];
+        let told = self.inotify.as_ref();
+        watched.extend(told.map(|inotify| PollFd::new(inotify, PollFlags::IN)));
+        // Interrupted or not: looking once more does no harm.
+        let _ = poll(&mut watched, longest.as_ref());
+        let ended = !watched[0].revents().is_empty();
+        drop(watched);
+        if let Some(inotify) = told {
+            let mut events = [0; 4096];
+            while rustix::io::read(inotify, &mut events).is_ok_and(|length| length > 0) {}
+        }
+        ended
+    }
+}
+
+/// Where the file is, and where it really is.
+fn folders(component: &Path) -> impl Iterator<Item = PathBuf> {
+    let real = component.canonicalize().ok();
+    let here = [Some(component.to_owned()), real];
+    here.into_iter()
+        .flatten()
+        .filter_map(|path| path.parent().map(Path::to_owned))
+}
