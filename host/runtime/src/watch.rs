@@ -51,7 +51,9 @@ impl Watch {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)
             .inspect_err(|error| {
                 let often = GLANCE.as_secs();
-                tracing::warn!("no inotify ({error}): looking for changed components every {often} s");
+                tracing::warn!(
+                    "no inotify ({error}): looking for changed components every {often} s"
+                );
             })
             .ok();
         let watcher = Watcher {

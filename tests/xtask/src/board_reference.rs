@@ -7,6 +7,8 @@ mod field;
 mod sources;
 mod value;
 
+use std::fmt::Write as _;
+
 use anyhow::{Context, Result, bail};
 use syn::ItemStruct;
 
@@ -53,7 +55,7 @@ fn tables(sources: &Sources, path: &str, structure: &ItemStruct, text: &mut Stri
             Shape::Tables(structure) => (format!("`[[{inner}]]`"), structure),
             Shape::Named(structure) => (format!("`[{inner}]`, `NAME = {{ ... }}`"), structure),
         };
-        *text += &format!("\n## {head}\n\n{}\n", field.about);
+        let _ = writeln!(text, "\n## {head}\n\n{}", field.about);
         *text += &rows(sources, structure)?;
         tables(sources, &inner, structure, text)?;
     }

@@ -20,8 +20,7 @@ use stage::{Stage, say_title};
 const INTRODUCTION: &str = "Loopgate runs device drivers as sandboxed WebAssembly components. Here \
     five of them run\non a simulated board. What stands behind `$` is what you could type.";
 
-const NEXT: &str = "\
-  export PATH=\"$PWD/target/release:$PATH\"
+const NEXT: &str = "  export PATH=\"$PWD/target/release:$PATH\"
   loopgate run sample-drivers/board.toml       a board to play with; README.md says what to type
   loopgate new lamp                            a driver of your own, which runs at once
   cargo xtask test                             everything that is tested";
@@ -38,6 +37,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<Outcome
     let mut stage = Stage::set(workspace, &faster)?;
     println!("\n{INTRODUCTION}\n");
     stage::say_command(&format!("cd {}", stage.folder().display()));
+    stage::say_command("export LOOPGATE_SOCKET=$PWD/socket");
     stage.start()?;
     for (number, scene) in SCENES.iter().enumerate() {
         say_title(&format!("{}. {}", number + 1, scene.title));

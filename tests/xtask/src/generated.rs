@@ -22,13 +22,18 @@ struct Part {
 const PARTS: &[Part] = &[
     Part {
         document: "README.md",
+        name: "driver",
+        text: driver,
+    },
+    Part {
+        document: "README.md",
         name: "commands",
-        text: commands,
+        text: |_| Ok(commands()),
     },
     Part {
         document: "ARCHITECTURE.md",
         name: "crates",
-        text: crates,
+        text: |workspace| Ok(crates(workspace)),
     },
     Part {
         document: "sample-drivers/BOARD.md",
@@ -92,14 +97,30 @@ fn replaced(document: &str, name: &str, text: &str) -> Option<String> {
     Some(format!("{head}{begin}{text}{end}{tail}"))
 }
 
-fn commands(_: &Workspace) -> Result<String> {
+/// The SDK's first example, which is compiled as a test of its documentation.
+fn driver(workspace: &Workspace) -> Result<String> {
+    let path = workspace.root.join("guest-sdk/README.md");
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read `{}`", path.display()))?;
+    let example = first_example(&text).context("`guest-sdk/README.md` has no example")?;
+    Ok(format!("{EXAMPLE}{example}```\n"))
+}
+
+const EXAMPLE: &str = "```rust\n";
+
+fn first_example(document: &str) -> Option<&str> {
+    let (_, rest) = document.split_once(EXAMPLE)?;
+    Some(rest.split_once("```")?.0)
+}
+
+fn commands() -> String {
     let lines = help();
     let lines = lines.lines().map(|line| format!("    {line}\n"));
-    Ok(lines.collect::<Vec<_>>().concat())
+    lines.collect::<Vec<_>>().concat()
 }
 
 /// The crate map, from each manifest's own description.
-fn crates(workspace: &Workspace) -> Result<String> {
+fn crates(workspace: &Workspace) -> String {
     let mut rows = vec!["| folder | crate | what it is |\n|---|---|---|\n".to_owned()];
     for top in ["host", "guest-sdk", "sample-drivers", "tests"] {
         for package in workspace.members_in(top) {
@@ -108,7 +129,7 @@ fn crates(workspace: &Workspace) -> Result<String> {
             rows.push(format!("| `{folder}` | `{}` | {about} |\n", package.name));
         }
     }
-    Ok(rows.concat())
+    rows.concat()
 }
 
 #[cfg(test)]
@@ -124,6 +145,13 @@ mod tests {
             "a\n<!-- generated: x -->\nnew\n<!-- end of x -->\nb\n"
         );
         assert_eq!(replaced(&fresh, "x", "new\n").unwrap(), fresh);
+    }
+
+    #[test]
+    fn an_example_is_what_stands_in_its_fence() {
+        let document = "a\n```rust\nfn f() {}\n```\n```rust\nfn g() {}\n```\n";
+        assert_eq!(first_example(document), Some("fn f() {}\n"));
+        assert_eq!(first_example("```\ntext\n```\n"), None);
     }
 
     #[test]

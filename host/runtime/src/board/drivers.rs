@@ -2,7 +2,7 @@
 
 use super::{Board, Cancel};
 use crate::bindings::exports::loopgate::driver::handlers::Cause;
-use crate::driver::{Reloaded, Driver};
+use crate::driver::{Driver, Reloaded};
 use crate::error::{ErrorCode, RequestError};
 use crate::log::LogLine;
 use crate::status::State;

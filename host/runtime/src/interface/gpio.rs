@@ -82,12 +82,14 @@ impl Guest {
             .grants
             .pin(name, output)
             .map_err(|reason| ErrorCode::from(self.refused(&reason)))?;
-        let inherited =
-            Context::with_current(|cx| self.heritage.pin(cx, &driver, name, output));
+        let inherited = Context::with_current(|cx| self.heritage.pin(cx, &driver, name, output));
         let opened = match inherited {
             Some(line) if output => line.set(initial).map(|()| line),
             Some(line) => Ok(line),
-            None => driver.devices.gpio.request(&entry.request(&driver.name, initial)),
+            None => driver
+                .devices
+                .gpio
+                .request(&entry.request(&driver.name, initial)),
         };
         let line = opened.map_err(|error| ErrorCode::from(self.device_error(&error)))?;
         self.opened.pin(name, output, &line);

@@ -50,13 +50,19 @@ impl HostPort for Guest {
 
     fn readable(&mut self, this: Resource<Port>) -> Answer<Resource<Line>> {
         let this = self.table.get(&this)?;
-        let (name, port) = (LineName::Readable(this.name.clone()), this.open.port.clone());
+        let (name, port) = (
+            LineName::Readable(this.name.clone()),
+            this.open.port.clone(),
+        );
         Ok(self.port_line(name, port, |port| port.readable()))
     }
 
     fn writable(&mut self, this: Resource<Port>) -> Answer<Resource<Line>> {
         let this = self.table.get(&this)?;
-        let (name, port) = (LineName::Writable(this.name.clone()), this.open.port.clone());
+        let (name, port) = (
+            LineName::Writable(this.name.clone()),
+            this.open.port.clone(),
+        );
         Ok(self.port_line(name, port, |port| port.writable()))
     }
 

@@ -17,7 +17,9 @@ use crate::workspace::Workspace;
 const BOARD: &str = include_str!("board.toml");
 /// Longer than any machine needs for what is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
-const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+/// What the remote control sends, as commands to the device 0x40.
+const KEYS: [u8; 3] = [1, 2, 3];
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 /// Of the host's log, where it says why it ended.
 const LAST_LINES: usize = 10;
 
@@ -31,7 +33,10 @@ impl Stage {
     /// Fills a folder with everything that the board needs.
     pub(super) fn set(workspace: &Workspace, faster_blink: &[u8]) -> Result<Self> {
         let stage = Self {
-            folder: tempfile::tempdir().context("cannot make a temporary folder")?,
+            folder: tempfile::Builder::new()
+                .prefix("loopgate-demo-")
+                .tempdir()
+                .context("cannot make a temporary folder")?,
             program: workspace.target.join("release/loopgate"),
             host: None,
         };
@@ -57,7 +62,7 @@ impl Stage {
             fs::copy(&component, self.path("drivers").join(name))?;
         }
         fs::write(self.path("faster/blink.wasm"), faster_blink)?;
-        fs::write(self.path("remote.vcd"), remote::recording(0x40, &[1, 2, 3]))?;
+        fs::write(self.path("remote.vcd"), remote::recording(0x40, &KEYS))?;
         fs::write(self.path("board.toml"), BOARD)?;
         Ok(())
     }
