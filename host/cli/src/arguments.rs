@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use loopgate::VcdFile;
 use loopgate::control::{self, Place, Selector};
+use loopgate::devices::sim::Resolution;
 use loopgate::units::parse_span;
 
 use crate::new::Name;
@@ -25,8 +27,10 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Runs a board until it is interrupted (SIGINT, SIGTERM)
     #[command(
-        after_help = "A driver is reloaded when its component's file changes. The log goes to standard error; LOOPGATE_LOG chooses what is in it, for example \
-        `debug` or `warn,driver=trace` (default: info).\n\nExample:\n  loopgate run sample-drivers/board.toml"
+        after_help = "A driver is reloaded when its component's file changes. The log goes to standard error; \
+        LOOPGATE_LOG chooses what is in it, for example `debug` or `warn,driver=trace` (default: info).\n\n\
+        Examples:\n  loopgate run sample-drivers/board.toml\n  \
+        loopgate run sample-drivers/board.toml --vcd lines.vcd --vcd-line GPIO17 --vcd-line GPIO27"
     )]
     Run(Run),
     /// Says what a component imports, what it would be granted and what is missing
@@ -82,6 +86,8 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) no_watch: bool,
     #[command(flatten)]
+    pub(crate) recording: Recording,
+    #[command(flatten)]
     pub(crate) socket: Socket,
 }
 
@@ -111,6 +117,34 @@ pub(crate) struct Logs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) socket: Socket,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recording {
+    #[arg(long, value_name = "FILE")]
+    #[arg(
+        help = "Records the lines of the simulated board to a VCD, for PulseView, GTKWave \
+        or a [[board.play]]"
+    )]
+    vcd: Option<PathBuf>,
+    /// Records this line only; can be given again
+    #[arg(long, value_name = "NAME", requires = "vcd")]
+    vcd_line: Vec<String>,
+    #[arg(long, value_name = "SPAN", default_value = "1 us", requires = "vcd", value_parser = resolution)]
+    #[arg(
+        help = "How fine the VCD's times are: a power of ten from 1 ns to 1 ms. PulseView and \
+        sigrok-cli make samples of this length: at 1 ns, 20 s are 20 billion of them"
+    )]
+    vcd_resolution: Resolution,
+}
+
+impl Recording {
+    /// `None` where nothing is to be recorded.
+    pub(crate) fn file(&self) -> Option<VcdFile> {
+        let file = VcdFile::new(self.vcd.as_ref()?);
+        let lines = self.vcd_line.iter().cloned();
+        Some(file.lines(lines).resolution(self.vcd_resolution))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -267,6 +301,12 @@ fn timeout(text: &str) -> Result<Duration, String> {
         ));
     }
     Ok(span)
+}
+
+fn resolution(text: &str) -> Result<Resolution, String> {
+    Resolution::new(parse_span(text)?).ok_or_else(|| {
+        format!("`{text}` is no power of ten from 1 ns to 1 ms; write for example `100 ns`")
+    })
 }
 
 #[cfg(test)]

@@ -29,7 +29,11 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
     let claim = Claim::take(&run.socket.place())?;
     let clock = file.board.clock;
     print(&loading(&file))?;
-    let board = Arc::new(Board::builder().board(file).build()?);
+    let mut builder = Board::builder().board(file);
+    if let Some(vcd) = run.recording.file() {
+        builder = builder.record(vcd);
+    }
+    let board = Arc::new(builder.build()?);
     let server = Server::open(claim, board.clone())?;
     print_states(&board)?;
     let watch = (!run.no_watch).then(|| Watch::new(board.clone()));

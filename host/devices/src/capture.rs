@@ -14,7 +14,7 @@
 //! Variables of one bit are channels, by their name, or by their full path
 //! (`board.GPIO17`) where another variable has the same name. `x` and `z` keep
 //! the last level, which is low before the first. The recording begins with the
-//! file's first time, as PulseView has it, and ends with its last. Times are
+//! file's first time, as sigrok has it, and ends with its last. Times are
 //! exact: where the file's time scale is finer than a nanosecond they are
 //! rounded to one.
 
@@ -88,6 +88,15 @@ impl Capture {
     /// The channels' names, in the recording's order.
     pub fn channels(&self) -> impl Iterator<Item = &str> {
         self.recording.names()
+    }
+
+    /// The place of a channel in the recording's order, whichever of its names
+    /// it is called by.
+    pub fn position(&self, channel: &str) -> Option<usize> {
+        match &self.recording.format {
+            Format::Session(session) => session.names().position(|name| name == channel),
+            Format::Vcd(dump) => dump.position(channel),
+        }
     }
 
     /// Samples a second, 1 to [`MAX_SAMPLE_RATE`]. `None` where the recording
@@ -261,7 +270,7 @@ pub enum Error {
     /// The file is of another format, or of a variety that is not supported.
     #[error(
         "capture `{path}` is nothing that can be played: {problem}; \
-         save the recording as `.sr` or as VCD with PulseView or sigrok-cli"
+         save the recording as `.sr` or VCD with PulseView or sigrok-cli"
     )]
     Malformed {
         /// The file.

@@ -38,11 +38,13 @@ mod delivery;
 mod gpio;
 mod pin;
 mod player;
+mod recording;
 mod serial;
 mod stimulus;
 
 pub use pin::{DrivenBy, Pull};
 pub use player::Player;
+pub use recording::{Recorder, Recording, Resolution, WAITING_MAX, WINDOW};
 pub use serial::{SimPortConfig, SimPortState, SimPorts};
 
 use delivery::Delivery;

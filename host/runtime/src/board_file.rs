@@ -2,10 +2,12 @@
 //! each of them may touch.
 
 mod gpio;
+mod play;
 mod serial;
 mod source;
 
 pub use gpio::{GpioEntry, PinBias, PinDirection, PinEdges};
+pub use play::{PlayEntry, Repeat};
 pub use serial::SerialEntry;
 
 use crate::error::BoardError;
@@ -15,7 +17,6 @@ use serde::Deserialize;
 use source::{Source, Unique};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use toml::Spanned;
 
 /// A board file, read and checked. Paths in it are relative to its folder.
@@ -114,25 +115,6 @@ pub enum Level {
     Low,
     /// High.
     High,
-}
-
-/// `[[board.play]]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct PlayEntry {
-    /// A sigrok session file (`.sr`). Relative to the board file.
-    pub capture: Spanned<PathBuf>,
-    /// The recorded channel, by its name.
-    pub channel: String,
-    /// Into which line it is played.
-    pub line: Spanned<String>,
-    /// Whether high becomes low.
-    #[serde(default)]
-    pub invert: bool,
-    /// When the recording begins, counted from the start of the board; at once
-    /// where absent.
-    #[serde(default)]
-    pub start: Option<Span>,
 }
 
 /// `[[driver]]`
@@ -265,6 +247,10 @@ impl BoardFile {
         for line in &self.board.lines {
             configured.add(&line.name, "the board")?;
         }
+        for play in &self.board.plays {
+            play.check()
+                .map_err(|message| self.source.invalid(play.capture.span(), &message))?;
+        }
         for driver in &self.drivers {
             drivers.add(&driver.name, "the board")?;
             for service in &driver.provides {
@@ -378,13 +364,6 @@ impl DriverEntry {
             }
         }
         Ok(())
-    }
-}
-
-impl PlayEntry {
-    /// When the recording begins, from the start of the board.
-    pub fn start(&self) -> Duration {
-        self.start.map_or(Duration::ZERO, |span| span.0)
     }
 }
 

@@ -213,6 +213,16 @@ pub enum BoardError {
         /// The capture reader's error.
         cause: loopgate_devices::capture::Error,
     },
+    /// A recording cannot be written.
+    #[error(
+        "recording `{path}` cannot be written: {cause}; check the path, its permissions and the room on its disk"
+    )]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        cause: std::io::Error,
+    },
     /// The engine or a thread cannot be set up on this machine.
     #[error("the host cannot start: {0}")]
     Host(String),

@@ -2,11 +2,13 @@
 
 use crate::board_file::{BoardFile, Level, PinBias, PlayEntry, Pull};
 use crate::error::BoardError;
+use crate::recording::{Recorder, VcdFile};
 use crate::time::Time;
 use loopgate_devices::sim::{SimBoard, SimLineConfig};
 use loopgate_devices::{capture, gpio, sim};
 use loopgate_workloop::Instant;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) struct Simulation {
@@ -16,20 +18,28 @@ pub(crate) struct Simulation {
     plays: Vec<Play>,
     stimuli: Vec<(std::time::Duration, String, bool)>,
     real_time: bool,
+    recorder: Option<Recorder>,
     player: Option<sim::Player>,
+    /// Behind the player, so that it is completed when that has stopped.
+    recording: Option<sim::Recording>,
 }
 
 struct Play {
     place: String,
     capture: capture::Capture,
-    channel: String,
-    line: String,
+    /// Each with its line, in the recording's order.
+    channels: Vec<(String, String)>,
     invert: bool,
     start: std::time::Duration,
+    times: u64,
 }
 
 impl Simulation {
-    pub(crate) fn new(file: &BoardFile, time: &Time) -> Result<Self, BoardError> {
+    pub(crate) fn new(
+        file: &BoardFile,
+        time: &Time,
+        vcd: Option<&VcdFile>,
+    ) -> Result<Self, BoardError> {
         let line = |(name, pull)| match pull {
             Pull::Up => SimLineConfig::new(name, sim::Pull::Up),
             Pull::Down => SimLineConfig::new(name, sim::Pull::Down),
@@ -48,8 +58,9 @@ impl Simulation {
             })
             .collect();
         stimuli.sort_by_key(|stimulus| stimulus.0);
+        let board = SimBoard::new(time.clock(), lines);
+        vcd.map_or(Ok(()), |vcd| refuse_overwriting(file, vcd))?;
         Ok(Self {
-            board: SimBoard::new(time.clock(), lines),
             plays: file
                 .board
                 .plays
@@ -58,7 +69,10 @@ impl Simulation {
                 .collect::<Result<_, _>>()?,
             stimuli,
             real_time: matches!(time, Time::Real(_)),
+            recorder: vcd.map(|vcd| vcd.create(&board)).transpose()?,
             player: None,
+            recording: None,
+            board,
         })
     }
 
@@ -69,31 +83,16 @@ impl Simulation {
     /// Plays stimuli and recordings from `start` on; in real time on a thread
     /// of the board's own.
     pub(crate) fn begin(&mut self, start: Instant) -> Result<(), BoardError> {
-        let missing = |error: gpio::Error| BoardError::Host(error.to_string());
+        if let Some(recorder) = self.recorder.take() {
+            self.recording = Some(recorder.start(start)?);
+        }
         for (at, line, high) in std::mem::take(&mut self.stimuli) {
             self.board
                 .play(&line, [(start.saturating_add(at), high)])
-                .map_err(missing)?;
+                .map_err(|error| missing(&error))?;
         }
         for play in std::mem::take(&mut self.plays) {
-            let begin = start.saturating_add(play.start);
-            let edges = play
-                .capture
-                .edges(&play.channel, play.invert, begin)
-                .map_err(|cause| BoardError::Capture {
-                    place: play.place.clone(),
-                    cause,
-                })?;
-            // Only a file that changed since it was opened ends early.
-            let at_end = std::iter::from_fn(move || {
-                if let Some(fault) = play.capture.fault() {
-                    tracing::error!("{}: the recording ends early: {fault}", play.place);
-                }
-                None
-            });
-            self.board
-                .play(&play.line, edges.chain(at_end))
-                .map_err(missing)?;
+            self.play(&play, start)?;
         }
         if self.real_time {
             let player = self.board.spawn_player().map_err(|error| {
@@ -103,27 +102,87 @@ impl Simulation {
         }
         Ok(())
     }
+
+    /// Streams that are added in the recording's order: what changes in one
+    /// sample is then applied in that order.
+    fn play(&self, play: &Play, start: Instant) -> Result<(), BoardError> {
+        let begin = start.saturating_add(play.start);
+        for (channel, line) in &play.channels {
+            let edges = play.capture.edges(channel, play.invert, begin);
+            let edges = edges.map_err(|cause| BoardError::Capture {
+                place: play.place.clone(),
+                cause,
+            })?;
+            let (capture, place) = (play.capture.clone(), play.place.clone());
+            // Only a file that changed since it was opened ends early.
+            let at_end = std::iter::from_fn(move || {
+                if let Some(fault) = capture.fault() {
+                    tracing::error!("{place}: the recording ends early: {fault}");
+                }
+                None
+            });
+            let edges = edges.times(play.times).chain(at_end);
+            let played = self.board.play(line, edges);
+            played.map_err(|error| missing(&error))?;
+        }
+        Ok(())
+    }
+}
+
+fn missing(error: &gpio::Error) -> BoardError {
+    BoardError::Host(error.to_string())
+}
+
+/// A recording that is played is not to be recorded over.
+fn refuse_overwriting(file: &BoardFile, vcd: &VcdFile) -> Result<(), BoardError> {
+    let same = |one: &Path, other: &Path| {
+        let one = one.canonicalize();
+        one.is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+    };
+    let mut plays = file.board.plays.iter();
+    match plays.find(|play| same(&file.resolve(play.capture.get_ref()), vcd.path())) {
+        Some(play) => Err(BoardError::Invalid {
+            place: file.place(&play.capture),
+            message: format!(
+                "`{}` is played here and cannot be recorded to as well; record to another file",
+                vcd.path().display()
+            ),
+        }),
+        None => Ok(()),
+    }
 }
 
 fn open(file: &BoardFile, play: &PlayEntry) -> Result<Play, BoardError> {
     let place = file.place(&play.capture);
-    let capture = capture::open(file.resolve(play.capture.get_ref()))
-        .and_then(|capture| {
-            // The channel is looked for now, not when the drivers run already.
-            capture.edges(&play.channel, play.invert, Instant::ZERO)?;
-            Ok(capture)
-        })
-        .map_err(|cause| BoardError::Capture {
-            place: place.clone(),
-            cause,
-        })?;
+    let invalid = |cause| BoardError::Capture {
+        place: place.clone(),
+        cause,
+    };
+    let capture = capture::open(file.resolve(play.capture.get_ref())).map_err(invalid)?;
+    let mut channels: Vec<_> = play
+        .channels()
+        .map(|(channel, line)| (channel.to_owned(), line.get_ref().clone()))
+        .collect();
+    for (channel, _) in &channels {
+        // Looked for now, not when the drivers run already.
+        let found = capture.edges(channel, play.invert, Instant::ZERO);
+        found.map_err(invalid)?;
+    }
+    channels.sort_by_key(|(channel, _)| capture.position(channel));
+    if capture.length().is_zero() && play.repeat.times() > 1 {
+        return Err(BoardError::Invalid {
+            place,
+            message: "this recording has no length, so it cannot be repeated; leave `repeat` out"
+                .to_owned(),
+        });
+    }
     Ok(Play {
         place,
         capture,
-        channel: play.channel.clone(),
-        line: play.line.get_ref().clone(),
+        channels,
         invert: play.invert,
         start: play.start(),
+        times: play.repeat.times(),
     })
 }
 
@@ -135,7 +194,9 @@ fn lines(file: &BoardFile) -> BTreeMap<String, Pull> {
         lines.insert(stimulus.line.get_ref().clone(), Pull::Down);
     }
     for play in &file.board.plays {
-        lines.insert(play.line.get_ref().clone(), Pull::Down);
+        for (_, line) in play.channels() {
+            lines.insert(line.get_ref().clone(), Pull::Down);
+        }
     }
     for (_, pin) in file
         .drivers

@@ -13,12 +13,20 @@ pub struct Program {
 impl Program {
     /// Runs a board file with this text, in a folder of its own.
     pub fn run(board: &str) -> Self {
+        Self::prepared(board, &[], |_| ())
+    }
+
+    /// The same, with more arguments, and with what `prepare` puts into the
+    /// folder first.
+    pub fn prepared(board: &str, arguments: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
+        prepare(folder.path());
         let file = folder.path().join("board.toml");
         std::fs::write(&file, board).expect("a board file");
         let child = command(folder.path())
             .arg("run")
             .arg(&file)
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

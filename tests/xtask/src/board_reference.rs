@@ -3,6 +3,7 @@
 //!
 //! What it says stands in the doc comments and the serde attributes there.
 
+mod choice;
 mod field;
 mod sources;
 mod value;
@@ -84,7 +85,11 @@ fn row(sources: &Sources, structure: &ItemStruct, field: &Field) -> Result<Strin
         return Ok(String::new());
     };
     let default = sources.when_absent(structure, field, &shape)?;
-    let meaning = format!("{}{}", field.about, shape.choices_explained()).replace('|', "\\|");
+    let choices = match &shape {
+        Shape::Choice(choice) => choice.explained(),
+        _ => String::new(),
+    };
+    let meaning = format!("{}{choices}", field.about).replace('|', "\\|");
     Ok(format!(
         "| `{}` | {words} | {default} | {meaning} |\n",
         field.key

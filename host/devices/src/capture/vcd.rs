@@ -63,6 +63,10 @@ impl Dump {
         self.header.names()
     }
 
+    pub(super) fn position(&self, channel: &str) -> Option<usize> {
+        self.header.position(channel)
+    }
+
     pub(super) fn time_scale(&self) -> TimeScale {
         self.header.time_scale
     }
@@ -73,7 +77,7 @@ impl Dump {
 
     /// `None` where there is no such channel.
     pub(super) fn levels(&self, channel: &str) -> Option<Levels> {
-        let id = self.header.find(channel)?;
+        let id = self.header.id(self.position(channel)?);
         let commands = Commands::new(Arc::clone(&self.file), self.length, self.body);
         Some(Levels::new(commands, id, self.times.0))
     }

@@ -8,6 +8,7 @@ use crate::driver::{Devices, Driver, Surroundings};
 use crate::engine::Engine;
 use crate::error::BoardError;
 use crate::ports::Ports;
+use crate::recording::VcdFile;
 use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
 use crate::time::Time;
@@ -22,6 +23,7 @@ pub struct Builder {
     file: Option<BoardFile>,
     clock: Option<ClockKind>,
     cache: CacheChoice,
+    vcd: Option<VcdFile>,
 }
 
 #[derive(Default)]
@@ -68,6 +70,13 @@ impl Builder {
         self
     }
 
+    /// Records what happens on the board's lines.
+    #[must_use]
+    pub fn record(mut self, vcd: VcdFile) -> Self {
+        self.vcd = Some(vcd);
+        self
+    }
+
     /// Starts the board and its drivers, in the board file's order. A driver
     /// that cannot be loaded or started stands as failed in the status; the
     /// others run.
@@ -82,7 +91,7 @@ impl Builder {
             ClockKind::Virtual => Time::Virtual(Arc::new(VirtualClock::new())),
         };
         let engine = Engine::new(self.cache.open()).map_err(BoardError::Host)?;
-        let simulation = Simulation::new(&file, &time)?;
+        let simulation = Simulation::new(&file, &time, self.vcd.as_ref())?;
         let mut board = Board {
             started: time.now(),
             services: Arc::default(),

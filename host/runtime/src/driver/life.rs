@@ -213,9 +213,8 @@ impl Driver {
         let life = self.life();
         match (life.state, life.cause) {
             (_, Some(cause)) => format!("it failed: {cause}"),
-            (State::Running | State::Starting, None) => {
-                "it was reloaded; ask the new version".to_owned()
-            }
+            (State::Starting, None) => "it is starting; ask again".to_owned(),
+            (State::Running, None) => "it was reloaded; ask the new version".to_owned(),
             (State::Stopped | State::Failed, None) => format!(
                 "it was stopped; `loopgate start {}` starts it again",
                 self.name

@@ -9,7 +9,7 @@ use crate::bindings::loopgate::driver::work_loop::{
 use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
-use crate::heritage::{Fed, Heritage, Opened, retire};
+use crate::heritage::{Fed, Heritage, LineName, Opened, retire};
 use crate::sleepers::Sleepers;
 use crate::time::Time;
 use loopgate_workloop::{
@@ -434,8 +434,15 @@ impl Guest {
                 let inherited = self.heritage.source(&name);
                 let (fed, source) = inherited.ok_or(ErrorCode::BadArgument)?;
                 fed.token.store(token, Relaxed);
-                // The line is on, but this version has not said so yet.
-                source.attachment().set_enabled(false);
+                if let LineName::Pin(..) = name {
+                    // On, or edges would go uncounted; but this version has
+                    // not said so yet.
+                    source.attachment().set_enabled(false);
+                } else {
+                    // A port tells again what is still true when its line is
+                    // switched on: the last version may not have answered.
+                    Context::with_current(|cx| source.disable(cx));
+                }
                 self.sources.inherited.insert(token, false);
                 Ok((source, Some(fed)))
             }

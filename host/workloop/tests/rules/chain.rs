@@ -57,6 +57,32 @@ fn rule_018_a_disabled_loop_still_takes_sources() {
 }
 
 #[test]
+fn rule_005_a_requeued_source_comes_last_and_misses_nothing() {
+    let bench = Bench::new();
+    let line = Line::new(Trigger::Edge);
+    let log = bench.log.clone();
+    let first = interrupt(Some(&line), move |_, _, i| {
+        log.push(format!("first {}", i.count));
+    });
+    bench.add(&first);
+    first.enable(&bench.cx);
+    let second = bench.software("second");
+    line.raise(ms(1)).unwrap();
+    second.signal(ms(1)).unwrap();
+    let requeue = || {
+        bench
+            .work_loop
+            .requeue_event_source(&bench.cx, &dynamic(&first))
+    };
+    assert_eq!(requeue(), Ok(()));
+    line.raise(ms(2)).unwrap();
+    bench.settle();
+    assert_eq!(bench.log.take(), "second1 first 2");
+    assert_eq!(bench.remove(&first), Ok(()));
+    assert_eq!(requeue(), Err(Error::BadArgument));
+}
+
+#[test]
 fn rule_019_adding_an_attached_source_does_nothing() {
     let (one, two) = (Bench::new(), Bench::new());
     let probe = one.probe("p");

@@ -132,6 +132,23 @@ fn rule_066_what_was_counted_is_delivered_after_disable() {
 }
 
 #[test]
+fn rule_061_what_is_discarded_is_said() {
+    let bench = Bench::new();
+    let line = Line::new(Trigger::Edge);
+    let source = counting(&bench, &line);
+    // The queue has room for 4.
+    for n in 0..6 {
+        line.raise(ms(n)).unwrap();
+    }
+    source.signal(ms(7)).unwrap();
+    assert_eq!(source.discard_pending(), 7);
+    assert_eq!(source.discard_pending(), 0);
+    line.raise(ms(8)).unwrap();
+    bench.settle();
+    assert_eq!(bench.log.take(), "1+0");
+}
+
+#[test]
 fn rule_067_without_a_line_enable_and_disable_do_nothing() {
     let bench = Bench::new();
     let source = bench.software("s");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use syn::{Expr, ImplItem, Item, ItemEnum, ItemImpl, ItemStruct, Stmt, Type};
+use syn::{Expr, ImplItem, Item, ItemEnum, ItemImpl, ItemStruct, Member, Stmt, Type};
 
 /// Types by their names, and expressions that say what a default is.
 #[derive(Default)]
@@ -13,8 +13,8 @@ pub(super) struct Sources {
     enumerations: BTreeMap<String, ItemEnum>,
     /// What a function without a body but one expression returns.
     functions: BTreeMap<String, Expr>,
-    /// By type and field, from `impl Default`.
-    defaults: BTreeMap<(String, String), Expr>,
+    /// What `impl Default` makes of a type.
+    defaults: BTreeMap<String, Expr>,
 }
 
 impl Sources {
@@ -48,7 +48,7 @@ impl Sources {
                         self.functions.insert(name, value.clone());
                     }
                 }
-                Item::Impl(item) => self.add_defaults(&item),
+                Item::Impl(item) => self.add_default(item),
                 _ => {}
             }
         }
@@ -67,40 +67,34 @@ impl Sources {
         self.functions.get(name)
     }
 
-    /// What `impl Default for TYPE` gives a field.
-    pub(super) fn default_of(&self, structure: &str, field: &str) -> Option<&Expr> {
-        self.defaults.get(&(structure.to_owned(), field.to_owned()))
+    pub(super) fn made_by_default(&self, name: &str) -> Option<&Expr> {
+        self.defaults.get(name)
     }
 
-    fn add_defaults(&mut self, item: &ItemImpl) {
-        let is_default = |path: &syn::Path| path.is_ident("Default");
-        let Type::Path(of) = &*item.self_ty else {
+    /// What `impl Default` gives a field of a type.
+    pub(super) fn default_of(&self, structure: &str, field: &str) -> Option<&Expr> {
+        let Expr::Struct(value) = self.made_by_default(structure)? else {
+            return None;
+        };
+        let is_it = |member: &Member| matches!(member, Member::Named(name) if name == field);
+        let field = value.fields.iter().find(|one| is_it(&one.member))?;
+        Some(&field.expr)
+    }
+
+    fn add_default(&mut self, item: ItemImpl) {
+        let Some((path, _)) = &item.trait_ else {
+            return;
+        };
+        let (true, Type::Path(of)) = (path.is_ident("Default"), *item.self_ty) else {
             return;
         };
         let name = of.path.get_ident().map(ToString::to_string);
-        let (Some((path, _)), Some(name)) = (&item.trait_, name) else {
+        let [ImplItem::Fn(function)] = &item.items[..] else {
             return;
         };
-        let Some(value) = body(item).filter(|_| is_default(path)) else {
-            return;
-        };
-        for field in &value.fields {
-            if let syn::Member::Named(field_name) = &field.member {
-                let key = (name.clone(), field_name.to_string());
-                self.defaults.insert(key, field.expr.clone());
-            }
+        if let (Some(name), [Stmt::Expr(value, None)]) = (name, &function.block.stmts[..]) {
+            self.defaults.insert(name, value.clone());
         }
-    }
-}
-
-/// The `Self { ... }` that the only function of an `impl Default` returns.
-fn body(item: &ItemImpl) -> Option<&syn::ExprStruct> {
-    let [ImplItem::Fn(function)] = &item.items[..] else {
-        return None;
-    };
-    match &function.block.stmts[..] {
-        [Stmt::Expr(Expr::Struct(value), None)] => Some(value),
-        _ => None,
     }
 }
 

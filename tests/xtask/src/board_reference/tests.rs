@@ -26,6 +26,9 @@ const SOURCE: &str = r#"
         /// Its colours.
         #[serde(default)]
         colours: Vec<u32>,
+        /// Its turns.
+        #[serde(default)]
+        turns: Turns,
         /// A wire.
         #[serde(default)]
         wire: HashMap<String, Wire>,
@@ -37,9 +40,21 @@ const SOURCE: &str = r#"
         #[default]
         AsTheSun,
     }
+    enum Turns {
+        /// So many.
+        Some(u64),
+        /// Without end.
+        Endless,
+    }
+    impl Default for Turns {
+        fn default() -> Self { Self::Some(3) }
+    }
     struct Wire {
         /// From where.
         from: PathBuf,
+        /// By colour.
+        #[serde(default)]
+        ends: BTreeMap<String, Spanned<String>>,
     }
     struct LimitsEntry {
         /// Per day.
@@ -69,6 +84,7 @@ Lamps.
 | `length` | size, like `"4 KiB"` | `"4 MiB"` | How long. |
 | `on` | `true` or `false` | `false` | Whether it is on. |
 | `colours` | list of numbers | none | Its colours. |
+| `turns` | number, `"endless"` | `3` | Its turns. A number: So many. `endless`: Without end. |
 
 ## `[lamp.wire]`, `NAME = { ... }`
 
@@ -77,6 +93,7 @@ A wire.
 | key | value | default | meaning |
 |---|---|---|---|
 | `from` | path | required | From where. |
+| `ends` | table of texts | none | By colour. |
 
 ## `[limits]`
 
@@ -108,6 +125,7 @@ fn what_cannot_be_said_is_an_error_that_names_it() {
         ("#[serde(skip)]", "#[serde(flatten)]", "attribute"),
         ("Bytes(4 << 20)", "compute()", "`length`"),
         ("#[default]", "", "`Brightness`"),
+        ("Some(u64)", "Some(u64, u64)", "`Turns`"),
         ("struct BoardFile", "struct Other", "`BoardFile`"),
     ];
     for (right, wrong, part) in table {

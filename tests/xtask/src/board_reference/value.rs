@@ -1,15 +1,16 @@
 //! What is written for a key, and what stands for it where nothing is.
 
 use anyhow::{Context, Result, bail};
-use syn::{Expr, ExprLit, GenericArgument, ItemEnum, ItemStruct, Lit, PathArguments, Type};
+use syn::{Expr, ExprLit, GenericArgument, ItemStruct, Lit, PathArguments, Type};
 
-use super::field::{self, Default, Field};
+use super::choice::Choice;
+use super::field::{Default, Field};
 use super::sources::Sources;
 
 /// What a key holds.
 pub(super) enum Shape<'a> {
     Value(&'static Scalar),
-    Choice(&'a ItemEnum),
+    Choice(Choice),
     /// Of what, in words.
     List(String),
     Table(&'a ItemStruct),
@@ -22,7 +23,7 @@ pub(super) enum Shape<'a> {
 /// A type that is one TOML value, and the words for it.
 pub(super) struct Scalar {
     name: &'static str,
-    words: &'static str,
+    pub(super) words: &'static str,
     many: &'static str,
 }
 
@@ -46,33 +47,11 @@ impl Shape<'_> {
     pub(super) fn words(&self) -> Option<String> {
         match self {
             Self::Value(scalar) => Some(scalar.words.to_owned()),
-            Self::Choice(choice) => {
-                let names = choice.variants.iter();
-                let names: Vec<_> = names.map(|one| format!("`\"{}\"`", name(one))).collect();
-                Some(names.join(", "))
-            }
+            Self::Choice(choice) => Some(choice.words()),
             Self::List(words) => Some(words.clone()),
             Self::Table(_) | Self::Tables(_) | Self::Named(_) => None,
         }
     }
-
-    /// What each choice means, where its name does not say that already.
-    pub(super) fn choices_explained(&self) -> String {
-        let Self::Choice(choice) = self else {
-            return String::new();
-        };
-        let explained = choice.variants.iter().filter_map(|variant| {
-            let about = field::about(&variant.attrs);
-            let name = name(variant);
-            let says_its_name = about.trim_end_matches('.').eq_ignore_ascii_case(&name);
-            (!says_its_name).then(|| format!(" `{name}`: {about}"))
-        });
-        explained.collect()
-    }
-}
-
-fn name(variant: &syn::Variant) -> String {
-    field::kebab(&variant.ident.to_string())
 }
 
 impl Sources {
@@ -85,7 +64,7 @@ impl Sources {
             return Ok(Shape::Table(structure));
         }
         if let Some(choice) = self.enumeration(&name) {
-            return Ok(Shape::Choice(choice));
+            return Ok(Shape::Choice(Choice::read(self, choice)?));
         }
         match (name.as_str(), &inner[..]) {
             ("Option" | "Spanned", [inner]) => self.shape(inner),
@@ -96,8 +75,9 @@ impl Sources {
                 Shape::Value(scalar) => Ok(Shape::List(format!("list of {}", scalar.many))),
                 _ => bail!("there are no words for a list of that"),
             },
-            ("HashMap", [_, inner]) => match self.shape(inner)? {
+            ("HashMap" | "BTreeMap", [_, inner]) => match self.shape(inner)? {
                 Shape::Table(structure) => Ok(Shape::Named(structure)),
+                Shape::Value(scalar) => Ok(Shape::List(format!("table of {}", scalar.many))),
                 _ => bail!("there are no words for a table of that"),
             },
             _ => bail!(
@@ -129,7 +109,7 @@ impl Sources {
         };
         match (value, shape) {
             (Some(value), Shape::Value(scalar)) => shown(value, scalar),
-            (None, Shape::Choice(choice)) if !optional => chosen(choice),
+            (None, Shape::Choice(choice)) if !optional => choice.default(),
             (None, Shape::Value(Scalar { name: "bool", .. })) if !optional => {
                 Ok("`false`".to_owned())
             }
@@ -139,14 +119,7 @@ impl Sources {
     }
 }
 
-fn chosen(choice: &ItemEnum) -> Result<String> {
-    let marked = |one: &&syn::Variant| one.attrs.iter().any(|one| one.path().is_ident("default"));
-    let variant = choice.variants.iter().find(marked);
-    let variant = variant.with_context(|| format!("`{}` has no `#[default]`", choice.ident))?;
-    Ok(format!("`\"{}\"`", name(variant)))
-}
-
-fn shown(value: &Expr, scalar: &Scalar) -> Result<String> {
+pub(super) fn shown(value: &Expr, scalar: &Scalar) -> Result<String> {
     let amount = amount(value).context("its default is not a plain number")?;
     Ok(match (scalar.name, amount) {
         (_, Amount::Time(text)) => format!("`\"{text}\"`"),
@@ -187,7 +160,8 @@ fn amount(value: &Expr) -> Option<Amount> {
                     Some(Amount::Time(format!("{number} ms")))
                 }
                 ("from_secs", Amount::Number(number)) => Some(Amount::Time(format!("{number} s"))),
-                ("Bytes" | "Span" | "Rate", inner) => Some(inner),
+                // A type or a variant around a number.
+                (name, inner) if name.starts_with(char::is_uppercase) => Some(inner),
                 _ => None,
             }
         }

@@ -72,9 +72,14 @@ impl Header {
         self.channels.iter().map(|channel| channel.shown.as_str())
     }
 
-    pub(super) fn find(&self, channel: &str) -> Option<IdCode> {
-        let is_it = |known: &&Channel| known.shown == channel || known.path == channel;
-        self.channels.iter().find(is_it).map(|channel| channel.id)
+    pub(super) fn position(&self, channel: &str) -> Option<usize> {
+        let is_it = |known: &Channel| known.shown == channel || known.path == channel;
+        self.channels.iter().position(is_it)
+    }
+
+    /// Of the channel at that position.
+    pub(super) fn id(&self, position: usize) -> IdCode {
+        self.channels[position].id
     }
 
     pub(super) fn declares(&self, id: IdCode) -> bool {
