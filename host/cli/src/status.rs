@@ -96,8 +96,8 @@ mod tests {
         assert_eq!(
             text,
             "board.toml, real clock, up 12 s\n\n\
-             DRIVER  STATE   LOOP   CALLS  INTERRUPTS  LOST  TIMEOUTS  COMMANDS    MEAN  LONGEST\n\
-             echo    failed  board      7           0     0         0         0  900 ns    84 us\n\n\
+             DRIVER  STATE   GENERATION  LOOP   CALLS  INTERRUPTS  LOST  TIMEOUTS  COMMANDS    MEAN  LONGEST\n\
+             echo    failed           2  board      7           0     0         0         0  900 ns    84 us\n\n\
              echo: limit `memory`: a\\u{1b}[2Jb\n"
         );
     }

@@ -68,7 +68,12 @@ impl Scene {
     }
 
     fn run(&self, board: &Path) -> Running {
+        self.run_with(board, &[])
+    }
+
+    fn run_with(&self, board: &Path, options: &[&str]) -> Running {
         let mut command = self.command(&["run", board.to_str().unwrap()]);
+        command.args(options);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -133,6 +138,42 @@ fn virtual_time_does_not_keep_a_board_from_answering_and_ending() {
     let running = scene.run(&scene.file("board.toml", &board("virtual")));
     assert!(scene.says(&["status"]).contains("virtual clock"));
     assert_eq!(running.end("-TERM").1, Some(0));
+}
+
+#[test]
+fn the_lines_of_a_board_are_recorded_until_it_ends() {
+    let scene = Scene::new();
+    let file = scene.file("board.toml", &board("real"));
+    let vcd = scene.path("lines.vcd");
+    let vcd = vcd.to_str().unwrap();
+    let options = [
+        "--vcd",
+        vcd,
+        "--vcd-line",
+        "GPIO17",
+        "--vcd-resolution",
+        "10 us",
+    ];
+    let running = scene.run_with(&file, &options);
+    scene.says(&["sim", "set", "GPIO17", "low"]);
+    assert_eq!(running.end("-TERM").1, Some(0));
+    let text = std::fs::read_to_string(vcd).unwrap();
+    for part in [
+        "$timescale 10 us $end",
+        " GPIO17 $end",
+        "#0\n$dumpvars\n1!\n$end\n",
+        "\n0!\n#",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let board = file.to_str().unwrap();
+    for (path, line) in [("/none/lines.vcd", "GPIO17"), (vcd, "GPIO99")] {
+        let error = scene.fails(1, &["run", board, "--vcd", path, "--vcd-line", line]);
+        assert!(error.contains(path) && error.contains(": "), "{error}");
+    }
+    for options in [["--vcd-line", "GPIO17"], ["--vcd-resolution", "3 us"]] {
+        scene.fails(2, &[&["run", board], &options[..]].concat());
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use loopgate::board_file::ClockKind;
 use loopgate::workloop::Instant;
 use loopgate::{Board, BoardFile, Request};
-use loopgate_integration::{ask, assert_running, data, driver, entry, root, virtual_board};
+use loopgate_integration::{ask, assert_running, root};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -66,65 +66,24 @@ fn button_led_counts_presses_and_not_bounces() {
     assert_eq!(reply.data, b"3");
 }
 
-/// What the reference decoder says, in the words of `ir keys`.
-fn expected_keys(text: &str) -> Vec<(&'static str, Option<u64>, Option<u64>)> {
-    let hex = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap();
-    let mut keys = Vec::new();
-    let mut address = None;
-    for line in text.lines() {
-        match line.trim_start_matches("ir_nec-1: ").split_once(": ") {
-            Some(("Address", value)) => address = Some(hex(value)),
-            Some(("Command", value)) => keys.push(("code", address, Some(hex(value)))),
-            None if line.ends_with("Repeat code") => keys.push(("repeat", None, None)),
-            _ => panic!("`{line}` is not of the reference decoder"),
-        }
-    }
-    keys
-}
-
 #[test]
-fn ir_nec_decodes_a_real_remote_as_the_reference_does() {
-    let (Some(capture), Some(expected)) = (
-        data("logic/tv_matsui_0001_buttons_1234567890_hold.sr"),
-        data("logic/tv_matsui_0001_buttons_1234567890_hold.expected.txt"),
-    ) else {
-        return;
+fn quadrature_counts_steps_both_ways_and_not_bounces() {
+    let board = sample_board();
+    assert_running(&board, "quadrature");
+    let turn = |steps: &[(&str, bool)]| {
+        for &(pin, high) in steps {
+            board.sim().set(pin, high).unwrap();
+            board.run_for(Duration::from_micros(100));
+        }
+        let reply = board.call("quadrature", Request::named("count")).unwrap();
+        String::from_utf8(reply.data).unwrap()
     };
-    let play = format!(
-        "[[board.play]]\ncapture = \"{}\"\nchannel = \"IR Toy IRRX\"\nline = \"IR\"\n",
-        capture.canonicalize().unwrap().display()
-    );
-    let pins = "provides = [\"ir\"]\n[driver.gpio]\nir = { line = \"IR\", direction = \"input\", edges = \"both\" }";
-    let board = virtual_board(format!("{play}{}", entry("ir", &driver("ir_nec"), pins)));
-    assert_running(&board, "ir");
-    board.run_for(Duration::from_hours(1));
-    let reply = board.call("ir", Request::named("keys")).unwrap();
-    let keys: Vec<serde_json::Value> = String::from_utf8(reply.data)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let keys: Vec<_> = keys
-        .iter()
-        .map(|key| {
-            (
-                key["kind"].as_str().unwrap(),
-                key["address"].as_u64(),
-                key["command"].as_u64(),
-            )
-        })
-        .collect();
-    let expected = expected_keys(&std::fs::read_to_string(expected).unwrap());
-    let without_address: Vec<_> = keys
-        .iter()
-        .map(|&(kind, address, command)| {
-            if kind == "repeat" {
-                (kind, None, None)
-            } else {
-                (kind, address, command)
-            }
-        })
-        .collect();
-    assert!(expected.len() > 20);
-    assert_eq!(without_address, expected);
+    let (a, b) = ("GPIO5", "GPIO6");
+    // Both contacts are open at first, which is high.
+    let forwards = [(a, false), (b, false), (a, true), (b, true)];
+    let back = [(b, false), (a, false), (b, true), (a, true)];
+    assert_eq!(turn(&forwards), "4");
+    assert_eq!(turn(&[(a, false), (a, true)].repeat(20)), "4");
+    assert_eq!(turn(&[back, back].concat()), "-4");
+    assert_eq!(ask(&board, "quadrature", "errors"), 0);
 }

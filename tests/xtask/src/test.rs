@@ -11,6 +11,9 @@ use crate::{Outcome, build, guests, no_arguments, process, shuttle};
 /// Recordings of real hardware, beside the repository.
 const RECORDINGS: &str = "../shared/data";
 
+/// Decodes what was recorded, to compare with what drivers made of it.
+const REFERENCE: &str = "sigrok-cli";
+
 /// Everything runs, also after a failure; the summary names what failed.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<Outcome> {
     no_arguments(arguments)?;
@@ -73,6 +76,9 @@ impl Summary {
         // which skipped itself cannot say so.
         if !workspace.root.join(RECORDINGS).exists() {
             println!("SKIPPED: what reads real recordings, since `{RECORDINGS}` is absent");
+        }
+        if Command::new(REFERENCE).arg("--version").output().is_err() {
+            println!("SKIPPED: what compares with `{REFERENCE}`, since it is not installed");
         }
         for failure in &self.failures {
             println!("FAILED: {failure} (see above)");

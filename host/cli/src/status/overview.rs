@@ -7,6 +7,7 @@ pub(super) fn text(board: &Overview) -> String {
     let heads = [
         "DRIVER",
         "STATE",
+        "GENERATION",
         "LOOP",
         "CALLS",
         "INTERRUPTS",
@@ -38,6 +39,7 @@ fn row(driver: &Driver) -> Vec<String> {
     vec![
         plain(&driver.name).into_owned(),
         plain(&driver.state).into_owned(),
+        driver.generation.to_string(),
         plain(&driver.work_loop).into_owned(),
         count("calls"),
         count("interrupts"),
