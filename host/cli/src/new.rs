@@ -31,7 +31,10 @@ fn what_next(folder: &Path, sdk: &Sdk) -> String {
     let sdk = match sdk {
         Sdk::Folder(path) => format!("{} (`--sdk` names another)", plain(path)),
         Sdk::Version(version) => {
-            format!("version {version}; `--sdk PATH` uses the `guest-sdk` of a checkout")
+            format!(
+                "version {version} of crates.io, since the checkout that this program was built from is \
+                 gone; `--sdk PATH` uses the folder `guest-sdk` of another"
+            )
         }
     };
     format!(
