@@ -67,7 +67,7 @@ pub use log::LogLine;
 pub use loopgate_devices as devices;
 pub use loopgate_workloop as workloop;
 pub use recording::VcdFile;
-pub use requests::{Arguments, Reply};
+pub use requests::Reply;
 pub use service::Selector;
 pub use status::{DriverStatus, State, Status};
 pub use text::{is_printable, printable};

@@ -2,29 +2,44 @@
 
 use std::time::{Duration, Instant};
 
-/// Rounds; the median of their ratios is what counts.
-const ROUNDS: usize = 41;
+/// How much is measured: the median of the rounds' ratios is what counts, each
+/// of `count` this and `count` that.
+#[derive(Clone, Copy)]
+pub(crate) struct Rounds {
+    pub(crate) rounds: usize,
+    pub(crate) count: u32,
+}
 
-/// The median ratio of `this` to `that`, and the median time of `this` for
-/// one of `count`.
+/// Medians over the rounds.
+pub(crate) struct Measured {
+    /// The time of `this` by that of `that`.
+    pub(crate) ratio: f64,
+    /// What one of `count` takes of `this`.
+    pub(crate) time: Duration,
+}
+
+/// Measures `this` and `that` in turn.
 pub(crate) fn ratio(
-    count: u32,
+    Rounds { rounds, count }: Rounds,
     mut this: impl FnMut(u32) -> anyhow::Result<()>,
     mut that: impl FnMut(u32) -> anyhow::Result<()>,
-) -> anyhow::Result<(f64, Duration)> {
+) -> anyhow::Result<Measured> {
     // Caches, branch predictors, and the ticker awake.
     this(count)?;
     that(count)?;
-    let mut ratios = Vec::with_capacity(ROUNDS);
-    let mut times = Vec::with_capacity(ROUNDS);
-    for _ in 0..ROUNDS {
+    let mut ratios = Vec::with_capacity(rounds);
+    let mut times = Vec::with_capacity(rounds);
+    for _ in 0..rounds {
         let (that_took, this_took) = (time(&mut that, count)?, time(&mut this, count)?);
         ratios.push(this_took.as_secs_f64() / that_took.as_secs_f64());
         times.push(this_took / count);
     }
     ratios.sort_by(f64::total_cmp);
     times.sort();
-    Ok((ratios[ROUNDS / 2], times[ROUNDS / 2]))
+    Ok(Measured {
+        ratio: ratios[rounds / 2],
+        time: times[rounds / 2],
+    })
 }
 
 fn time(run: &mut impl FnMut(u32) -> anyhow::Result<()>, count: u32) -> anyhow::Result<Duration> {

@@ -1,7 +1,10 @@
 //! The table of benchmarks.
 
 use crate::bare::Bare;
-use crate::measure::ratio;
+use crate::driver_process::DriverProcess;
+use crate::echo::{CHUNK, Echo};
+use crate::measure::{Measured, Rounds, ratio};
+use crate::table::{Row, Target};
 use anyhow::{Context as _, Result};
 use loopgate::board_file::ClockKind;
 use loopgate::{Board, BoardFile, Request};
@@ -9,23 +12,31 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const COUNT: u32 = 20_000;
+/// Many rounds of about a millisecond: on a busy machine others then seldom come
+/// in between the two.
+const CALLS: Rounds = Rounds {
+    rounds: 401,
+    count: 2_000,
+};
+/// The same for calls to another process.
+const PROCESS_CALLS: Rounds = Rounds {
+    rounds: 401,
+    count: 200,
+};
+/// Pieces through a terminal, 64 MiB: enough in a round for the first one not to
+/// count.
+const PIECES: Rounds = Rounds {
+    rounds: 41,
+    count: 400,
+};
 
 /// Selectors of `probe_echo`.
 const ECHO: u32 = 1;
 const RELAY: u32 = 5;
 
-/// One comparison.
-pub(crate) struct Row {
-    name: &'static str,
-    compared_with: &'static str,
-    ratio: f64,
-    target: f64,
-    time: Duration,
-    pub(crate) met: bool,
-}
-
-pub(crate) fn measure_all(guests: &Path) -> Result<Vec<Row>> {
+/// `target` is where `cargo xtask` leaves drivers and guests.
+pub(crate) fn measure_all(target: &Path) -> Result<Vec<Row>> {
+    let guests = &target.join("guests");
     let path = guests.join("probe_echo.wasm");
     let mut bare = Bare::new(&path).map_err(into).with_context(|| {
         format!(
@@ -37,6 +48,8 @@ pub(crate) fn measure_all(guests: &Path) -> Result<Vec<Row>> {
         gate_call(guests, &mut bare)?,
         interrupt(guests, &mut bare)?,
         native_mutex(guests)?,
+        driver_process(guests)?,
+        serial_echo(&target.join("drivers/serial_echo.wasm"))?,
     ])
 }
 
@@ -50,14 +63,14 @@ fn gate_call(guests: &Path, bare: &mut Bare) -> Result<Row> {
         }
         Ok(())
     };
-    let (ratio, time) = ratio(COUNT, |count| calls(&board, count), bare_calls)?;
-    Ok(row(
-        "gate call, 64 B in and out, from a client thread",
-        "bare component call",
-        ratio,
-        1.5,
-        time,
-    ))
+    let measured = ratio(CALLS, |count| calls(&board, count), bare_calls)?;
+    Ok(Row {
+        name: "gate call, 64 B in and out, from a client thread",
+        compared_with: "bare component call",
+        ratio: measured.ratio,
+        target: Target::AtMost(1.5),
+        figure: nanos(&measured),
+    })
 }
 
 /// From the signal to the handler, on the thread that drains the loop (in
@@ -85,14 +98,14 @@ fn interrupt(guests: &Path, bare: &mut Bare) -> Result<Row> {
         }
         Ok(())
     };
-    let (ratio, time) = ratio(COUNT, relay, bare_relay)?;
-    Ok(row(
-        "software interrupt to handler, on the draining thread",
-        "bare component call",
-        ratio,
-        1.5,
-        time,
-    ))
+    let measured = ratio(CALLS, relay, bare_relay)?;
+    Ok(Row {
+        name: "software interrupt to handler, on the draining thread",
+        compared_with: "bare component call",
+        ratio: measured.ratio,
+        target: Target::AtMost(1.5),
+        figure: nanos(&measured),
+    })
 }
 
 /// What the sandbox costs against a native driver behind a mutex. No target:
@@ -110,14 +123,51 @@ fn native_mutex(guests: &Path) -> Result<Row> {
         }
         Ok(())
     };
-    let (ratio, time) = ratio(COUNT, |count| calls(&board, count), locked)?;
-    Ok(row(
-        "gate call, 64 B in and out, from a client thread",
-        "native driver behind a mutex",
-        ratio,
-        f64::INFINITY,
-        time,
-    ))
+    let measured = ratio(CALLS, |count| calls(&board, count), locked)?;
+    Ok(Row {
+        name: "gate call, 64 B in and out, from a client thread",
+        compared_with: "native driver behind a mutex",
+        ratio: measured.ratio,
+        target: Target::None,
+        figure: nanos(&measured),
+    })
+}
+
+/// What the other way to keep drivers apart costs: each in a process of its
+/// own, behind a socket.
+fn driver_process(guests: &Path) -> Result<Row> {
+    let board = board(guests, ClockKind::Real)?;
+    let mut process = DriverProcess::start()?;
+    let asked = |count| (0..count).try_for_each(|_| process.call());
+    let measured = ratio(PROCESS_CALLS, asked, |count| calls(&board, count))?;
+    Ok(Row {
+        name: "call to a driver process over a Unix socket, 64 B in and out",
+        compared_with: "gate call",
+        ratio: measured.ratio,
+        target: Target::AtLeast(25.0),
+        figure: nanos(&measured),
+    })
+}
+
+/// Bytes through a pseudo-terminal, a sample driver and back. No target: most
+/// of it is the kernel's terminal, the same on both sides.
+fn serial_echo(component: &Path) -> Result<Row> {
+    let mut driver = Echo::driver(component)?;
+    let mut cat = Echo::cat()?;
+    // Rates are to each other as the times are the other way round.
+    let measured = ratio(PIECES, |count| driver.echo(count), |count| cat.echo(count))?;
+    let rate = f64::from(CHUNK as u32) / measured.time.as_secs_f64() / 1e6;
+    Ok(Row {
+        name: "throughput of `serial-echo` over a pseudo-terminal",
+        compared_with: "that of `cat`",
+        ratio: measured.ratio.recip(),
+        target: Target::None,
+        figure: (rate, "MB/s"),
+    })
+}
+
+fn nanos(measured: &Measured) -> (f64, &'static str) {
+    (measured.time.as_secs_f64() * 1e9, "ns")
 }
 
 fn calls(board: &Board, count: u32) -> Result<()> {
@@ -141,56 +191,4 @@ fn board(guests: &Path, clock: ClockKind) -> Result<Board> {
 #[expect(clippy::needless_pass_by_value, reason = "it is for `map_err`")]
 fn into(error: wasmtime::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:#}")
-}
-
-fn row(
-    name: &'static str,
-    compared_with: &'static str,
-    ratio: f64,
-    target: f64,
-    time: Duration,
-) -> Row {
-    Row {
-        name,
-        compared_with,
-        ratio,
-        target,
-        time,
-        met: ratio <= target,
-    }
-}
-
-pub(crate) fn print(rows: &[Row], json: bool) {
-    if json {
-        let rows: Vec<_> = rows.iter().map(as_json).collect();
-        println!("{}", serde_json::json!({ "rows": rows }));
-        return;
-    }
-    for row in rows {
-        let target = if row.target.is_finite() {
-            format!(
-                "target {:.2}, {}",
-                row.target,
-                if row.met { "met" } else { "NOT MET" }
-            )
-        } else {
-            "no target".into()
-        };
-        println!(
-            "{}: {:.2} x {} ({} ns; {target})",
-            row.name,
-            row.ratio,
-            row.compared_with,
-            row.time.as_nanos()
-        );
-    }
-}
-
-fn as_json(row: &Row) -> serde_json::Value {
-    serde_json::json!({
-        "name": format!("{} / {}", row.name, row.compared_with),
-        "ratio": row.ratio,
-        "target": row.target.is_finite().then_some(row.target),
-        "met": row.met,
-    })
 }

@@ -106,6 +106,11 @@ pub const ALL: &[Hostile] = &[
     hostile("hostile_sources", "pins", Tells("stopped by `busy`")),
     hostile(
         "hostile_sources",
+        "feeds",
+        Tells("created 1 feeds, stopped by `bad-argument`"),
+    ),
+    hostile(
+        "hostile_sources",
         "clients",
         Tells("stopped by `no-resources`"),
     ),
@@ -140,7 +145,7 @@ impl Hostile {
     /// Whether it can misbehave at this moment: at an edge, its pin and the
     /// pin's line are taken already.
     pub fn can(&self, when: &str) -> bool {
-        when != "interrupt" || !["pins", "lines"].contains(&self.how)
+        when != "interrupt" || !["pins", "lines", "feeds"].contains(&self.how)
     }
 
     /// Its entry on a board: `name` is also its service and, in capitals, the

@@ -181,3 +181,14 @@ fn what_used_up_the_handles_is_in_the_log() {
         "bad: limit `handles`: more than 256 sources, pins, lines, gates and clients at a time";
     assert!(log.contains(words), "{log}");
 }
+
+#[test]
+fn a_line_goes_on_feeding_the_one_source_it_has() {
+    let hostile = ALL.iter().find(|hostile| hostile.how == "feeds").unwrap();
+    let board = board_of(hostile, "start");
+    board.sim().set(&line("bad"), true).unwrap();
+    board.run_for(Duration::from_millis(1));
+    let status = board.status();
+    let bad = status.drivers.iter().find(|driver| driver.name == "bad");
+    assert_eq!(bad.unwrap().counts.interrupts, 1);
+}
