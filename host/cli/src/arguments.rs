@@ -9,6 +9,8 @@ use loopgate::control::{self, Place, Selector};
 use loopgate::devices::sim::Resolution;
 use loopgate::units::parse_span;
 
+use crate::new::Name;
+
 /// Runs device drivers as sandboxed WebAssembly components.
 #[derive(Debug, Parser)]
 #[command(name = "loopgate", version, arg_required_else_help = true)]
@@ -37,6 +39,9 @@ pub(crate) enum Command {
         Example:\n  loopgate check target/drivers/blink.wasm --board sample-drivers/board.toml"
     )]
     Check(Check),
+    /// Makes the project of a driver, which builds and runs on a simulated board
+    #[command(after_help = "Example:\n  loopgate new lamp")]
+    New(New),
     /// Shows the drivers of a running board, or one of them with its services
     #[command(after_help = "Examples:\n  loopgate status\n  loopgate status button-led --json")]
     Status(Status),
@@ -152,6 +157,19 @@ pub(crate) struct Check {
     /// Prints JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// What the driver, its package and its service are called
+    pub(crate) name: Name,
+    /// The project's folder, empty or not yet there [default: ./NAME]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// The folder of the SDK, `guest-sdk` in a checkout of Loopgate [default: of the checkout that
+    /// this program was built from, while it is there]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) sdk: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

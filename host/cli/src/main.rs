@@ -9,6 +9,7 @@ mod board;
 mod call;
 mod check;
 mod drivers;
+mod new;
 mod output;
 mod run;
 mod sim;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Run(run) => run::run(&run),
         Command::Check(check) => check::run(&check),
+        Command::New(new) => new::run(&new),
         Command::Status(status) => status::run(&status),
         Command::Call(call) => call::run(call),
         Command::Reload(named) => drivers::change(named, |driver| Request::Reload { driver }),

@@ -244,6 +244,20 @@ fn files_that_are_wrong_are_status_1() {
 }
 
 #[test]
+fn a_project_goes_into_an_empty_folder_only() {
+    let scene = Scene::new();
+    let folder = scene.path("lamp");
+    let new = ["new", "lamp", "--path", folder.to_str().unwrap()];
+    let said = scene.says(&new);
+    assert!(said.contains("cargo build --release"), "{said}");
+    let error = scene.fails(1, &new);
+    assert!(
+        error.contains("not empty") && error.contains("--path"),
+        "{error}"
+    );
+}
+
+#[test]
 fn wrong_use_is_status_2() {
     let scene = Scene::new();
     for arguments in [
@@ -251,6 +265,8 @@ fn wrong_use_is_status_2() {
         &["reboot"],
         &["run"],
         &["sim", "set", "GPIO17", "sideways"],
+        &["new"],
+        &["new", "my lamp"],
         &["call", "a", "b", "ten"],
         &["call", "a", "b", "--timeout", "2 h"],
     ] {

@@ -23,9 +23,9 @@ use toml::Spanned;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BoardFile {
-    /// The board as a whole.
+    /// The board as a whole: the hardware that there is.
     pub board: Hardware,
-    /// The drivers, in the order in which they start.
+    /// A driver. They start in the file's order.
     #[serde(default, rename = "driver")]
     pub drivers: Vec<DriverEntry>,
     /// Where the file lies, for relative paths; and its text, for line numbers.
@@ -42,14 +42,14 @@ pub struct Hardware {
     /// How time passes.
     #[serde(default)]
     pub clock: ClockKind,
-    /// `[[board.line]]`: simulated lines that no driver is granted, or whose
-    /// pull is not the default.
+    /// A simulated line that no driver is granted, or whose pull is not the
+    /// default.
     #[serde(default, rename = "line")]
     pub lines: Vec<LineEntry>,
-    /// `[[board.stimulus]]`: levels that arrive from outside.
+    /// A level that arrives from outside.
     #[serde(default, rename = "stimulus")]
     pub stimuli: Vec<StimulusEntry>,
-    /// `[[board.play]]`: recordings played into lines.
+    /// A recording that is played into a line.
     #[serde(default, rename = "play")]
     pub plays: Vec<PlayEntry>,
 }
@@ -99,7 +99,7 @@ pub enum Pull {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct StimulusEntry {
-    /// When, from the start of the board.
+    /// When, counted from the start of the board.
     pub at: Span,
     /// Into which line.
     pub line: Spanned<String>,
@@ -121,29 +121,34 @@ pub enum Level {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DriverEntry {
-    /// The driver's name on this board.
+    /// The driver's name on this board: 1 to 64 letters, digits, `-`, `_` or
+    /// `.`; no two are the same.
     pub name: Spanned<String>,
-    /// The component's file.
+    /// The component's file. Relative to the board file.
     pub component: Spanned<PathBuf>,
     /// Whose work loop it runs on.
     #[serde(default)]
     pub work_loop: Placement,
-    /// Services that it may publish.
+    /// Services that it may publish. No two drivers publish the same.
     #[serde(default)]
     pub provides: Vec<Spanned<String>>,
-    /// Services that it may open, in start order; the first is its provider.
+    /// Services of drivers before it that it may open; the first one is its
+    /// provider.
     #[serde(default)]
     pub uses: Vec<Spanned<String>>,
-    /// Handed to `start`, in this order.
+    /// The driver's settings, for example `{ period-ms = "500" }`: handed to
+    /// `start`, in this order.
     #[serde(default, deserialize_with = "pairs")]
     pub config: Vec<(String, String)>,
-    /// Pins, by the name that the driver calls them.
+    /// A pin, by the name that the driver calls it. A line belongs to one driver.
     #[serde(default)]
     pub gpio: HashMap<String, GpioEntry>,
-    /// Serial ports, by the name that the driver calls them.
+    /// A serial port, by the name that the driver calls it: one of `device`, `pty`
+    /// and `sim` says where it is.
     #[serde(default)]
     pub serial: HashMap<String, SerialEntry>,
-    /// What it may use.
+    /// What the driver may use. All of it has defaults; what crossing a limit
+    /// means is in `wit/README.md`.
     #[serde(default)]
     limits: Option<Spanned<LimitsEntry>>,
 }

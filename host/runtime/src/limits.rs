@@ -74,14 +74,25 @@ impl Default for Limits {
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LimitsEntry {
+    /// All linear memories together: 64 KiB to 16 MiB.
     memory: Option<Bytes>,
+    /// Processor time of one handler: 1 ms to 10 s.
     handler_cpu: Option<Span>,
+    /// One handler from entry to return, devices and delays included, calls to
+    /// other drivers not: 1 ms to 60 s.
     handler_wall: Option<Span>,
+    /// `start`, in place of the two above: 1 ms to 600 s.
     start: Option<Span>,
+    /// What one call may carry, either way: 256 B to 4 MiB.
     payload: Option<Bytes>,
+    /// Sources, pins, lines, gates and clients at a time: 1 to 65536.
     handles: Option<u32>,
+    /// Interrupts that wait in one source until they are delivered: 1 to
+    /// 1048576. The oldest make room, and are counted as lost.
     occurrences: Option<u32>,
+    /// Requests pending at a time: 1 to 65536.
     requests: Option<u32>,
+    /// Log that is kept: up to 64 MiB a second.
     log: Option<Rate>,
 }
 

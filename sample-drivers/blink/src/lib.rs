@@ -4,6 +4,9 @@
 
 use loopgate_guest::prelude::*;
 
+/// Milliseconds between two changes, unless the board file tells.
+const PERIOD_MS: u64 = if cfg!(feature = "fast") { 100 } else { 500 };
+
 struct Blink {
     led: OutputPin,
     timer: Timer,
@@ -12,7 +15,7 @@ struct Blink {
 
 impl Driver for Blink {
     fn start(cx: &Context) -> Result<Self> {
-        let period = cx.config_or("period-ms", 500)?.millis();
+        let period = cx.config_or("period-ms", PERIOD_MS)?.millis();
         if period.is_zero() {
             let what = "config `period-ms` is `0`, which would never let the loop rest";
             return Err(Error::new(ErrorCode::BadArgument, what));

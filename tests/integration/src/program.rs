@@ -88,8 +88,8 @@ impl Drop for Program {
     }
 }
 
-/// The program that was built with this test.
-fn command(folder: &Path) -> Command {
+/// The program that was built with this test, with its socket in `folder`.
+pub fn command(folder: &Path) -> Command {
     let test = std::env::current_exe().expect("a test has a program");
     let program = test
         .ancestors()

@@ -10,25 +10,35 @@ use anyhow::{Context, Result};
 
 use crate::check::Failure;
 use crate::workspace::Workspace;
-use crate::{Outcome, help, no_arguments};
+use crate::{Outcome, board_reference, help, no_arguments};
 
 /// A generated part of a document.
 struct Part {
     document: &'static str,
     name: &'static str,
-    text: fn(&Workspace) -> String,
+    text: fn(&Workspace) -> Result<String>,
 }
 
 const PARTS: &[Part] = &[
     Part {
         document: "README.md",
+        name: "driver",
+        text: driver,
+    },
+    Part {
+        document: "README.md",
         name: "commands",
-        text: commands,
+        text: |_| Ok(commands()),
     },
     Part {
         document: "ARCHITECTURE.md",
         name: "crates",
-        text: crates,
+        text: |workspace| Ok(crates(workspace)),
+    },
+    Part {
+        document: "sample-drivers/BOARD.md",
+        name: "board file",
+        text: board_reference::text,
     },
 ];
 
@@ -74,7 +84,7 @@ impl Part {
     }
 
     fn renewed(&self, document: &str, workspace: &Workspace) -> Result<String> {
-        replaced(document, self.name, &(self.text)(workspace))
+        replaced(document, self.name, &(self.text)(workspace)?)
             .with_context(|| format!("`{}` has no place for `{}`", self.document, self.name))
     }
 }
@@ -87,7 +97,23 @@ fn replaced(document: &str, name: &str, text: &str) -> Option<String> {
     Some(format!("{head}{begin}{text}{end}{tail}"))
 }
 
-fn commands(_: &Workspace) -> String {
+/// The SDK's first example, which is compiled as a test of its documentation.
+fn driver(workspace: &Workspace) -> Result<String> {
+    let path = workspace.root.join("guest-sdk/README.md");
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read `{}`", path.display()))?;
+    let example = first_example(&text).context("`guest-sdk/README.md` has no example")?;
+    Ok(format!("{EXAMPLE}{example}```\n"))
+}
+
+const EXAMPLE: &str = "```rust\n";
+
+fn first_example(document: &str) -> Option<&str> {
+    let (_, rest) = document.split_once(EXAMPLE)?;
+    Some(rest.split_once("```")?.0)
+}
+
+fn commands() -> String {
     let lines = help();
     let lines = lines.lines().map(|line| format!("    {line}\n"));
     lines.collect::<Vec<_>>().concat()
@@ -119,6 +145,13 @@ mod tests {
             "a\n<!-- generated: x -->\nnew\n<!-- end of x -->\nb\n"
         );
         assert_eq!(replaced(&fresh, "x", "new\n").unwrap(), fresh);
+    }
+
+    #[test]
+    fn an_example_is_what_stands_in_its_fence() {
+        let document = "a\n```rust\nfn f() {}\n```\n```rust\nfn g() {}\n```\n";
+        assert_eq!(first_example(document), Some("fn f() {}\n"));
+        assert_eq!(first_example("```\ntext\n```\n"), None);
     }
 
     #[test]

@@ -34,9 +34,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<Outcome> {
             .member(TEST_GUESTS)
             .is_some_and(|package| package.id == component.package);
         let folder = if test { &mut tests } else { &mut samples };
-        let bytes = std::fs::read(&component.path)
-            .with_context(|| format!("cannot read `{}`", component.path.display()))?;
-        folder.add(&component.name, bytes);
+        folder.add(&component.name, read(&component)?);
     }
     for (name, bytes) in core_modules::components(workspace)? {
         tests.add(&name, bytes);
@@ -44,6 +42,27 @@ pub(crate) fn build(workspace: &Workspace) -> Result<Outcome> {
     samples.install(workspace)?;
     tests.install(workspace)?;
     Ok(Outcome::Passed)
+}
+
+/// The component of `package` with one of its features, which is not
+/// installed; nothing where the compiler fails.
+pub(crate) fn with_feature(
+    workspace: &Workspace,
+    package: &str,
+    feature: &str,
+) -> Result<Option<Vec<u8>>> {
+    let mut compile = command(workspace, "build");
+    compile.arg(format!("--features={package}/{feature}"));
+    compile.arg("--message-format=json-render-diagnostics");
+    let Some(components) = compiled(&mut compile)? else {
+        return Ok(None);
+    };
+    let wanted = workspace.member(package).map(|package| &package.id);
+    let component = components
+        .iter()
+        .find(|component| Some(&component.package) == wanted)
+        .with_context(|| format!("cargo made no component of `{package}`"))?;
+    read(component).map(Some)
 }
 
 /// `cargo SUBCOMMAND` for all guests, as they are built.
@@ -83,6 +102,11 @@ fn compiled(cargo: &mut Command) -> Result<Option<Vec<Component>>> {
     let messages = String::from_utf8_lossy(&output.stdout);
     let components = messages.lines().filter_map(component).collect();
     Ok(output.status.success().then_some(components))
+}
+
+fn read(component: &Component) -> Result<Vec<u8>> {
+    let path = &component.path;
+    std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
 #[derive(Deserialize)]

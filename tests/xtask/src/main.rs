@@ -1,12 +1,14 @@
-//! The project's own commands: `cargo xtask build | test | bench | check | ...`.
+//! The project's own commands: `cargo xtask demo | build | test | check | ...`.
 //!
 //! One module a command. `workspace` knows what there is, `process` runs it,
 //! `guests` turns drivers into components.
 #![forbid(unsafe_code)]
 
 mod bench;
+mod board_reference;
 mod build;
 mod check;
+mod demo;
 mod generated;
 mod guests;
 mod miri;
@@ -37,6 +39,11 @@ enum Outcome {
 }
 
 const TASKS: &[Task] = &[
+    Task {
+        usage: "demo",
+        about: "builds everything and shows what Loopgate does, in about ten seconds",
+        run: demo::run,
+    },
     Task {
         usage: "build",
         about: "the program, the sample drivers and the test guests, as release builds",

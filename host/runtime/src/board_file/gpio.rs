@@ -9,20 +9,21 @@ use toml::Spanned;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GpioEntry {
-    /// The line, as the kernel names it.
+    /// The line, as the kernel names it (`gpioinfo` lists them), for example
+    /// `GPIO17`.
     pub line: Spanned<String>,
     /// Which way it may be used.
     pub direction: PinDirection,
     /// What pulls it while nothing drives it.
     #[serde(default)]
     pub bias: PinBias,
-    /// Which edges may interrupt; none where absent.
+    /// Which edges of an input may interrupt; without it, none.
     #[serde(default)]
     pub edges: Option<PinEdges>,
     /// Whether low is the active level, which the driver then sees as high.
     #[serde(default)]
     pub active_low: bool,
-    /// How long a level must hold before it counts.
+    /// How long an input's level must hold before it counts.
     #[serde(default)]
     pub debounce: Option<Span>,
 }

@@ -13,21 +13,23 @@ use toml::Spanned;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PlayEntry {
-    /// A sigrok session or a VCD.
+    /// A sigrok session (`.sr`) or a VCD. Relative to the board file.
     pub capture: Spanned<PathBuf>,
-    /// The recorded channel, by its name.
+    /// The recorded channel, by its name; with `line`.
     #[serde(default)]
     channel: Option<String>,
     /// Into which line it is played.
     #[serde(default)]
     line: Option<Spanned<String>>,
-    /// Recorded channels, and into which line each is played.
+    /// In place of those two, recorded channels and into which line each is
+    /// played: `{ "A" = "GPIO5", "B" = "GPIO6" }`.
     #[serde(default)]
     lines: Option<BTreeMap<String, Spanned<String>>>,
     /// Whether high becomes low.
     #[serde(default)]
     pub invert: bool,
-    /// When the recording begins, from the start of the board.
+    /// When the recording begins, counted from the start of the board; at once
+    /// where absent.
     #[serde(default)]
     pub start: Option<Span>,
     /// How often it is played.

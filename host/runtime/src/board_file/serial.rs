@@ -17,22 +17,26 @@ pub struct SerialEntry {
     /// device at its other end. Relative to the board file.
     #[serde(default)]
     pub pty: Option<Spanned<String>>,
-    /// A port of the simulated board, by name.
+    /// A port of the simulated board, by name; for programs that embed one.
     #[serde(default)]
     pub sim: Option<Spanned<String>>,
     /// Bits a second.
     #[serde(default = "default_baud")]
     pub baud: u32,
-    /// Other speeds that the driver may ask for.
+    /// Further speeds that the driver may ask for.
     #[serde(default)]
     pub bauds: Vec<u32>,
-    /// What the port holds in each direction.
-    #[serde(default)]
-    pub buffer: Option<Bytes>,
+    /// What the port holds in each direction: 64 B to 1 MiB.
+    #[serde(default = "default_buffer")]
+    pub buffer: Bytes,
 }
 
 fn default_baud() -> u32 {
     9600
+}
+
+fn default_buffer() -> Bytes {
+    Bytes(4 << 10)
 }
 
 impl SerialEntry {
@@ -46,7 +50,7 @@ impl SerialEntry {
 
     /// What the port holds in each direction, in bytes.
     pub fn buffer(&self) -> u64 {
-        self.buffer.map_or(4 << 10, |bytes| bytes.0)
+        self.buffer.0
     }
 
     /// What to ask the backend for.

@@ -5,7 +5,12 @@ use anyhow::{Context, Result};
 use super::Failure;
 use crate::workspace::Workspace;
 
-const DOCUMENTS: &[&str] = &["README.md", "ARCHITECTURE.md", "wit/README.md"];
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    "ARCHITECTURE.md",
+    "sample-drivers/BOARD.md",
+    "wit/README.md",
+];
 
 /// Where what is meant as a path begins.
 const FOLDERS: &[&str] = &["wit/", "host/", "guest-sdk/", "sample-drivers/", "tests/"];
