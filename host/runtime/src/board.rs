@@ -127,7 +127,7 @@ impl Board {
                 .iter()
                 .map(|(name, pin)| (name.clone(), pin.line.get_ref().clone()))
                 .collect(),
-            ports: driver.ports(),
+            ports: driver.port_status(),
             limits: driver.limits.clone(),
             usage: driver.counters.used(),
             counts: driver.counters.counts(),

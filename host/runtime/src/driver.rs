@@ -7,6 +7,7 @@ use crate::engine::{Digest, Engine};
 use crate::error::ErrorCode;
 use crate::grants::Grants;
 use crate::guest::Guest;
+use crate::heritage::{OpenPort, WeakPort};
 use crate::limits::Limits;
 use crate::log::DriverLog;
 use crate::service::Services;
@@ -14,13 +15,13 @@ use crate::status::{PortStatus, State, Usage};
 use crate::time::Time;
 use crate::{death, stack};
 use loopgate_devices::gpio::GpioController;
-use loopgate_devices::serial::{SerialController, SerialPort};
+use loopgate_devices::serial::SerialController;
 use loopgate_workloop::{Context, EventSource, Instant, Interrupts, Quota, WorkLoop};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Weak};
 use wasmtime::Store;
 
 mod life;
@@ -54,7 +55,7 @@ pub(crate) struct Driver {
     /// Clients that wait for their turn at a serial service.
     pub(crate) turns: AtomicU32,
     /// The ports that were opened last, for the status.
-    ports: Mutex<BTreeMap<String, OpenPort>>,
+    ports: Mutex<BTreeMap<String, WeakPort>>,
     /// Only ever tried, and only with the gate closed: there it is free,
     /// unless a call came back into a driver that is on the stack. A component
     /// must never be re-entered, and this is what proves that it is not.
@@ -76,26 +77,6 @@ pub(crate) struct Surroundings {
     pub(crate) time: Time,
     pub(crate) work_loop: Arc<WorkLoop>,
     pub(crate) component: PathBuf,
-}
-
-struct OpenPort {
-    port: Weak<dyn SerialPort>,
-    taken: Arc<AtomicU64>,
-}
-
-impl OpenPort {
-    fn status(&self, device: &str) -> Option<PortStatus> {
-        // Read first: what arrives meanwhile then counts as waiting.
-        let bytes_in = self.taken.load(Relaxed);
-        let counts = self.port.upgrade()?.counts();
-        Some(PortStatus {
-            device: device.to_owned(),
-            bytes_in,
-            bytes_waiting: counts.input.saturating_sub(bytes_in),
-            bytes_out: counts.output,
-            bytes_lost: counts.lost,
-        })
-    }
 }
 
 /// Resumes in one pass.
@@ -290,30 +271,37 @@ impl Driver {
         debug_assert_ne!(delivered, Err(ErrorCode::WouldDeadlock));
     }
 
-    /// Remembers an open port for the status, which must not keep it open.
-    /// `taken` counts what the driver has read.
-    pub(crate) fn opened_port(
-        &self,
-        name: &str,
-        port: &Arc<dyn SerialPort>,
-        taken: &Arc<AtomicU64>,
-    ) {
-        let open = OpenPort {
-            port: Arc::downgrade(port),
-            taken: taken.clone(),
-        };
-        self.ports.lock().insert(name.to_owned(), open);
+    /// Remembers an open port, without keeping it open.
+    pub(crate) fn opened_port(&self, name: &str, port: &OpenPort) {
+        self.ports.lock().insert(name.to_owned(), port.downgrade());
     }
 
     /// The ports that are open, by name.
-    pub(crate) fn ports(&self) -> BTreeMap<String, PortStatus> {
+    pub(crate) fn open_ports(&self) -> BTreeMap<String, OpenPort> {
         let ports = self.ports.lock();
-        let open = ports.iter().filter_map(|(name, open)| {
-            let place = self.entry.serial.get(name)?.place()?;
-            let status = open.status(place.get_ref())?;
-            Some((name.clone(), status))
-        });
-        open.collect()
+        let open = ports.iter();
+        open.filter_map(|(name, port)| Some((name.clone(), port.upgrade()?)))
+            .collect()
+    }
+
+    pub(crate) fn port_status(&self) -> BTreeMap<String, PortStatus> {
+        let ports = self.open_ports().into_iter();
+        ports
+            .filter_map(|(name, open)| {
+                let device = self.entry.serial.get(&name)?.place()?.get_ref().clone();
+                // Read first: what arrives meanwhile then counts as waiting.
+                let bytes_in = open.taken.load(Relaxed);
+                let counts = open.port.counts();
+                let status = PortStatus {
+                    device,
+                    bytes_in,
+                    bytes_waiting: counts.input.saturating_sub(bytes_in),
+                    bytes_out: counts.output,
+                    bytes_lost: counts.lost,
+                };
+                Some((name, status))
+            })
+            .collect()
     }
 
     /// Looks at the instance's host side. With the gate closed, as everything

@@ -1,7 +1,7 @@
 //! What the host keeps beside one driver instance: the data of its store.
 
 use crate::driver::Driver;
-use crate::heritage::{Heritage, Opened};
+use crate::heritage::{Heritage, OpenPins};
 use crate::interface::work_loop::Sources;
 use crate::limits::{LimitHit, Limits};
 use crate::log::LineBuffer;
@@ -25,8 +25,8 @@ pub(crate) struct Guest {
     pub(crate) memory: MemoryLimiter,
     pub(crate) random: Random,
     pub(crate) output: LineBuffer,
-    /// What it has opened, for the version after it.
-    pub(crate) opened: Opened,
+    /// For the version after it.
+    pub(crate) pins: OpenPins,
     /// What the version before it has left.
     pub(crate) heritage: Heritage,
     /// It is in its last `stop` before the next version takes over: the sources
@@ -53,7 +53,7 @@ impl Guest {
             memory: MemoryLimiter::new(&limits),
             random: Random::seeded(&driver.name, generation),
             output: LineBuffer::default(),
-            opened: Opened::default(),
+            pins: OpenPins::default(),
             heritage: Heritage::default(),
             handing_over: false,
             driver,
@@ -75,7 +75,8 @@ impl Guest {
     /// What the next version takes over; this one's `stop` follows.
     pub(crate) fn hand_over(&mut self) -> Heritage {
         self.handing_over = true;
-        self.sources.hand_over(&self.opened)
+        let ports = self.driver.open_ports();
+        Heritage::new(&self.pins, ports.into_iter(), self.sources.take_fed())
     }
 
     /// Its `start` has succeeded: what it has not taken over is closed.

@@ -40,32 +40,58 @@ pub(crate) struct Fed {
 /// where the driver has dropped its own handle.
 pub(crate) type Holder = Box<dyn Send + Sync>;
 
-/// An open port: `taken` counts what drivers have read.
+/// An open port.
 #[derive(Clone)]
 pub(crate) struct OpenPort {
     pub(crate) port: Arc<dyn SerialPort>,
     pub(crate) baud: u32,
+    /// Bytes that drivers have read from it.
     pub(crate) taken: Arc<AtomicU64>,
 }
 
-/// What an instance has opened. The handles are the guest's, so nothing is
-/// kept open here.
-#[derive(Default)]
-pub(crate) struct Opened {
-    pins: HashMap<String, (bool, Weak<dyn GpioLine>)>,
-    ports: HashMap<String, (u32, Weak<dyn SerialPort>, Arc<AtomicU64>)>,
+/// An open port, which this does not keep open.
+pub(crate) struct WeakPort {
+    port: Weak<dyn SerialPort>,
+    baud: u32,
+    taken: Arc<AtomicU64>,
 }
 
-impl Opened {
-    pub(crate) fn pin(&mut self, name: &str, output: bool, line: &Arc<dyn GpioLine>) {
+impl OpenPort {
+    pub(crate) fn downgrade(&self) -> WeakPort {
+        WeakPort {
+            port: Arc::downgrade(&self.port),
+            baud: self.baud,
+            taken: self.taken.clone(),
+        }
+    }
+}
+
+impl WeakPort {
+    pub(crate) fn upgrade(&self) -> Option<OpenPort> {
+        Some(OpenPort {
+            port: self.port.upgrade()?,
+            baud: self.baud,
+            taken: self.taken.clone(),
+        })
+    }
+}
+
+/// The pins that an instance has opened, and which way. The handles are the
+/// guest's, so this does not keep them open.
+#[derive(Default)]
+pub(crate) struct OpenPins(HashMap<String, (bool, Weak<dyn GpioLine>)>);
+
+impl OpenPins {
+    pub(crate) fn insert(&mut self, name: &str, output: bool, line: &Arc<dyn GpioLine>) {
         let line = Arc::downgrade(line);
-        self.pins.insert(name.to_owned(), (output, line));
+        self.0.insert(name.to_owned(), (output, line));
     }
 
-    pub(crate) fn port(&mut self, name: &str, open: &OpenPort) {
-        let port = Arc::downgrade(&open.port);
-        let entry = (open.baud, port, open.taken.clone());
-        self.ports.insert(name.to_owned(), entry);
+    fn open(&self) -> impl Iterator<Item = (String, (bool, Arc<dyn GpioLine>))> {
+        self.0.iter().filter_map(|(name, (output, line))| {
+            let line = line.upgrade()?;
+            Some((name.clone(), (*output, line)))
+        })
     }
 }
 
@@ -87,34 +113,19 @@ struct Inherited {
 
 impl Heritage {
     pub(crate) fn new(
-        opened: &Opened,
+        pins: &OpenPins,
+        ports: impl Iterator<Item = (String, OpenPort)>,
         sources: impl Iterator<Item = (Fed, Arc<InterruptEventSource>)>,
     ) -> Self {
-        let pins = opened.pins.iter().filter_map(|(name, (output, line))| {
-            let line = line.upgrade()?;
-            Some((name.clone(), (*output, line)))
-        });
-        let ports = opened
-            .ports
-            .iter()
-            .filter_map(|(name, (baud, port, taken))| {
-                let open = OpenPort {
-                    port: port.upgrade()?,
-                    baud: *baud,
-                    taken: taken.clone(),
-                };
-                Some((name.clone(), open))
-            });
+        let inherited = |(fed, source)| Inherited {
+            fed,
+            source,
+            promised: false,
+        };
         Self {
-            pins: pins.collect(),
+            pins: pins.open().collect(),
             ports: ports.collect(),
-            sources: sources
-                .map(|(fed, source)| Inherited {
-                    fed,
-                    source,
-                    promised: false,
-                })
-                .collect(),
+            sources: sources.map(inherited).collect(),
         }
     }
 

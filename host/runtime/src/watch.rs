@@ -144,10 +144,10 @@ impl Watcher {
             return false;
         };
         let folders: BTreeSet<PathBuf> = self.board.components().flat_map(folders).collect();
-        let watched = folders
+        let unwatched = folders
             .iter()
-            .map(|folder| inotify::add_watch(inotify, folder, EVENTS));
-        watched.fold(true, |all, one| one.is_ok() && all)
+            .filter(|folder| inotify::add_watch(inotify, folder.as_path(), EVENTS).is_err());
+        unwatched.count() == 0
     }
 
     /// Waits until something may have changed; whether the watch is to end.

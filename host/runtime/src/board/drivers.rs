@@ -27,7 +27,7 @@ impl Board {
             _ => Cause::Boot,
         };
         Context::with_current(|cx| driver.start(cx, cause));
-        self.alive(driver)
+        alive(driver)
     }
 
     /// Stops a driver: its `stop` is called, its requests end as `driver-died`,
@@ -72,7 +72,7 @@ impl Board {
                     format!("driver `{name}` was not reloaded, {still}: {cause}"),
                 ))
             }
-            Reloaded::Begun => self.alive(driver),
+            Reloaded::Begun => alive(driver),
         }
     }
 
@@ -133,15 +133,15 @@ impl Board {
             )
         })
     }
+}
 
-    fn alive(&self, driver: &Arc<Driver>) -> Result<(), RequestError> {
-        let life = driver.life();
-        match life.cause.filter(|_| life.state == State::Failed) {
-            None => Ok(()),
-            Some(cause) => Err(RequestError::new(
-                ErrorCode::DriverDied,
-                format!("driver `{}` failed: {cause}", driver.name),
-            )),
-        }
+fn alive(driver: &Driver) -> Result<(), RequestError> {
+    let life = driver.life();
+    match life.cause.filter(|_| life.state == State::Failed) {
+        None => Ok(()),
+        Some(cause) => Err(RequestError::new(
+            ErrorCode::DriverDied,
+            format!("driver `{}` failed: {cause}", driver.name),
+        )),
     }
 }

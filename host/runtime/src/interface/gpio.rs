@@ -92,7 +92,7 @@ impl Guest {
                 .request(&entry.request(&driver.name, initial)),
         };
         let line = opened.map_err(|error| ErrorCode::from(self.device_error(&error)))?;
-        self.opened.pin(name, output, &line);
+        self.pins.insert(name, output, &line);
         self.push(Pin {
             name: name.to_owned(),
             output,

@@ -95,8 +95,7 @@ impl Guest {
                 Err(error) => return Err(self.port_error(&error).into()),
             },
         };
-        driver.opened_port(name, &open.port, &open.taken);
-        self.opened.port(name, &open);
+        driver.opened_port(name, &open);
         self.push(Port {
             name: name.to_owned(),
             open,

@@ -9,7 +9,7 @@ use crate::bindings::loopgate::driver::work_loop::{
 use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
-use crate::heritage::{Fed, Heritage, LineName, Opened, retire};
+use crate::heritage::{Fed, LineName, retire};
 use crate::sleepers::Sleepers;
 use crate::time::Time;
 use loopgate_workloop::{
@@ -90,13 +90,13 @@ impl Sources {
         }
     }
 
-    /// What lines feed, for the driver's next version.
-    pub(crate) fn hand_over(&mut self, opened: &Opened) -> Heritage {
-        let fed = self
-            .interrupts
+    /// Gives away those that lines feed.
+    pub(crate) fn take_fed(
+        &mut self,
+    ) -> impl Iterator<Item = (Fed, Arc<InterruptEventSource>)> + use<'_> {
+        self.interrupts
             .extract_if(|_, (_, fed)| fed.is_some())
-            .filter_map(|(_, (source, fed))| Some((fed?, source)));
-        Heritage::new(opened, fed)
+            .filter_map(|(_, (source, fed))| Some((fed?, source)))
     }
 
     /// `start` has returned: what this version has not added or not enabled is
@@ -423,17 +423,17 @@ impl Guest {
         match feed {
             Feed::Line(name, device, line) => {
                 let (source, token) = self.source(Some(line), token)?;
-                let fed = Fed {
+                let by = Fed {
                     name,
                     _device: device,
                     token,
                 };
-                Ok((source, Some(fed)))
+                Ok((source, Some(by)))
             }
             Feed::Inherited(name) => {
                 let inherited = self.heritage.source(&name);
-                let (fed, source) = inherited.ok_or(ErrorCode::BadArgument)?;
-                fed.token.store(token, Relaxed);
+                let (by, source) = inherited.ok_or(ErrorCode::BadArgument)?;
+                by.token.store(token, Relaxed);
                 if let LineName::Pin(..) = name {
                     // On, or edges would go uncounted; but this version has
                     // not said so yet.
@@ -444,7 +444,7 @@ impl Guest {
                     Context::with_current(|cx| source.disable(cx));
                 }
                 self.sources.inherited.insert(token, false);
-                Ok((source, Some(fed)))
+                Ok((source, Some(by)))
             }
         }
     }
