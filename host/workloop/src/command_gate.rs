@@ -69,11 +69,7 @@ impl CommandGate {
         shared
             .gate()
             .block(cx, || (self.poll_enter_on(cx, &shared), None))?;
-        let _inside = Inside {
-            command_gate: self,
-            shared: &shared,
-            cx,
-        };
+        let _inside = self.inside(cx, shared);
         Ok(f())
     }
 
@@ -125,6 +121,16 @@ impl CommandGate {
             Some(shared) => self.poll_enter_on(cx, &shared),
             None => Poll::Ready(Err(Error::NotReady)),
         }
+    }
+
+    /// As [`poll_enter`](CommandGate::poll_enter), for who goes out by dropping
+    /// what it gets.
+    pub fn poll_inside<'a>(&'a self, cx: &'a Context) -> Poll<Result<Inside<'a>, Error>> {
+        let Some(shared) = self.attachment.shared() else {
+            return Poll::Ready(Err(Error::NotReady));
+        };
+        ready!(self.poll_enter_on(cx, &shared))?;
+        Poll::Ready(Ok(self.inside(cx, shared)))
     }
 
     /// Comes in, waiting at most until `deadline`;
@@ -289,10 +295,21 @@ impl CommandGate {
         }
     }
 
+    fn inside<'a>(&'a self, cx: &'a Context, shared: Arc<Shared>) -> Inside<'a> {
+        Inside {
+            command_gate: self,
+            shared,
+            cx,
+        }
+    }
+
     fn leave_on(&self, cx: &Context, shared: &Shared) {
         let _closed = shared.gate().adopt(cx);
         self.count_calls(-1);
-        self.detach_if_left();
+        // Removals are made in the gate, too: no need to look closer.
+        if !self.attachment.is_on(shared) {
+            self.detach_if_left();
+        }
     }
 
     fn abandon_on(&self, cx: &Context, shared: &Shared) {
@@ -380,15 +397,16 @@ impl EventSource for CommandGate {
     }
 }
 
-/// Goes out again on return and on unwinding.
-struct Inside<'a> {
+/// A caller inside a [`CommandGate`], who goes out when it is dropped.
+#[must_use = "dropping it opens the gate"]
+pub struct Inside<'a> {
     command_gate: &'a CommandGate,
-    shared: &'a Shared,
+    shared: Arc<Shared>,
     cx: &'a Context,
 }
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        self.command_gate.leave_on(self.cx, self.shared);
+        self.command_gate.leave_on(self.cx, &self.shared);
     }
 }

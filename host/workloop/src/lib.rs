@@ -91,7 +91,7 @@ mod work_loop;
 
 pub use attachment::Attachment;
 pub use clock::{Clock, SystemClock, VirtualClock};
-pub use command_gate::{CommandAction, CommandGate};
+pub use command_gate::{CommandAction, CommandGate, Inside};
 pub use context::{Context, ContextId};
 pub use error::{Error, Wake};
 pub use event_source::{EventSource, Pass};
