@@ -62,7 +62,7 @@ pub use inspect::{Finding, Inspection, inspect};
 pub use limits::{LimitHit, Limits, LimitsEntry};
 pub use loopgate_devices as devices;
 pub use loopgate_workloop as workloop;
-pub use requests::{Arguments, Reply};
+pub use requests::Reply;
 pub use service::Selector;
 pub use status::{DriverStatus, State, Status};
 pub use text::{is_printable, printable};

@@ -6,17 +6,6 @@ use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// What a client asks.
-#[derive(Clone, Debug, Default)]
-pub struct Arguments {
-    /// One of the service's selectors.
-    pub selector: u32,
-    /// Four numbers, their meaning up to the selector.
-    pub scalars: [u64; 4],
-    /// Bytes, their meaning up to the selector.
-    pub data: Vec<u8>,
-}
-
 /// What a driver answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Reply {

@@ -1,11 +1,11 @@
 //! Published services, and the handing of requests to the drivers behind them.
 
 use crate::bindings::exports::loopgate::driver::handlers as wit;
-use crate::bindings::loopgate::driver::request as wit_request;
+use crate::bindings::loopgate::driver::request::{self as wit_request, Arguments};
 use crate::driver::{Driver, Handler};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
-use crate::requests::{Arguments, Outcome, Pending, Reply, Requests};
+use crate::requests::{Outcome, Pending, Reply, Requests};
 use loopgate_workloop::{CommandGate, Context, EventSource as _, Wakeups};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
@@ -94,22 +94,23 @@ impl Service {
         &self,
         cx: &Context,
         circumstances: Circumstances,
-        arguments: Arguments,
+        arguments: &Arguments,
     ) -> Outcome {
         let answer = self.gate.attempt_action(cx, || {
             // The loop's own thread would be let in: that is for its events,
             // not for the clients among its drivers.
             if !self.gate.is_enabled() {
-                return Answer::Done(Err(ErrorCode::NotPermitted));
+                return Err(ErrorCode::NotPermitted);
             }
             if self.is_busy() {
-                return Answer::Done(Err(ErrorCode::Busy));
+                return Err(ErrorCode::Busy);
             }
             self.command(cx, circumstances, arguments)
         });
         match answer {
-            Ok(Answer::Done(outcome)) => outcome,
-            Ok(Answer::Pending(..)) => Err(ErrorCode::Busy),
+            Ok(Ok(Answer::Done(outcome))) => outcome,
+            Ok(Ok(Answer::Pending(..))) => Err(ErrorCode::Busy),
+            Ok(Err(code)) => Err(code),
             Err(_) if self.is_gone() => Err(ErrorCode::DriverDied),
             Err(error) => Err(error.into()),
         }
@@ -124,30 +125,24 @@ impl Service {
         self.serial && self.driver.counters.has_pending() && pending().unwrap_or(false)
     }
 
-    /// Hands a request to the driver. The gate is closed by `cx`.
+    /// Hands a request to the driver. The gate is closed by `cx`. An error is
+    /// the host's; the driver's own stands in the answer.
     pub(crate) fn command(
         &self,
         cx: &Context,
         circumstances: Circumstances,
-        arguments: Arguments,
-    ) -> Answer {
+        arguments: &Arguments,
+    ) -> Result<Answer, ErrorCode> {
         if self.driver.generation() != self.generation {
-            return Answer::Done(Err(ErrorCode::DriverDied));
+            return Err(ErrorCode::DriverDied);
         }
         if self.withdrawn.load(Relaxed) {
-            return Answer::Done(Err(ErrorCode::Aborted));
+            return Err(ErrorCode::Aborted);
         }
         self.driver.counters.command();
-        let handed = self.driver.call(cx, Handler::Command, |store, handlers| {
+        self.driver.call(cx, Handler::Command, |store, handlers| {
             self.hand_over(store, handlers, circumstances, arguments)
-        });
-        match handed {
-            Ok(Answer::Done(outcome)) => {
-                Answer::Done(self.bounded(outcome, circumstances.reply_max))
-            }
-            Ok(pending) => pending,
-            Err(code) => Answer::Done(Err(code)),
-        }
+        })
     }
 
     fn hand_over(
@@ -155,7 +150,7 @@ impl Service {
         store: &mut Store<Guest>,
         handlers: &wit::Guest,
         circumstances: Circumstances,
-        arguments: Arguments,
+        arguments: &Arguments,
     ) -> wasmtime::Result<Answer> {
         let id = store.data_mut().requests.begin();
         let Circumstances {
@@ -166,10 +161,9 @@ impl Service {
             may_wait,
             reply_max,
         };
-        let outcome =
-            handlers.call_command(&mut *store, self.token, id, told, &arguments.into())?;
+        let outcome = handlers.call_command(&mut *store, self.token, id, told, arguments)?;
         let mut ended = store.data_mut().requests.end();
-        let answered = match (ended.early.take(), outcome) {
+        let mut answered = match (ended.early.take(), outcome) {
             (Some(early), outcome) => {
                 if matches!(outcome, wit::Outcome::Done(_)) {
                     self.driver.log.host(&format!("answered request {id} twice, by `io-command-is-complete` and by its return value; the first counts"));
@@ -193,6 +187,7 @@ impl Service {
                 })
             }
         };
+        self.bound(&mut answered, reply_max);
         Ok(Answer::Done(answered))
     }
 
@@ -222,14 +217,13 @@ impl Service {
 
     /// Refuses a reply that its client did not make room for: lowering it
     /// into a guest would kill the client for the provider's fault.
-    pub(crate) fn bounded(&self, outcome: Outcome, reply_max: u32) -> Outcome {
-        match outcome {
-            Ok(reply) if reply.data.len() > reply_max as usize => {
-                let (size, name) = (reply.data.len(), &self.name);
-                self.driver.log.host(&format!("service `{name}` answered with {size} bytes where the client takes {reply_max}; the client gets `io`"));
-                Err(ErrorCode::Io)
-            }
-            outcome => outcome,
+    pub(crate) fn bound(&self, outcome: &mut Outcome, reply_max: u32) {
+        if let Ok(reply) = outcome
+            && reply.data.len() > reply_max as usize
+        {
+            let (size, name) = (reply.data.len(), &self.name);
+            self.driver.log.host(&format!("service `{name}` answered with {size} bytes where the client takes {reply_max}; the client gets `io`"));
+            *outcome = Err(ErrorCode::Io);
         }
     }
 }
@@ -278,26 +272,6 @@ impl Services {
             .filter(|service| Arc::ptr_eq(&service.driver, driver))
             .cloned()
             .collect()
-    }
-}
-
-impl From<Arguments> for wit_request::Arguments {
-    fn from(arguments: Arguments) -> Self {
-        Self {
-            selector: arguments.selector,
-            scalars: arguments.scalars.into(),
-            data: arguments.data,
-        }
-    }
-}
-
-impl From<wit_request::Arguments> for Arguments {
-    fn from(arguments: wit_request::Arguments) -> Self {
-        Self {
-            selector: arguments.selector,
-            scalars: arguments.scalars.into(),
-            data: arguments.data,
-        }
     }
 }
 

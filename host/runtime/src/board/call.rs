@@ -3,11 +3,12 @@
 use super::Board;
 use super::request::{Cancel, Mode, Request, SelectorName};
 use super::virtual_time::Stepped;
+use crate::bindings::loopgate::driver::request::Arguments;
 use crate::error::{ErrorCode, RequestError};
-use crate::requests::{Arguments, Reply, Requests};
+use crate::requests::{Reply, Requests};
 use crate::service::{Answer, Circumstances, Service};
 use crate::time::Time;
-use loopgate_workloop::{Clock as _, Context, Instant, Wake};
+use loopgate_workloop::{Clock as _, Context, Inside, Instant, Wake};
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
 
@@ -43,7 +44,7 @@ impl Board {
         };
         let arguments = Arguments {
             selector: select(&service, &request.selector)?,
-            scalars: request.scalars,
+            scalars: request.scalars.into(),
             data: request.data,
         };
         service
@@ -55,7 +56,7 @@ impl Board {
             reply_max: request.reply_max,
         };
         let outcome = Context::with_current(|cx| match request.mode {
-            Mode::Attempt => service.attempt(cx, circumstances, arguments),
+            Mode::Attempt => service.attempt(cx, circumstances, &arguments),
             Mode::Run(timeout) => {
                 let deadline = timeout.map(|span| self.time.now().saturating_add(span));
                 if let Some(cancel) = cancel {
@@ -68,7 +69,7 @@ impl Board {
                     cancel,
                     service: &service,
                 }
-                .run(circumstances, arguments)
+                .run(circumstances, &arguments)
             }
         });
         let cancelled = || cancel.is_some_and(Cancel::is_cancelled);
@@ -114,12 +115,9 @@ struct Client<'a> {
 }
 
 impl Client<'_> {
-    fn run(&self, circumstances: Circumstances, arguments: Arguments) -> Result<Reply, ErrorCode> {
-        self.enter()?;
-        let outcome = self.inside(circumstances, arguments);
-        // Refused where the gate left its loop meanwhile, and was opened by that.
-        let _ = self.service.gate.leave(self.cx);
-        outcome
+    fn run(&self, circumstances: Circumstances, arguments: &Arguments) -> Result<Reply, ErrorCode> {
+        let _inside = self.enter()?;
+        self.inside(circumstances, arguments)
     }
 
     /// With the gate closed. Whoever leaves lets the next one in the queue of
@@ -127,7 +125,7 @@ impl Client<'_> {
     fn inside(
         &self,
         circumstances: Circumstances,
-        arguments: Arguments,
+        arguments: &Arguments,
     ) -> Result<Reply, ErrorCode> {
         let outcome = self
             .turn()
@@ -148,15 +146,16 @@ impl Client<'_> {
         Ok(())
     }
 
-    fn ask(&self, circumstances: Circumstances, arguments: Arguments) -> Result<Reply, ErrorCode> {
-        let (id, pending) = match self.service.command(self.cx, circumstances, arguments) {
+    fn ask(&self, circumstances: Circumstances, arguments: &Arguments) -> Result<Reply, ErrorCode> {
+        let (id, pending) = match self.service.command(self.cx, circumstances, arguments)? {
             Answer::Done(outcome) => return outcome,
             Answer::Pending(id, pending) => (id, pending),
         };
         loop {
             let slept = self.sleep(Requests::event(id));
-            if let Some(outcome) = pending.take() {
-                return self.service.bounded(outcome, circumstances.reply_max);
+            if let Some(mut outcome) = pending.take() {
+                self.service.bound(&mut outcome, circumstances.reply_max);
+                return outcome;
             }
             if let Err(code) = slept {
                 self.service.cancel(self.cx, id);
@@ -166,9 +165,9 @@ impl Client<'_> {
     }
 
     /// Closes the gate, waiting for it and for it to be enabled.
-    fn enter(&self) -> Result<(), ErrorCode> {
+    fn enter(&self) -> Result<Inside<'_>, ErrorCode> {
         let gate = &self.service.gate;
-        self.wait(|stop| match (gate.poll_enter(self.cx), stop) {
+        self.wait(|stop| match (gate.poll_inside(self.cx), stop) {
             (Poll::Ready(entered), _) => Poll::Ready(entered.map_err(Into::into)),
             (Poll::Pending, None) => Poll::Pending,
             (Poll::Pending, Some(stop)) => {

@@ -81,7 +81,7 @@ impl HostClient for Guest {
         let service = self.table.get(&this)?.0.clone();
         let answer = self.ask(
             &service,
-            arguments,
+            &arguments,
             reply_max,
             Some(Duration::from_nanos(timeout)),
         );
@@ -95,7 +95,7 @@ impl HostClient for Guest {
         reply_max: u32,
     ) -> Answer<Reply> {
         let service = self.table.get(&this)?.0.clone();
-        let answer = self.ask(&service, arguments, reply_max, None);
+        let answer = self.ask(&service, &arguments, reply_max, None);
         Ok(answer.map(Into::into).map_err(Into::into))
     }
 
@@ -241,12 +241,11 @@ impl Guest {
     fn ask(
         &mut self,
         service: &Service,
-        arguments: Arguments,
+        arguments: &Arguments,
         reply_max: u32,
         timeout: Option<Duration>,
     ) -> Result<crate::Reply, ErrorCode> {
-        let arguments = crate::Arguments::from(arguments);
-        service.check(&arguments).map_err(|(code, reason)| {
+        service.check(arguments).map_err(|(code, reason)| {
             self.driver.log.host(&reason);
             code
         })?;
