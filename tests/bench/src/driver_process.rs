@@ -2,6 +2,7 @@
 //! bytes over a Unix socket.
 
 use anyhow::{Context as _, Result};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -13,14 +14,24 @@ pub(crate) const ARGUMENT: &str = "--driver-process";
 const SIZE: usize = 64;
 
 /// Ends with its socket.
+///
+/// It shares a processor with the thread that started it, as long as it lives:
+/// that is the best a socket can do. Left alone the kernel changes its mind
+/// from run to run, and a wake-up on another processor takes three times as long.
 pub(crate) struct DriverProcess {
     socket: Option<UnixStream>,
     child: Child,
+    /// Where the thread could run before.
+    processors: CpuSet,
 }
 
 impl DriverProcess {
     pub(crate) fn start() -> Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
+        let processors = sched_getaffinity(None)?;
+        let mut shared = CpuSet::new();
+        shared.set(sched_getcpu());
+        sched_setaffinity(None, &shared)?;
         let child = Command::new(std::env::current_exe()?)
             .arg(ARGUMENT)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
@@ -29,6 +40,7 @@ impl DriverProcess {
         Ok(Self {
             socket: Some(ours),
             child,
+            processors,
         })
     }
 
@@ -47,6 +59,7 @@ impl Drop for DriverProcess {
     fn drop(&mut self) {
         self.socket = None;
         let _ = self.child.wait();
+        let _ = sched_setaffinity(None, &self.processors);
     }
 }
 

@@ -2,8 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-/// Rounds; the median of their ratios is what counts.
-const ROUNDS: usize = 41;
+/// How much is measured: the median of the rounds' ratios is what counts, each
+/// of `count` this and `count` that.
+#[derive(Clone, Copy)]
+pub(crate) struct Rounds {
+    pub(crate) rounds: usize,
+    pub(crate) count: u32,
+}
 
 /// Medians over the rounds.
 pub(crate) struct Measured {
@@ -13,18 +18,18 @@ pub(crate) struct Measured {
     pub(crate) time: Duration,
 }
 
-/// Measures `this` and `that` in turn, `count` of each at a time.
+/// Measures `this` and `that` in turn.
 pub(crate) fn ratio(
-    count: u32,
+    Rounds { rounds, count }: Rounds,
     mut this: impl FnMut(u32) -> anyhow::Result<()>,
     mut that: impl FnMut(u32) -> anyhow::Result<()>,
 ) -> anyhow::Result<Measured> {
     // Caches, branch predictors, and the ticker awake.
     this(count)?;
     that(count)?;
-    let mut ratios = Vec::with_capacity(ROUNDS);
-    let mut times = Vec::with_capacity(ROUNDS);
-    for _ in 0..ROUNDS {
+    let mut ratios = Vec::with_capacity(rounds);
+    let mut times = Vec::with_capacity(rounds);
+    for _ in 0..rounds {
         let (that_took, this_took) = (time(&mut that, count)?, time(&mut this, count)?);
         ratios.push(this_took.as_secs_f64() / that_took.as_secs_f64());
         times.push(this_took / count);
@@ -32,8 +37,8 @@ pub(crate) fn ratio(
     ratios.sort_by(f64::total_cmp);
     times.sort();
     Ok(Measured {
-        ratio: ratios[ROUNDS / 2],
-        time: times[ROUNDS / 2],
+        ratio: ratios[rounds / 2],
+        time: times[rounds / 2],
     })
 }
 

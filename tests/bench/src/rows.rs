@@ -3,7 +3,7 @@
 use crate::bare::Bare;
 use crate::driver_process::DriverProcess;
 use crate::echo::{CHUNK, Echo};
-use crate::measure::{Measured, ratio};
+use crate::measure::{Measured, Rounds, ratio};
 use crate::table::{Row, Target};
 use anyhow::{Context as _, Result};
 use loopgate::board_file::ClockKind;
@@ -12,11 +12,23 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Calls in a round: enough for a few milliseconds.
-const COUNT: u32 = 20_000;
-/// The same for calls to another process, and for pieces through a terminal.
-const PROCESS_COUNT: u32 = 2_000;
-const ECHO_COUNT: u32 = 400;
+/// Many rounds of about a millisecond: on a busy machine others then seldom come
+/// in between the two.
+const CALLS: Rounds = Rounds {
+    rounds: 401,
+    count: 2_000,
+};
+/// The same for calls to another process.
+const PROCESS_CALLS: Rounds = Rounds {
+    rounds: 401,
+    count: 200,
+};
+/// Pieces through a terminal, 64 MiB: enough in a round for the first one not to
+/// count.
+const PIECES: Rounds = Rounds {
+    rounds: 41,
+    count: 400,
+};
 
 /// Selectors of `probe_echo`.
 const ECHO: u32 = 1;
@@ -51,7 +63,7 @@ fn gate_call(guests: &Path, bare: &mut Bare) -> Result<Row> {
         }
         Ok(())
     };
-    let measured = ratio(COUNT, |count| calls(&board, count), bare_calls)?;
+    let measured = ratio(CALLS, |count| calls(&board, count), bare_calls)?;
     Ok(Row {
         name: "gate call, 64 B in and out, from a client thread",
         compared_with: "bare component call",
@@ -86,7 +98,7 @@ fn interrupt(guests: &Path, bare: &mut Bare) -> Result<Row> {
         }
         Ok(())
     };
-    let measured = ratio(COUNT, relay, bare_relay)?;
+    let measured = ratio(CALLS, relay, bare_relay)?;
     Ok(Row {
         name: "software interrupt to handler, on the draining thread",
         compared_with: "bare component call",
@@ -111,7 +123,7 @@ fn native_mutex(guests: &Path) -> Result<Row> {
         }
         Ok(())
     };
-    let measured = ratio(COUNT, |count| calls(&board, count), locked)?;
+    let measured = ratio(CALLS, |count| calls(&board, count), locked)?;
     Ok(Row {
         name: "gate call, 64 B in and out, from a client thread",
         compared_with: "native driver behind a mutex",
@@ -127,7 +139,7 @@ fn driver_process(guests: &Path) -> Result<Row> {
     let board = board(guests, ClockKind::Real)?;
     let mut process = DriverProcess::start()?;
     let asked = |count| (0..count).try_for_each(|_| process.call());
-    let measured = ratio(PROCESS_COUNT, asked, |count| calls(&board, count))?;
+    let measured = ratio(PROCESS_CALLS, asked, |count| calls(&board, count))?;
     Ok(Row {
         name: "call to a driver process over a Unix socket, 64 B in and out",
         compared_with: "gate call",
@@ -143,11 +155,7 @@ fn serial_echo(component: &Path) -> Result<Row> {
     let mut driver = Echo::driver(component)?;
     let mut cat = Echo::cat()?;
     // Rates are to each other as the times are the other way round.
-    let measured = ratio(
-        ECHO_COUNT,
-        |count| driver.echo(count),
-        |count| cat.echo(count),
-    )?;
+    let measured = ratio(PIECES, |count| driver.echo(count), |count| cat.echo(count))?;
     let rate = f64::from(CHUNK as u32) / measured.time.as_secs_f64() / 1e6;
     Ok(Row {
         name: "throughput of `serial-echo` over a pseudo-terminal",
