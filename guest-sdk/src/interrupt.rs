@@ -2,8 +2,8 @@
 
 use crate::bindings::loopgate::driver::work_loop as raw;
 use crate::error::named;
-use crate::work_loop::{EventSource, next_token, sealed};
-use crate::{ErrorCode, Instant, Line, Result, WorkLoop};
+use crate::work_loop::{EventSource, added, next_token, sealed};
+use crate::{ErrorCode, Instant, Line, Result};
 
 /// Counts interrupts and delivers them as
 /// [`Driver::interrupt`](crate::Driver::interrupt). Dropping it takes it off
@@ -70,9 +70,7 @@ impl Interrupt {
             source: named(created, || "interrupt source".into())?,
             id: InterruptId(token),
         };
-        WorkLoop::get().add_event_source(&interrupt)?;
-        interrupt.enable();
-        Ok(interrupt)
+        added(interrupt, Self::enable)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Services that the driver offers, and the gates that clients enter by.
 
+use crate::Result;
 use crate::bindings::loopgate::driver::{request as raw, work_loop};
 use crate::error::named;
-use crate::work_loop::{EventSource, next_token, sealed};
-use crate::{Result, WorkLoop};
+use crate::work_loop::{EventSource, added, next_token, sealed};
 
 /// Lets clients in: their requests arrive as
 /// [`Driver::command`](crate::Driver::command).
@@ -64,9 +64,7 @@ impl CommandGate {
             gate: named(created, || "command gate".into())?,
             id: GateId(token),
         };
-        WorkLoop::get().add_event_source(&gate)?;
-        gate.enable();
-        Ok(gate)
+        added(gate, Self::enable)
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::bindings::loopgate::driver::work_loop as raw;
 use crate::error::named;
 use crate::time::nanos;
-use crate::work_loop::{EventSource, next_token, sealed};
-use crate::{Duration, ErrorCode, Instant, Result, WorkLoop};
+use crate::work_loop::{EventSource, added, next_token, sealed};
+use crate::{Duration, ErrorCode, Instant, Result};
 
 /// Calls [`Driver::timeout`](crate::Driver::timeout) once for each arming,
 /// never early. Dropping it disarms it.
@@ -77,9 +77,7 @@ impl Timer {
             source: named(created, || "timer".into())?,
             id: TimerId(token),
         };
-        WorkLoop::get().add_event_source(&timer)?;
-        timer.enable();
-        Ok(timer)
+        added(timer, Self::enable)
     }
 }
 

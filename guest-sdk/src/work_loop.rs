@@ -70,6 +70,13 @@ pub(crate) mod sealed {
     }
 }
 
+/// A new source as drivers get it: on the loop, and enabled.
+pub(crate) fn added<S: EventSource>(source: S, enable: impl FnOnce(&S)) -> Result<S> {
+    WorkLoop::get().add_event_source(&source)?;
+    enable(&source);
+    Ok(source)
+}
+
 /// A token that no other source of this driver has. Counting is enough: 2^32
 /// sources are far past any limit of the host.
 pub(crate) fn next_token() -> u32 {

@@ -219,10 +219,8 @@ impl CallClock {
 /// growth that was made. What fails after this, for want of the machine's
 /// memory, stays counted.
 pub(crate) struct MemoryLimiter {
-    memory: u64,
-    memory_limit: u64,
-    tables: u64,
-    tables_limit: u64,
+    memory: Sum,
+    tables: Sum,
     /// What was refused in the running call. The guest learns that its memory
     /// did not grow; if it ends over that, this was the cause.
     pub(crate) refused: Option<LimitHit>,
@@ -231,17 +229,46 @@ pub(crate) struct MemoryLimiter {
 impl MemoryLimiter {
     fn new(limits: &Limits) -> Self {
         Self {
-            memory: 0,
-            memory_limit: limits.memory,
-            tables: 0,
-            tables_limit: limits.table_elements,
+            memory: Sum::new(limits.memory),
+            tables: Sum::new(limits.table_elements),
             refused: None,
         }
     }
 
     /// Bytes of linear memory in use.
     pub(crate) fn in_use(&self) -> u64 {
-        self.memory
+        self.memory.used
+    }
+}
+
+/// What several memories, or tables, use together.
+struct Sum {
+    used: u64,
+    limit: u64,
+}
+
+impl Sum {
+    fn new(limit: u64) -> Self {
+        Self { used: 0, limit }
+    }
+
+    /// Whether one of them may grow; the error is the sum that would be past
+    /// the limit.
+    fn grow(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool, u64> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let asked = self.used + (desired - current) as u64;
+        if asked > self.limit {
+            return Err(asked);
+        }
+        self.used = asked;
+        Ok(true)
     }
 }
 
@@ -252,19 +279,12 @@ impl ResourceLimiter for MemoryLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        let asked = self.memory + (desired - current) as u64;
-        if asked > self.memory_limit {
-            self.refused = Some(LimitHit::Memory {
-                asked,
-                limit: self.memory_limit,
-            });
-            return Ok(false);
-        }
-        self.memory = asked;
-        Ok(true)
+        let limit = self.memory.limit;
+        let grown = self.memory.grow(current, desired, maximum);
+        Ok(grown.unwrap_or_else(|asked| {
+            self.refused = Some(LimitHit::Memory { asked, limit });
+            false
+        }))
     }
 
     fn table_growing(
@@ -273,19 +293,12 @@ impl ResourceLimiter for MemoryLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        let asked = self.tables + (desired - current) as u64;
-        if asked > self.tables_limit {
-            self.refused = Some(LimitHit::Tables {
-                asked,
-                limit: self.tables_limit,
-            });
-            return Ok(false);
-        }
-        self.tables = asked;
-        Ok(true)
+        let limit = self.tables.limit;
+        let grown = self.tables.grow(current, desired, maximum);
+        Ok(grown.unwrap_or_else(|asked| {
+            self.refused = Some(LimitHit::Tables { asked, limit });
+            false
+        }))
     }
 
     fn instances(&self) -> usize {
@@ -359,7 +372,7 @@ mod tests {
             }
         }
         let limiter = store.data();
-        (limiter.memory, limiter.tables)
+        (limiter.memory.used, limiter.tables.used)
     }
 
     #[test]

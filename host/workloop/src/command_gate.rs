@@ -398,6 +398,7 @@ impl EventSource for CommandGate {
 }
 
 /// A caller inside a [`CommandGate`], who goes out when it is dropped.
+#[must_use = "dropping it opens the gate"]
 pub struct Inside<'a> {
     command_gate: &'a CommandGate,
     shared: Arc<Shared>,

@@ -1,9 +1,7 @@
 //! No memory is allocated between an interrupt, or a timer, and its action.
 #![cfg(not(feature = "shuttle"))]
-#![expect(unsafe_code, reason = "an allocator cannot be had without")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use std::hint::black_box;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,42 +11,9 @@ use loopgate_workloop::{
     VirtualClock, WorkLoop,
 };
 
-/// The system's allocator, counting for each thread.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u32> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on unchanged; the counter is a plain cell
-// without a destructor and allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promises are those of `System`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// How many allocations `f` makes on this thread.
-fn allocations(f: impl FnOnce()) -> u32 {
-    let before = ALLOCATIONS.get();
-    f();
-    ALLOCATIONS.get() - before
+fn allocations(f: impl FnOnce()) -> u64 {
+    allocation_counter::measure(f).count_total
 }
 
 struct Line(Mutex<Option<Arc<dyn InterruptSink>>>);
@@ -70,7 +35,7 @@ impl InterruptLine for Line {
 
 #[test]
 fn the_counter_counts() {
-    assert_eq!(allocations(|| drop(Box::new(1))), 1);
+    assert_eq!(allocations(|| drop(black_box(Box::new(1)))), 1);
 }
 
 #[test]

@@ -5,6 +5,9 @@
 pub mod hostile;
 pub mod log;
 pub mod program;
+mod random;
+
+pub use random::Random;
 
 use loopgate::board_file::ClockKind;
 use loopgate::{Board, BoardFile, ErrorCode, Mode, Request, RequestError, State};

@@ -2,29 +2,10 @@
 
 use loopgate::board_file::ClockKind;
 use loopgate::{Board, BoardFile};
-use loopgate_integration::{ask, cache, driver, entry};
+use loopgate_integration::{Random, ask, cache, driver, entry};
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-
-/// The same random numbers each time.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn fill(&mut self, bytes: &mut [u8]) {
-        for chunk in bytes.chunks_mut(8) {
-            let word = self.next().to_le_bytes();
-            chunk.copy_from_slice(&word[..chunk.len()]);
-        }
-    }
-}
 
 #[test]
 fn what_is_echoed_comes_back_equal_while_clients_call() {

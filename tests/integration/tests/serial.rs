@@ -2,7 +2,7 @@
 //! pseudo-terminal of a running program.
 
 use loopgate_integration::program::Program;
-use loopgate_integration::{data, driver, entry, until};
+use loopgate_integration::{Random, data, driver, entry, until};
 use serde_json::Value;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -95,18 +95,6 @@ fn every_log_gives_the_last_fix_of_the_reference() {
         device(&program).write_all(&log.bytes).unwrap();
         until("all is taken", || taken(&program) == log.bytes.len() as u64);
         assert_fix(&log, &position(&program));
-    }
-}
-
-/// The same random numbers each time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % limit
     }
 }
 

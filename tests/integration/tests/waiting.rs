@@ -2,19 +2,7 @@
 //! Alone in its program, since it counts what the process holds.
 
 use loopgate::{Board, Cancel, ErrorCode, Reply, Request, RequestError};
-use loopgate_integration::{driver, entry, guest, real_board, until};
-
-/// The same random numbers each time.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-}
+use loopgate_integration::{Random, driver, entry, guest, real_board, until};
 
 const CLIENTS: usize = 64;
 const FIX: &[u8] = b"$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W*6A\r\n";
@@ -43,7 +31,7 @@ fn round(
         until("all sleep", || waiting(board) == CLIENTS);
         let mut order: Vec<usize> = (0..CLIENTS).collect();
         for place in 0..CLIENTS {
-            let other = place + (random.next() >> 11) as usize % (CLIENTS - place);
+            let other = place + random.below(CLIENTS - place);
             order.swap(place, other);
         }
         let (cancelled, kept) = order.split_at(CLIENTS / 2);

@@ -369,3 +369,27 @@ fn a_panicking_action_leaves_the_gate_open() {
     assert_eq!(bench.work_loop.gate().depth(), 0);
     assert!(!gate.has_callers());
 }
+
+#[test]
+fn a_guard_goes_out_when_it_is_dropped() {
+    let bench = Bench::new();
+    let gate = added(&bench);
+    let [client, ..] = clients();
+    let Poll::Ready(Ok(inside)) = gate.poll_inside(&client) else {
+        panic!("nobody else is there");
+    };
+    assert!(bench.work_loop.in_gate(&client));
+    // As for everyone inside: a removal has it find its way out ([118]).
+    bench
+        .work_loop
+        .withdraw_event_source(&client, &dynamic(&gate))
+        .unwrap();
+    assert!(gate.attachment().work_loop().is_some());
+    drop(inside);
+    assert!(gate.attachment().work_loop().is_none());
+    assert_eq!(bench.work_loop.gate().depth(), 0);
+    assert!(matches!(
+        gate.poll_inside(&client),
+        Poll::Ready(Err(Error::NotReady))
+    ));
+}

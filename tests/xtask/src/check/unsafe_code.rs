@@ -19,7 +19,6 @@ const ALLOWED: &[(&str, &str)] = &[
         "host/runtime/src/cache.rs",
         "compiled code that was kept can only be taken back on trust",
     ),
-    ("host/workloop/tests/allocation.rs", "a counting allocator"),
     (
         "tests/guests/examples/hostile_aliased_strings.rs",
         "safe Rust has no string that is in two places",
@@ -27,10 +26,6 @@ const ALLOWED: &[(&str, &str)] = &[
     (
         "tests/guests/examples/hostile_handles.rs",
         "it misuses handles, which the SDK exists to prevent",
-    ),
-    (
-        "tests/integration/tests/allocation.rs",
-        "a counting allocator",
     ),
 ];
 
