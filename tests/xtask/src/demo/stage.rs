@@ -134,10 +134,13 @@ impl Stage {
     ) -> Result<T> {
         let begun = Instant::now();
         loop {
-            if let Some(found) = look(self)? {
+            let found = look(self);
+            if let Ok(Some(found)) = found {
                 return Ok(found);
             }
+            // It knows better why nothing was found.
             self.check_host()?;
+            found?;
             if begun.elapsed() > PATIENCE {
                 let log = self.end_of_log();
                 bail!("waited {PATIENCE:?} for {what}; the host's log ends:\n{log}");
