@@ -8,7 +8,7 @@ use crate::simulation::Simulation;
 use crate::status::{DriverStatus, ServiceStatus, Status};
 use crate::time::Time;
 use loopgate_devices::sim::{SimBoard, SimPorts};
-use loopgate_workloop::{Context, EventSource as _, Instant, WorkLoop};
+use loopgate_workloop::{Context, EventSource as _, Instant, Waits, WorkLoop};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -27,6 +27,8 @@ pub struct Board {
     time: Time,
     started: Instant,
     loops: Vec<NamedLoop>,
+    /// Across the loops: drivers enter each other's.
+    waits: Arc<Waits>,
     drivers: Vec<Arc<Driver>>,
     services: Arc<Services>,
     simulation: Simulation,

@@ -73,6 +73,7 @@ impl From<loopgate_workloop::Error> for ErrorCode {
             Error::NotReady => Self::NotReady,
             Error::NotPermitted => Self::NotPermitted,
             Error::CannotLock => Self::CannotLock,
+            Error::WouldDeadlock => Self::WouldDeadlock,
             Error::TimedOut => Self::TimedOut,
             Error::Aborted => Self::Aborted,
             Error::NoResources => Self::NoResources,

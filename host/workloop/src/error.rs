@@ -21,6 +21,12 @@ pub enum Error {
     /// The gate is closed by another context and the caller would not wait.
     #[error("the gate is closed by another context; wait for it, or try again")]
     CannotLock,
+    /// Whoever holds the gate waits for the caller, through however many
+    /// others.
+    #[error(
+        "waiting would never end: who holds the gate waits for the caller; call the other way round, or later"
+    )]
+    WouldDeadlock,
     /// The time that the caller allowed is over.
     #[error("the time allowed for waiting is over; allow more, or look who holds the gate")]
     TimedOut,

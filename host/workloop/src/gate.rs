@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crate::clock::Clock;
-use crate::context::Context;
+use crate::context::{Context, ContextId};
 use crate::error::{Error, Wake};
 use crate::instant::Instant;
 use crate::sync::Mutex;
@@ -140,6 +140,10 @@ impl Gate {
     /// Whether `cx` holds the gate.
     pub fn is_closed_by(&self, cx: &Context) -> bool {
         self.state.lock().is_owner(cx.id())
+    }
+
+    pub(crate) fn owner(&self) -> Option<ContextId> {
+        self.state.lock().owner()
     }
 
     /// How many levels are closed, whoever holds them.

@@ -87,6 +87,7 @@ mod interrupt_event_source;
 mod quota;
 mod sync;
 mod timer_event_source;
+mod waits;
 mod work_loop;
 
 pub use attachment::Attachment;
@@ -101,4 +102,5 @@ pub use interrupt::{InterruptLine, InterruptSink, Interrupts, Occurrence, Trigge
 pub use interrupt_event_source::{InterruptAction, InterruptEventSource};
 pub use quota::Quota;
 pub use timer_event_source::{TimerAction, TimerEventSource};
+pub use waits::Waits;
 pub use work_loop::WorkLoop;

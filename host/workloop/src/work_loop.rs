@@ -17,6 +17,7 @@ use crate::gate::{Entry, Event, Gate, Wakeups};
 use crate::instant::Instant;
 use crate::sync::Mutex;
 use crate::sync::thread::{Builder, JoinHandle};
+use crate::waits::Waits;
 use chain::Chain;
 use run::Run;
 use shared::Shared;
@@ -40,8 +41,14 @@ pub struct WorkLoop {
 impl WorkLoop {
     /// A loop without a thread and without sources.
     pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Self::with_waits(clock, Waits::new())
+    }
+
+    /// A loop whose gate can be waited for by who holds that of another loop
+    /// with these `waits`, see [`close_gate_until`](WorkLoop::close_gate_until).
+    pub fn with_waits(clock: Arc<dyn Clock>, waits: Arc<Waits>) -> Arc<Self> {
         Arc::new_cyclic(|weak| Self {
-            shared: Arc::new(Shared::new(clock, weak.clone())),
+            shared: Arc::new(Shared::new(clock, waits, weak.clone())),
             chain: Chain::new(),
             thread: Mutex::new(None),
         })
@@ -263,11 +270,18 @@ impl WorkLoop {
         self.gate().try_close(cx)
     }
 
-    /// Closes the gate, waiting at most until `deadline`.
+    /// Closes the gate, waiting at most until `deadline`. Whoever calls this may
+    /// hold the gates of other loops: a wait that would never end is refused
+    /// (I/O Kit's documents only warn of it).
     ///
     /// # Errors
-    /// `TimedOut`.
+    /// `WouldDeadlock` where the gate's owner waits for a gate that `cx` holds,
+    /// through however many others with the same [`Waits`]; `TimedOut`.
     pub fn close_gate_until(&self, cx: &Context, deadline: Instant) -> Result<(), Error> {
+        if self.gate().try_close(cx) {
+            return Ok(());
+        }
+        let _waiting = self.shared.waits().begin(cx, &self.shared)?;
         self.gate().close_until(cx, deadline)
     }
 

@@ -12,7 +12,7 @@ use crate::recording::VcdFile;
 use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
 use crate::time::Time;
-use loopgate_workloop::{Context, SystemClock, VirtualClock, WorkLoop};
+use loopgate_workloop::{Context, SystemClock, VirtualClock, Waits, WorkLoop};
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -96,6 +96,7 @@ impl Builder {
             started: time.now(),
             services: Arc::default(),
             loops: Vec::new(),
+            waits: Waits::new(),
             drivers: Vec::new(),
             simulation,
             ports: Ports::new(&file, time.clock()),
@@ -166,7 +167,7 @@ impl Board {
         if let Some(known) = self.loops.iter().find(|known| known.name == name) {
             return Ok(known.work_loop.clone());
         }
-        let work_loop = WorkLoop::new(self.time.clock());
+        let work_loop = WorkLoop::with_waits(self.time.clock(), self.waits.clone());
         let runner = Context::detached(name);
         let started = match &self.time {
             Time::Real(_) => {

@@ -61,6 +61,11 @@ impl State {
         self.owner == Some(id) && self.handed.is_none()
     }
 
+    /// Who holds the gate, or was handed it.
+    pub(super) fn owner(&self) -> Option<ContextId> {
+        self.owner
+    }
+
     pub(super) fn depth(&self) -> u32 {
         self.depth
     }

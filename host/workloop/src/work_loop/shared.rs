@@ -8,12 +8,14 @@ use crate::context::Context;
 use crate::gate::Gate;
 use crate::identity;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::waits::Waits;
 use crate::work_loop::WorkLoop;
 
 pub(crate) struct Shared {
     /// Never 0, never reused.
     id: u64,
     gate: Gate,
+    waits: Arc<Waits>,
     work_loop: Weak<WorkLoop>,
     /// Who runs the loop: its thread, or what stands in for it.
     runner: OnceLock<Context>,
@@ -27,10 +29,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(clock: Arc<dyn Clock>, work_loop: Weak<WorkLoop>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, waits: Arc<Waits>, work_loop: Weak<WorkLoop>) -> Self {
         Self {
             id: identity::next(),
             gate: Gate::new(clock),
+            waits,
             work_loop,
             runner: OnceLock::new(),
             work: AtomicBool::new(false),
@@ -46,6 +49,10 @@ impl Shared {
 
     pub(crate) fn gate(&self) -> &Gate {
         &self.gate
+    }
+
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.waits
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

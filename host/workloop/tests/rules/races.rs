@@ -6,7 +6,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use loopgate_workloop::{
-    CommandGate, Context, Error, EventSource, SystemClock, Trigger, Wakeups, WorkLoop,
+    Clock as _, CommandGate, Context, Error, EventSource, SystemClock, Trigger, Waits, Wakeups,
+    WorkLoop,
 };
 
 use crate::support::{Bench, Line, Log, Probe, dynamic, interrupt, ms, wait_for};
@@ -341,4 +342,68 @@ fn race_x20_wakeups_and_deadlines_at_once() {
         }
     });
     assert_eq!(tokens.load(Ordering::SeqCst), 0);
+}
+
+/// Loops whose gates can be waited for by each other's holders.
+fn neighbours<const N: usize>() -> [Arc<WorkLoop>; N] {
+    let waits = Waits::new();
+    std::array::from_fn(|_| WorkLoop::with_waits(Arc::new(SystemClock), waits.clone()))
+}
+
+/// X18: everyone holds one gate and wants the next one's.
+#[test]
+fn race_x18_a_circle_of_waits_is_refused() {
+    let rounds = if cfg!(miri) { 2 } else { 200 };
+    for _ in 0..rounds {
+        let loops = neighbours::<3>();
+        let deadline = SystemClock.now().saturating_add(Duration::from_hours(1));
+        let all_hold = std::sync::Barrier::new(3);
+        let refused = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for place in 0..3 {
+                let (loops, all_hold, refused) = (&loops, &all_hold, &refused);
+                scope.spawn(move || {
+                    let cx = Context::current();
+                    let next = &loops[(place + 1) % 3];
+                    loops[place].close_gate(&cx);
+                    all_hold.wait();
+                    match next.close_gate_until(&cx, deadline) {
+                        Ok(()) => next.open_gate(&cx).unwrap(),
+                        Err(error) => {
+                            assert_eq!(error, Error::WouldDeadlock);
+                            refused.fetch_add(1, Ordering::SeqCst);
+                        }
+                    }
+                    loops[place].open_gate(&cx).unwrap();
+                });
+            }
+        });
+        assert_eq!(refused.load(Ordering::SeqCst), 1);
+        assert!(loops.iter().all(|other| other.gate().depth() == 0));
+    }
+}
+
+/// X18: a chain that ends at one who runs is no circle, nor is a wait for a
+/// gate whose holder waits for something else.
+#[test]
+fn race_x18_a_chain_of_waits_is_let() {
+    let loops = neighbours::<3>();
+    let [first, second, third] = &loops;
+    let deadline = SystemClock.now().saturating_add(Duration::from_hours(1));
+    let cx = Context::detached("runs");
+    third.close_gate(&cx);
+    let wants = |near: &Arc<WorkLoop>, far: &Arc<WorkLoop>| {
+        let cx = Context::current();
+        near.close_gate(&cx);
+        far.close_gate_until(&cx, deadline).unwrap();
+        far.open_gate(&cx).unwrap();
+        near.open_gate(&cx).unwrap();
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| wants(second, third));
+        wait_for("one to wait", || third.gate().waiting() == 1);
+        scope.spawn(|| wants(first, second));
+        wait_for("two to wait", || second.gate().waiting() == 1);
+        third.open_gate(&cx).unwrap();
+    });
 }
