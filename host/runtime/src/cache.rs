@@ -17,9 +17,14 @@ use wasmtime::component::Component;
 const MAGIC: &[u8; 16] = b"loopgate cache 1";
 const DIGEST: usize = 32;
 
+/// What all entries together may take, in bytes: a driver's have some hundred
+/// kilobytes, and every build of it makes another.
+const SIZE_MAX: u64 = 256 << 20;
+
 /// A directory of compiled components that only its owner can enter.
 pub(crate) struct Cache {
     directory: PathBuf,
+    size_max: u64,
 }
 
 impl Cache {
@@ -41,6 +46,7 @@ impl Cache {
         }
         Ok(Self {
             directory: directory.to_owned(),
+            size_max: SIZE_MAX,
         })
     }
 
@@ -68,7 +74,10 @@ impl Cache {
         let path = self.directory.join(hex(&key));
         match std::fs::read(&path) {
             Ok(entry) => match verify(&key, &entry).and_then(|code| load(engine, code)) {
-                Ok(component) => return Ok(component),
+                Ok(component) => {
+                    used_now(&path);
+                    return Ok(component);
+                }
                 Err(cause) => tracing::warn!(
                     "cache entry `{}` of `{name}` is unusable ({cause}); compiling anew",
                     path.display()
@@ -87,7 +96,33 @@ impl Cache {
                 self.directory.display()
             );
         }
+        self.make_room(&path);
         Ok(component)
+    }
+
+    /// Removes what was not used for the longest time, as far as all entries
+    /// together take too much; never `latest`. What fails is tried next time.
+    fn make_room(&self, latest: &Path) {
+        let Ok(listed) = std::fs::read_dir(&self.directory) else {
+            return;
+        };
+        let mut entries: Vec<_> = listed
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                let meta = entry.metadata().ok()?;
+                Some((meta.modified().ok()?, meta.len(), entry.path()))
+            })
+            .collect();
+        entries.sort();
+        let mut size: u64 = entries.iter().map(|(_, size, _)| size).sum();
+        for (_, freed, path) in entries {
+            if size <= self.size_max {
+                return;
+            }
+            if path != latest && std::fs::remove_file(path).is_ok() {
+                size -= freed;
+            }
+        }
     }
 
     /// Written aside and renamed, so that a reader finds all of it or nothing.
@@ -109,6 +144,13 @@ impl Cache {
             error.to_string()
         })
     }
+}
+
+/// So that it is not the first one to make room.
+fn used_now(path: &Path) {
+    let file = std::fs::File::options().append(true).open(path);
+    // A directory that cannot be written is used all the same.
+    let _ = file.and_then(|file| file.set_modified(std::time::SystemTime::now()));
 }
 
 /// What an entry is for: this engine with these settings, and this component.
@@ -203,6 +245,37 @@ mod tests {
             assert_eq!(count.get(), 2 + u32::try_from(round).unwrap());
             assert_eq!(std::fs::read(&path).unwrap(), whole);
         }
+    }
+
+    #[test]
+    fn what_was_not_used_for_long_makes_room() {
+        use std::time::{Duration, SystemTime};
+        let directory = tempfile::tempdir().unwrap();
+        let mut cache = Cache::open(&directory.path().join("cache")).unwrap();
+        let engine = Engine::default();
+        let count = Cell::new(0);
+        compiled(&cache, &engine, &count);
+        let kept = cache.directory.join(hex(&key(&engine, COMPONENT)));
+        let entry = std::fs::metadata(&kept).unwrap().len();
+        let old = |number: u64| {
+            let path = cache.directory.join(number.to_string());
+            let file = std::fs::File::create(&path).unwrap();
+            file.set_len(entry).unwrap();
+            let age = Duration::from_secs(1000 - number);
+            file.set_modified(SystemTime::now() - age).unwrap();
+            path
+        };
+        let others: Vec<_> = (0..4).map(old).collect();
+        // The oldest of all, until it is used.
+        let long_ago = SystemTime::now() - Duration::from_hours(1);
+        let file = std::fs::File::options().append(true).open(&kept).unwrap();
+        file.set_modified(long_ago).unwrap();
+        compiled(&cache, &engine, &count);
+        cache.size_max = 3 * entry;
+        cache.make_room(&others[0]);
+        let left = others.iter().map(|path| path.exists());
+        assert_eq!(left.collect::<Vec<_>>(), [true, false, false, true]);
+        assert!(kept.exists() && count.get() == 1);
     }
 
     #[test]
