@@ -47,7 +47,14 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
         }
         ClockKind::Virtual => {
             while signals.pending().next().is_none() {
-                board.run_for(VIRTUAL_STEP);
+                if board.next_event().is_some() {
+                    board.run_for(VIRTUAL_STEP);
+                } else {
+                    // What clients have caused. Else time stands still, and this
+                    // need not keep a processor busy.
+                    board.run_for(Duration::ZERO);
+                    std::thread::sleep(VIRTUAL_STEP);
+                }
             }
         }
     }

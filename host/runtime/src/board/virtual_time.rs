@@ -118,7 +118,9 @@ impl Board {
             .all(|known| known.work_loop.gate().depth() == 0)
     }
 
-    fn next_event(&self) -> Option<Instant> {
+    /// When something happens next by itself: a timer, a deadline, an edge that
+    /// is played. `None`: nothing, unless someone causes it.
+    pub fn next_event(&self) -> Option<Instant> {
         let timers = self
             .loops
             .iter()
