@@ -78,10 +78,10 @@ impl Guest {
         self.sources.hand_over(&self.opened)
     }
 
-    /// Its `start` has succeeded: what it has not taken over is closed.
+    /// Its `start` has returned: what it has not taken over is closed.
     pub(crate) fn started(&mut self, cx: &Context) {
         self.sources.started(cx, &self.driver);
-        self.heritage.end(cx, &self.driver);
+        self.heritage.started(cx, &self.driver);
     }
 
     /// Enters something into the handle table, `None` where it is full.
