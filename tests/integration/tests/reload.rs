@@ -272,6 +272,22 @@ fn a_stopped_driver_starts_again_and_a_running_one_goes_on() {
     }
 }
 
+/// As far as a watch or a reload is concerned: what it failed of still shows.
+#[test]
+fn a_driver_that_had_failed_or_fails_in_its_stop_stays_stopped() {
+    let trap = |when: &str| format!("config = {{ when = \"{when}\" }}");
+    for when in ["start", "stop"] {
+        let component = Component::of(&guest("hostile_trap"));
+        let board = virtual_board(entry("trap", &component.path(), &trap(when)));
+        board.stop_driver("trap").unwrap();
+        let (state, cause) = state(&board, "trap");
+        assert_eq!(state, State::Stopped, "{when}");
+        assert!(cause.contains(&format!("(in `{when}`)")), "{cause}");
+        component.replace(&driver("blink"));
+        assert_eq!(board.reload("trap").unwrap_err().code, ErrorCode::NotReady);
+    }
+}
+
 #[test]
 fn rule_15_a_client_of_the_old_version_is_told_so() {
     let component = Component::of(&guest("probe_pending"));
