@@ -325,3 +325,31 @@ fn a_changed_component_is_reloaded() {
     drop(watch);
     assert_eq!(state(&board, "button").0, State::Stopped);
 }
+
+/// As where a new release is a new folder, and a link tells which one counts.
+#[test]
+fn a_folder_that_becomes_another_one_is_a_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for (release, version) in [
+        ("1", driver("button_led")),
+        ("2", guest("probe_counter")),
+        ("3", driver("button_led")),
+    ] {
+        std::fs::create_dir_all(path(release).join("drivers")).unwrap();
+        std::fs::copy(version, path(release).join("drivers/driver.wasm")).unwrap();
+    }
+    let link = |release: &str| {
+        std::os::unix::fs::symlink(release, path("new")).unwrap();
+        std::fs::rename(path("new"), path("current")).unwrap();
+    };
+    link("1");
+    let component = path("current/drivers/driver.wasm");
+    let board = Arc::new(real_board(entry("button", &component, BUTTON)));
+    let _watch = Watch::new(board.clone()).unwrap();
+    link("2");
+    until("the link counts", || runs(&board, 2));
+    std::fs::rename(path("2"), path("old")).unwrap();
+    std::fs::rename(path("3"), path("2")).unwrap();
+    until("the folder counts", || runs(&board, 3));
+}
