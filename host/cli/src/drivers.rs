@@ -59,12 +59,14 @@ pub(crate) fn logs(logs: &Logs) -> Result<ExitCode> {
     let skipped = lines.len().saturating_sub(logs.lines);
     show(&lines[skipped..], logs.json)?;
     let mut latest = lines.last().map_or(0, |line| line.sequence);
-    while logs.follow {
+    if !logs.follow {
+        return Ok(ExitCode::SUCCESS);
+    }
+    loop {
         let lines = ask(latest, WAIT)?;
         show(&lines, logs.json)?;
         latest = lines.last().map_or(latest, |line| line.sequence);
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn show(lines: &[LogLine], json: bool) -> Result<()> {

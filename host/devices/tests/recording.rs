@@ -75,7 +75,7 @@ fn levels_and_changes_of_every_line_are_written_back() {
     );
     assert_eq!(scene.written("float"), [(0, true)]);
     let length = capture::open(scene.path()).unwrap().length();
-    assert_eq!(length, Duration::from_nanos(1_000));
+    assert_eq!(length, Duration::from_micros(1));
     // Nothing is written any more.
     let size = fs::metadata(scene.path()).unwrap().len();
     board.set("up", true).unwrap();

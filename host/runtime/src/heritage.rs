@@ -54,8 +54,11 @@ pub(crate) struct OpenPort {
 #[derive(Default)]
 pub(crate) struct Opened {
     pins: HashMap<String, (bool, Weak<dyn GpioLine>)>,
-    ports: HashMap<String, (u32, Weak<dyn SerialPort>, Arc<AtomicU64>)>,
+    ports: HashMap<String, WeakPort>,
 }
+
+/// As [`OpenPort`]: rate, port, and what was taken.
+type WeakPort = (u32, Weak<dyn SerialPort>, Arc<AtomicU64>);
 
 impl Opened {
     pub(crate) fn pin(&mut self, name: &str, output: bool, line: &Arc<dyn GpioLine>) {

@@ -22,7 +22,7 @@ pub struct VcdFile {
 pub(crate) struct Recorder {
     path: PathBuf,
     file: File,
-    recorder: sim::Recorder,
+    lines: sim::Recorder,
 }
 
 impl VcdFile {
@@ -54,8 +54,8 @@ impl VcdFile {
     }
 
     pub(crate) fn create(&self, board: &Arc<SimBoard>) -> Result<Recorder, BoardError> {
-        let recorder = sim::Recorder::new(board, &self.lines, self.resolution);
-        let recorder = recorder.map_err(|error| {
+        let lines = sim::Recorder::new(board, &self.lines, self.resolution);
+        let lines = lines.map_err(|error| {
             let path = self.path.display();
             BoardError::Host(format!("`{path}` cannot be recorded: {error}"))
         })?;
@@ -63,7 +63,7 @@ impl VcdFile {
         Ok(Recorder {
             path: self.path.clone(),
             file,
-            recorder,
+            lines,
         })
     }
 }
@@ -71,7 +71,7 @@ impl VcdFile {
 impl Recorder {
     pub(crate) fn start(self, start: Instant) -> Result<sim::Recording, BoardError> {
         let path = self.path.clone();
-        let recording = self.recorder.start(self.file, start, move |cause| {
+        let recording = self.lines.start(self.file, start, move |cause| {
             let error = unwritable(&path, cause);
             tracing::error!("{error}; the recording ends here, the board goes on");
         });

@@ -161,7 +161,8 @@ impl Watcher {
         let watched = folders
             .into_iter()
             .map(|folder| inotify::add_watch(inotify, folder, EVENTS));
-        watched.fold(true, |all, one| one.is_ok() && all)
+        // Not `all`, which stops at the first that fails.
+        watched.filter(Result::is_err).count() == 0
     }
 
     /// Waits so long, whatever changes; whether the watch is to end.

@@ -59,11 +59,11 @@ impl Scene {
 
     /// Until the line's level has changed so often.
     fn wait_for(&self, line: &str, changes: u64) {
-        let (changed, change) = mpsc::channel();
+        let (teller, news) = mpsc::channel();
         let watched = line.to_owned();
         let observer = self.board.sim().observe(move |change| {
             if change.line == watched {
-                let _ = changed.send(());
+                let _ = teller.send(());
             }
         });
         let seen = || {
@@ -75,9 +75,7 @@ impl Scene {
                 .edges
         };
         while seen() < changes {
-            change
-                .recv_timeout(PATIENCE)
-                .expect("the recording goes on");
+            news.recv_timeout(PATIENCE).expect("the recording goes on");
         }
         self.board.sim().unobserve(observer);
     }

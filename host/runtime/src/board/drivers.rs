@@ -27,7 +27,7 @@ impl Board {
             _ => Cause::Boot,
         };
         Context::with_current(|cx| driver.start(cx, cause));
-        self.alive(driver)
+        Self::alive(driver)
     }
 
     /// Stops a driver: its `stop` is called, its requests end as `driver-died`,
@@ -73,7 +73,7 @@ impl Board {
                     format!("driver `{name}` was not reloaded, {still}: {cause}"),
                 ))
             }
-            Reloaded::Begun => self.alive(driver),
+            Reloaded::Begun => Self::alive(driver),
         }
     }
 
@@ -135,7 +135,7 @@ impl Board {
         })
     }
 
-    fn alive(&self, driver: &Arc<Driver>) -> Result<(), RequestError> {
+    fn alive(driver: &Arc<Driver>) -> Result<(), RequestError> {
         let life = driver.life();
         match life.cause.filter(|_| life.state == State::Failed) {
             None => Ok(()),

@@ -250,14 +250,13 @@ impl Driver {
     /// board, its pending requests end, its lines are released. The gate is
     /// closed by `cx`.
     pub(super) fn end(self: &Arc<Self>, cx: &Context, state: State, cause: Option<String>) {
-        match cause {
-            Some(cause) => self.fail(cause),
-            None => {
-                if state == State::Stopped {
-                    self.log.life("stopped");
-                }
-                self.live(state, None);
+        if let Some(cause) = cause {
+            self.fail(cause);
+        } else {
+            if state == State::Stopped {
+                self.log.life("stopped");
             }
+            self.live(state, None);
         }
         let taken = self.instance.try_lock().and_then(|mut guard| guard.take());
         if let Some(instance) = taken {

@@ -417,10 +417,10 @@ impl Guest {
     /// The source that a line feeds.
     fn fed(
         &mut self,
-        feed: Feed,
+        line: Feed,
         token: u32,
     ) -> Result<(Arc<InterruptEventSource>, Option<Fed>), ErrorCode> {
-        match feed {
+        match line {
             Feed::Line(name, device, line) => {
                 let (source, token) = self.source(Some(line), token)?;
                 let fed = Fed {
