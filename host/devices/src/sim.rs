@@ -221,7 +221,7 @@ impl SimBoard {
     /// A second thread waits until the first has finished. From an observer or
     /// a sink it does nothing.
     pub fn run_due(&self, now: Instant) {
-        self.run_schedule(now);
+        self.run_schedule(now, || false);
     }
 
     /// Starts a thread that calls [`run_due`](Self::run_due) whenever

@@ -367,6 +367,24 @@ fn a_player_keeps_real_time() {
 }
 
 #[test]
+fn a_player_that_cannot_keep_up_can_be_dropped() {
+    let fixture = Fixture::new();
+    fixture.clock.advance_to(at(u64::MAX));
+    let player = fixture.board.spawn_player().unwrap();
+    let without_end = (0..).map(|n| (at(n), n % 2 == 0));
+    fixture.board.play("down", without_end).unwrap();
+    let edges = || {
+        let lines = fixture.board.show();
+        lines.iter().find(|line| line.name == "down").unwrap().edges
+    };
+    wait_for(|| edges() > 0);
+    player.stop();
+    let at_the_end = edges();
+    fixture.board.set("up", false).unwrap();
+    assert_eq!(edges(), at_the_end);
+}
+
+#[test]
 fn a_player_may_be_dropped_by_an_observer() {
     let fixture = Fixture::new();
     let player = parking_lot::Mutex::new(Some(fixture.board.spawn_player().unwrap()));

@@ -79,10 +79,10 @@ impl Guest {
         Heritage::new(&self.pins, ports.into_iter(), self.sources.take_fed())
     }
 
-    /// Its `start` has succeeded: what it has not taken over is closed.
+    /// Its `start` has returned: what it has not taken over is closed.
     pub(crate) fn started(&mut self, cx: &Context) {
         self.sources.started(cx, &self.driver);
-        self.heritage.end(cx, &self.driver);
+        self.heritage.started(cx, &self.driver);
     }
 
     /// Enters something into the handle table, `None` where it is full.

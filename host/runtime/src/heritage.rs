@@ -20,11 +20,12 @@ pub(crate) enum LineName {
 }
 
 impl LineName {
-    /// The pin or port, as the driver calls it.
-    fn device(&self) -> &str {
-        match self {
-            Self::Pin(name, _) | Self::Readable(name) | Self::Writable(name) => name,
-        }
+    fn is_of_pin(&self, pin: &str) -> bool {
+        matches!(self, Self::Pin(name, _) if name == pin)
+    }
+
+    fn is_of_port(&self, port: &str) -> bool {
+        matches!(self, Self::Readable(name) | Self::Writable(name) if name == port)
     }
 }
 
@@ -96,18 +97,20 @@ impl OpenPins {
 }
 
 /// What is handed on. What the successor has not taken by the end of its
-/// `start` is closed.
+/// `start` is closed, but for the sources of lines that it holds.
 #[derive(Default)]
 pub(crate) struct Heritage {
     pins: HashMap<String, (bool, Arc<dyn GpioLine>)>,
     ports: HashMap<String, OpenPort>,
     sources: Vec<Inherited>,
+    /// The successor's `start` has returned.
+    over: bool,
 }
 
 struct Inherited {
     fed: Fed,
     source: Arc<InterruptEventSource>,
-    /// The successor has the line, and may make a source of it.
+    /// The successor holds the line, and may make a source of it.
     promised: bool,
 }
 
@@ -126,6 +129,7 @@ impl Heritage {
             pins: pins.open().collect(),
             ports: ports.collect(),
             sources: sources.map(inherited).collect(),
+            over: false,
         }
     }
 
@@ -141,7 +145,7 @@ impl Heritage {
         if was_output == output {
             return Some(line);
         }
-        self.close(cx, driver, |line| line.device() == name);
+        self.close(cx, driver, |line| line.is_of_pin(name));
         None
     }
 
@@ -157,7 +161,7 @@ impl Heritage {
         if open.baud == baud {
             return Some(open);
         }
-        self.close(cx, driver, |line| line.device() == name);
+        self.close(cx, driver, |line| line.is_of_port(name));
         None
     }
 
@@ -174,13 +178,36 @@ impl Heritage {
             return true;
         }
         if let LineName::Pin(pin, _) = wanted {
-            self.close(
-                cx,
-                driver,
-                |line| matches!(line, LineName::Pin(other, _) if other == pin),
-            );
+            self.close(cx, driver, |line| line.is_of_pin(pin));
         }
         false
+    }
+
+    /// The successor has dropped a pin again, which a source may still keep
+    /// open: it is there to be opened once more.
+    pub(crate) fn give_back_pin(&mut self, name: String, output: bool, line: Arc<dyn GpioLine>) {
+        if !self.over && self.feeds(|line| line.is_of_pin(&name)) {
+            self.pins.insert(name, (output, line));
+        }
+    }
+
+    /// As [`give_back_pin`](Self::give_back_pin).
+    pub(crate) fn give_back_port(&mut self, name: String, open: OpenPort) {
+        if !self.over && self.feeds(|line| line.is_of_port(&name)) {
+            self.ports.insert(name, open);
+        }
+    }
+
+    /// The successor does not hold the line any more, and has made no source
+    /// of it.
+    pub(crate) fn give_back_line(&mut self, cx: &Context, driver: &Driver, name: &LineName) {
+        let promised = self.sources.iter_mut();
+        for inherited in promised.filter(|inherited| inherited.fed.name == *name) {
+            inherited.promised = false;
+        }
+        if self.over {
+            self.close(cx, driver, |_| true);
+        }
     }
 
     /// The source that was promised.
@@ -191,7 +218,20 @@ impl Heritage {
         Some((fed, source))
     }
 
-    /// Closes what nobody took.
+    /// `start` has returned. Closes what nobody took; where the line is held the
+    /// source only leaves the loop, since it has nobody's token. What it has
+    /// counted waits until it is on a loop again.
+    pub(crate) fn started(&mut self, cx: &Context, driver: &Driver) {
+        self.over = true;
+        self.close(cx, driver, |_| true);
+        for Inherited { source, .. } in &self.sources {
+            withdraw(cx, driver, source);
+        }
+        self.pins.clear();
+        self.ports.clear();
+    }
+
+    /// Closes all there is.
     pub(crate) fn end(&mut self, cx: &Context, driver: &Driver) {
         for inherited in self.sources.drain(..) {
             retire(cx, driver, &inherited.source);
@@ -200,6 +240,12 @@ impl Heritage {
         self.ports.clear();
     }
 
+    fn feeds(&self, which: impl Fn(&LineName) -> bool) -> bool {
+        let mut sources = self.sources.iter();
+        sources.any(|inherited| which(&inherited.fed.name))
+    }
+
+    /// Closes sources, but for those that were promised.
     fn close(&mut self, cx: &Context, driver: &Driver, which: impl Fn(&LineName) -> bool) {
         let leaving = |inherited: &mut Inherited| !inherited.promised && which(&inherited.fed.name);
         for Inherited { source, .. } in self.sources.extract_if(.., leaving) {
@@ -211,9 +257,13 @@ impl Heritage {
 /// Takes an interrupt source off the loop for good: what it had counted is
 /// lost, and reported so.
 pub(crate) fn retire(cx: &Context, driver: &Driver, source: &Arc<InterruptEventSource>) {
-    let dynamic: Arc<dyn EventSource> = source.clone();
+    withdraw(cx, driver, source);
+    driver.counters.lost(source.discard_pending());
+}
+
+fn withdraw(cx: &Context, driver: &Driver, source: &Arc<InterruptEventSource>) {
+    let source: Arc<dyn EventSource> = source.clone();
     // One that the guest never added, or removed itself, is on no loop; that
     // is no fault here.
-    let _ = driver.work_loop.withdraw_event_source(cx, &dynamic);
-    driver.counters.lost(source.discard_pending());
+    let _ = driver.work_loop.withdraw_event_source(cx, &source);
 }

@@ -4,6 +4,8 @@ use crate::error::BoardError;
 use loopgate_devices::sim::{self, Resolution, SimBoard};
 use loopgate_workloop::Instant;
 use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -57,7 +59,7 @@ impl VcdFile {
             let path = self.path.display();
             BoardError::Host(format!("`{path}` cannot be recorded: {error}"))
         })?;
-        let file = File::create(&self.path).map_err(|cause| unwritable(&self.path, cause))?;
+        let file = create(&self.path).map_err(|cause| unwritable(&self.path, cause))?;
         Ok(Recorder {
             path: self.path.clone(),
             file,
@@ -80,7 +82,19 @@ impl Recorder {
     }
 }
 
-fn unwritable(path: &Path, cause: std::io::Error) -> BoardError {
+/// Changes of lines wait for the file, and drivers for them: so nothing that may
+/// never be read.
+fn create(path: &Path) -> io::Result<File> {
+    // Before it is opened, which would wait for a reader as well.
+    if std::fs::metadata(path).is_ok_and(|meta| meta.file_type().is_fifo()) {
+        return Err(io::Error::other(
+            "it is a pipe, whose reader would hold the board up",
+        ));
+    }
+    File::create(path)
+}
+
+fn unwritable(path: &Path, cause: io::Error) -> BoardError {
     BoardError::Unwritable {
         path: path.to_owned(),
         cause,

@@ -8,6 +8,7 @@ use loopgate_devices::sim::{SimBoard, SimLineConfig};
 use loopgate_devices::{capture, gpio, sim};
 use loopgate_workloop::Instant;
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -135,10 +136,13 @@ fn missing(error: &gpio::Error) -> BoardError {
 
 /// A recording that is played is not to be recorded over.
 fn refuse_overwriting(file: &BoardFile, vcd: &VcdFile) -> Result<(), BoardError> {
-    let same = |one: &Path, other: &Path| {
-        let one = one.canonicalize();
-        one.is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+    // Whatever its names.
+    let file_at = |path: &Path| {
+        let meta = std::fs::metadata(path).ok()?;
+        Some((meta.dev(), meta.ino()))
     };
+    let same =
+        |one: &Path, other: &Path| file_at(one).is_some_and(|one| file_at(other) == Some(one));
     let mut plays = file.board.plays.iter();
     match plays.find(|play| same(&file.resolve(play.capture.get_ref()), vcd.path())) {
         Some(play) => Err(BoardError::Invalid {

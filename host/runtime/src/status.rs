@@ -57,7 +57,7 @@ pub struct DriverStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Not started, or stopped in order.
+    /// Not started, or stopped; with a cause where it had failed before.
     Stopped,
     /// In `start`.
     Starting,

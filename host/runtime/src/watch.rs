@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A file counts as written when nothing has changed for so long: linkers and
 /// copies write piece by piece.
@@ -25,8 +25,14 @@ const EVENTS: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::CLOSE_WRITE)
     .union(WatchFlags::MOVED_TO)
     .union(WatchFlags::ATTRIB)
-    .union(WatchFlags::DELETE_SELF)
-    .union(WatchFlags::MOVE_SELF);
+    .union(OTHERWISE);
+
+/// That a path leads elsewhere from now on, said by what it led through: a
+/// folder, or a link to one.
+const OTHERWISE: WatchFlags = WatchFlags::DELETE_SELF
+    .union(WatchFlags::MOVE_SELF)
+    // Both may be asked of one folder.
+    .union(WatchFlags::MASK_ADD);
 
 /// Watches the components of a board, and reloads a driver when the content of
 /// its component's file changes ([`Board::reload`]). A version that cannot be
@@ -101,7 +107,7 @@ impl Watcher {
             let mut now = self.stamps();
             if seen.as_ref() != Some(&now) {
                 loop {
-                    if self.wait(Some(SETTLED)) {
+                    if self.ends_within(SETTLED) {
                         return;
                     }
                     let later = self.stamps();
@@ -112,6 +118,8 @@ impl Watcher {
                 }
                 self.reload();
                 seen = Some(now);
+                // What is watched may not be what is there now.
+                continue;
             }
             if self.wait((!told).then_some(GLANCE)) {
                 return;
@@ -136,18 +144,39 @@ impl Watcher {
         self.board.components().map(stamp).collect()
     }
 
-    /// Has inotify tell of every folder with a component in it; whether it
-    /// will. Asked again each time, since folders come and go: it costs nothing
-    /// to ask twice.
+    /// Has inotify tell of every folder with a component in it, and of what
+    /// leads there; whether it will. Asked again each time, since folders come
+    /// and go: it costs nothing to ask twice.
     fn watch_folders(&self) -> bool {
         let Some(inotify) = &self.inotify else {
             return false;
         };
-        let folders: BTreeSet<PathBuf> = self.board.components().flat_map(folders).collect();
-        let unwatched = folders
-            .iter()
-            .filter(|folder| inotify::add_watch(inotify, folder.as_path(), EVENTS).is_err());
-        unwatched.count() == 0
+        let paths: BTreeSet<PathBuf> = self.board.components().flat_map(paths).collect();
+        let ways: BTreeSet<&Path> = paths.iter().flat_map(|path| path.ancestors()).collect();
+        for way in ways {
+            // What is not there yet is made in a folder that is told of.
+            let _ = inotify::add_watch(inotify, way, OTHERWISE | WatchFlags::DONT_FOLLOW);
+        }
+        let folders: BTreeSet<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
+        let watched = folders
+            .into_iter()
+            .map(|folder| inotify::add_watch(inotify, folder, EVENTS));
+        // Not `all`, which stops at the first that fails.
+        watched.filter(Result::is_err).count() == 0
+    }
+
+    /// Waits so long, whatever changes; whether the watch is to end.
+    fn ends_within(&self, span: Duration) -> bool {
+        let deadline = Instant::now() + span;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            if self.wait(Some(left)) {
+                return true;
+            }
+        }
     }
 
     /// Waits until something may have changed; whether the watch is to end.
@@ -169,10 +198,7 @@ impl Watcher {
 }
 
 /// Where the file is, and where it really is.
-fn folders(component: &Path) -> impl Iterator<Item = PathBuf> {
-    let real = component.canonicalize().ok();
-    let here = [Some(component.to_owned()), real];
-    here.into_iter()
-        .flatten()
-        .filter_map(|path| path.parent().map(Path::to_owned))
+fn paths(component: &Path) -> impl Iterator<Item = PathBuf> {
+    let here = std::path::absolute(component).ok();
+    here.into_iter().chain(component.canonicalize().ok())
 }

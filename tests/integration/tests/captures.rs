@@ -377,3 +377,32 @@ fn what_cannot_be_played_or_recorded_is_said_before_anything_runs() {
     );
     assert_eq!(std::fs::read_to_string(path("point.vcd")).unwrap(), dump);
 }
+
+/// Its reader may come late or never, and the board's drivers would wait for it.
+#[test]
+fn nothing_is_recorded_to_a_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let built = build("", ClockKind::Virtual, VcdFile::new(&pipe));
+    let error = built.err().expect("it was accepted").to_string();
+    assert!(error.contains("it is a pipe"), "{error}");
+}
+
+#[test]
+fn a_recording_that_is_played_is_known_by_whichever_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let [played, twin] = ["played.vcd", "twin.vcd"].map(|name| folder.path().join(name));
+    let dump = "$timescale 1 ns $end $var wire 1 ! A $end $enddefinitions $end #0 1!\n";
+    std::fs::write(&played, dump).unwrap();
+    std::fs::hard_link(&played, &twin).unwrap();
+    let board = format!(
+        "[[board.play]]\ncapture = \"{}\"\nchannel = \"A\"\nline = \"X\"",
+        played.display()
+    );
+    let built = build(&board, ClockKind::Virtual, VcdFile::new(&twin));
+    let error = built.err().expect("it was accepted").to_string();
+    assert!(error.contains("cannot be recorded to"), "{error}");
+    assert_eq!(std::fs::read_to_string(&played).unwrap(), dump);
+}

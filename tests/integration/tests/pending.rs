@@ -262,3 +262,13 @@ fn a_trap_ends_all_of_them() {
     assert_eq!(error.code, ErrorCode::DriverDied);
     assert!(error.message.contains("unreachable"), "{error}");
 }
+
+#[test]
+fn a_call_that_was_cancelled_before_it_began_does_not_wait() {
+    let board = real_board(driver(""));
+    let cancel = loopgate::Cancel::default();
+    cancel.cancel();
+    let never = Request::named("never").mode(Mode::Run(None));
+    let error = board.call_cancellable("pending", never, &cancel);
+    assert_eq!(error.unwrap_err().code, ErrorCode::Aborted);
+}

@@ -272,6 +272,22 @@ fn a_stopped_driver_starts_again_and_a_running_one_goes_on() {
     }
 }
 
+/// As far as a watch or a reload is concerned: what it failed of still shows.
+#[test]
+fn a_driver_that_had_failed_or_fails_in_its_stop_stays_stopped() {
+    let trap = |when: &str| format!("config = {{ when = \"{when}\" }}");
+    for when in ["start", "stop"] {
+        let component = Component::of(&guest("hostile_trap"));
+        let board = virtual_board(entry("trap", &component.path(), &trap(when)));
+        board.stop_driver("trap").unwrap();
+        let (state, cause) = state(&board, "trap");
+        assert_eq!(state, State::Stopped, "{when}");
+        assert!(cause.contains(&format!("(in `{when}`)")), "{cause}");
+        component.replace(&driver("blink"));
+        assert_eq!(board.reload("trap").unwrap_err().code, ErrorCode::NotReady);
+    }
+}
+
 #[test]
 fn rule_15_a_client_of_the_old_version_is_told_so() {
     let component = Component::of(&guest("probe_pending"));
@@ -308,4 +324,32 @@ fn a_changed_component_is_reloaded() {
     component.replace(&guest("probe_counter"));
     drop(watch);
     assert_eq!(state(&board, "button").0, State::Stopped);
+}
+
+/// As where a new release is a new folder, and a link tells which one counts.
+#[test]
+fn a_folder_that_becomes_another_one_is_a_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for (release, version) in [
+        ("1", driver("button_led")),
+        ("2", guest("probe_counter")),
+        ("3", driver("button_led")),
+    ] {
+        std::fs::create_dir_all(path(release).join("drivers")).unwrap();
+        std::fs::copy(version, path(release).join("drivers/driver.wasm")).unwrap();
+    }
+    let link = |release: &str| {
+        std::os::unix::fs::symlink(release, path("new")).unwrap();
+        std::fs::rename(path("new"), path("current")).unwrap();
+    };
+    link("1");
+    let component = path("current/drivers/driver.wasm");
+    let board = Arc::new(real_board(entry("button", &component, BUTTON)));
+    let _watch = Watch::new(board.clone()).unwrap();
+    link("2");
+    until("the link counts", || runs(&board, 2));
+    std::fs::rename(path("2"), path("old")).unwrap();
+    std::fs::rename(path("3"), path("2")).unwrap();
+    until("the folder counts", || runs(&board, 3));
 }

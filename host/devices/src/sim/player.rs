@@ -59,8 +59,9 @@ impl Drop for Player {
 }
 
 fn run(board: &SimBoard, context: &Context, stop: &AtomicBool) {
-    while !stop.load(Ordering::Acquire) {
-        board.run_due(board.clock.now());
+    let stopped = || stop.load(Ordering::Acquire);
+    while !stopped() {
+        board.run_schedule(board.clock.now(), stopped);
         board.clock.park(context, board.next_due());
     }
 }

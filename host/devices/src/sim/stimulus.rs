@@ -122,11 +122,15 @@ impl SimBoard {
         self.pins.lock().wake_player();
     }
 
-    pub(super) fn run_schedule(&self, now: Instant) {
+    /// Ends early where `stop` says so: what is due can take longer to apply
+    /// than it took to become due, and then grows without end.
+    pub(super) fn run_schedule(&self, now: Instant, stop: impl Fn() -> bool) {
         let Some(_run) = self.begin_run() else {
             return;
         };
-        while let Some(due) = self.take_due(now) {
+        while !stop()
+            && let Some(due) = self.take_due(now)
+        {
             match due {
                 Due::Settling(at) => self.transact(|pins| pins.settle_first(at)),
                 Due::Edge(stream) => {

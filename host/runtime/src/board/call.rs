@@ -204,6 +204,9 @@ impl Client<'_> {
     fn wait<T>(&self, mut poll: impl FnMut(Option<ErrorCode>) -> Poll<T>) -> T {
         let mut stop = None;
         loop {
+            // Before each wait, too: its wake may have ended one that the call
+            // was in before, or have come before the call.
+            stop = stop.or_else(|| self.cancelled());
             if let Poll::Ready(answer) = poll(stop) {
                 return answer;
             }
@@ -216,14 +219,16 @@ impl Client<'_> {
                     }
                 }
             }
-            stop = stop.or_else(|| self.stop());
+            stop = stop.or_else(|| self.cancelled()).or_else(|| self.late());
         }
     }
 
-    fn stop(&self) -> Option<ErrorCode> {
-        if self.cancel.is_some_and(Cancel::is_cancelled) {
-            return Some(ErrorCode::Aborted);
-        }
+    fn cancelled(&self) -> Option<ErrorCode> {
+        let cancelled = self.cancel.is_some_and(Cancel::is_cancelled);
+        cancelled.then_some(ErrorCode::Aborted)
+    }
+
+    fn late(&self) -> Option<ErrorCode> {
         let late = self
             .deadline
             .is_some_and(|deadline| deadline <= self.board.time.now());

@@ -31,14 +31,15 @@ impl Board {
     }
 
     /// Stops a driver: its `stop` is called, its requests end as `driver-died`,
-    /// its lines are released. Nothing happens to one that does not run.
+    /// its lines are released. One that has failed stays away as well then,
+    /// until it is started; the cause can still be seen.
     ///
     /// # Errors
     ///
     /// `no-device` where there is no such driver.
     pub fn stop_driver(&self, name: &str) -> Result<(), RequestError> {
         let driver = self.driver(name)?;
-        Context::with_current(|cx| driver.stop(cx));
+        Context::with_current(|cx| driver.dismiss(cx));
         Ok(())
     }
 

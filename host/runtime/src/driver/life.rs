@@ -51,6 +51,16 @@ impl Driver {
         self.closed(cx, || self.call_stop(cx, State::Stopped));
     }
 
+    /// As [`stop`](Self::stop), and nothing but [`start`](Self::start) brings it
+    /// back: it counts as stopped also where it had failed or fails in its `stop`.
+    pub(crate) fn dismiss(self: &Arc<Self>, cx: &Context) {
+        let _version = self.version.lock();
+        self.closed(cx, || {
+            self.call_stop(cx, State::Stopped);
+            self.life.lock().state = State::Stopped;
+        });
+    }
+
     /// Loads the component, and has it take the place of the running version,
     /// or of one that failed.
     pub(crate) fn reload(self: &Arc<Self>, cx: &Context) -> Reloaded {
@@ -181,7 +191,11 @@ impl Driver {
                 );
             }
             // Buried already.
-            Err(_) => {}
+            Err(ErrorCode::DriverDied) => {}
+            Err(code) => {
+                let cause = format!("its `start` could not be called: {code}");
+                self.end(cx, State::Failed, Some(cause));
+            }
         }
     }
 

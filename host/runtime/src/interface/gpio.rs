@@ -57,16 +57,20 @@ impl HostPin for Guest {
         let name = LineName::Pin(pin.name.clone(), edges);
         let line = pin.line.clone();
         if self.is_inherited(&name) {
-            return Ok(self.line(Feed::Inherited(name)));
+            return Ok(self.line(Feed::Inherited(name)).map_err(Into::into));
         }
         match line.interrupt(edges) {
-            Ok(interrupt) => Ok(self.line(Feed::Line(name, Box::new(line), interrupt))),
+            Ok(interrupt) => {
+                let feed = Feed::Line(name, Box::new(line), interrupt);
+                Ok(self.line(feed).map_err(Into::into))
+            }
             Err(error) => Ok(Err(self.device_error(&error))),
         }
     }
 
     fn drop(&mut self, pin: Resource<Pin>) -> wasmtime::Result<()> {
-        self.table.delete(pin)?;
+        let Pin { name, output, line } = self.table.delete(pin)?;
+        self.heritage.give_back_pin(name, output, line);
         Ok(())
     }
 }
@@ -99,15 +103,6 @@ impl Guest {
             line,
         })
         .ok_or(ErrorCode::NoResources)
-    }
-
-    /// Whether the driver's last version left a source that this line feeds.
-    pub(super) fn is_inherited(&mut self, name: &LineName) -> bool {
-        Context::with_current(|cx| self.heritage.promise(cx, &self.driver, name))
-    }
-
-    pub(super) fn line(&mut self, feed: Feed) -> Result<Resource<Line>, WitErrorCode> {
-        self.push(Line::new(feed)).ok_or(WitErrorCode::NoResources)
     }
 
     /// The log says why, since a code cannot.

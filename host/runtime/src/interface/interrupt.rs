@@ -1,9 +1,10 @@
 //! `interrupt`: device lines that can feed an interrupt source.
 
 use crate::bindings::loopgate::driver::interrupt::{Host, HostLine};
+use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::heritage::{Holder, LineName};
-use loopgate_workloop::InterruptLine;
+use loopgate_workloop::{Context, InterruptLine};
 use std::sync::Arc;
 use wasmtime::component::Resource;
 
@@ -18,10 +19,6 @@ pub(crate) enum Feed {
 }
 
 impl Line {
-    pub(crate) fn new(feed: Feed) -> Self {
-        Self(Some(feed))
-    }
-
     /// For the one source that it may feed; nothing the second time.
     pub(crate) fn take(&mut self) -> Option<Feed> {
         self.0.take()
@@ -32,7 +29,33 @@ impl Host for Guest {}
 
 impl HostLine for Guest {
     fn drop(&mut self, line: Resource<Line>) -> wasmtime::Result<()> {
-        self.table.delete(line)?;
+        let Line(feed) = self.table.delete(line)?;
+        if let Some(Feed::Inherited(name)) = feed {
+            self.give_back(&name);
+        }
         Ok(())
+    }
+}
+
+impl Guest {
+    pub(super) fn line(&mut self, feed: Feed) -> Result<Resource<Line>, ErrorCode> {
+        let inherited = match &feed {
+            Feed::Inherited(name) => Some(name.clone()),
+            Feed::Line(..) => None,
+        };
+        let handle = self.push(Line(Some(feed)));
+        if let (None, Some(name)) = (&handle, inherited) {
+            self.give_back(&name);
+        }
+        handle.ok_or(ErrorCode::NoResources)
+    }
+
+    /// Whether the driver's last version left a source that this line feeds.
+    pub(super) fn is_inherited(&mut self, name: &LineName) -> bool {
+        Context::with_current(|cx| self.heritage.promise(cx, &self.driver, name))
+    }
+
+    fn give_back(&mut self, name: &LineName) {
+        Context::with_current(|cx| self.heritage.give_back_line(cx, &self.driver, name));
     }
 }

@@ -67,7 +67,8 @@ impl HostPort for Guest {
     }
 
     fn drop(&mut self, this: Resource<Port>) -> wasmtime::Result<()> {
-        self.table.delete(this)?;
+        let Port { name, open } = self.table.delete(this)?;
+        self.heritage.give_back_port(name, open);
         Ok(())
     }
 }
@@ -110,10 +111,12 @@ impl Guest {
         line: impl FnOnce(&dyn SerialPort) -> Result<Arc<dyn InterruptLine>, Error>,
     ) -> Result<Resource<Line>, WitErrorCode> {
         if self.is_inherited(&name) {
-            return self.line(Feed::Inherited(name));
+            return self.line(Feed::Inherited(name)).map_err(Into::into);
         }
         match line(&*port) {
-            Ok(line) => self.line(Feed::Line(name, Box::new(port), line)),
+            Ok(line) => self
+                .line(Feed::Line(name, Box::new(port), line))
+                .map_err(Into::into),
             Err(error) => Err(self.port_error(&error)),
         }
     }

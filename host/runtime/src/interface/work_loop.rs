@@ -50,8 +50,8 @@ pub struct Gate {
 #[derive(Default)]
 pub(crate) struct Sources {
     interrupts: HashMap<u32, (Arc<InterruptEventSource>, Option<Fed>)>,
-    /// During `start`: those of the driver's last version, and whether this one
-    /// has added them.
+    /// During `start`: those of the driver's last version that are on the loop,
+    /// and whether this one has added them.
     inherited: HashMap<u32, bool>,
     timers: HashMap<u32, Arc<TimerEventSource>>,
     gates: HashMap<u32, Arc<CommandGate>>,
@@ -417,10 +417,10 @@ impl Guest {
     /// The source that a line feeds.
     fn fed(
         &mut self,
-        feed: Feed,
+        line: Feed,
         token: u32,
     ) -> Result<(Arc<InterruptEventSource>, Option<Fed>), ErrorCode> {
-        match feed {
+        match line {
             Feed::Line(name, device, line) => {
                 let (source, token) = self.source(Some(line), token)?;
                 let by = Fed {
@@ -434,16 +434,17 @@ impl Guest {
                 let inherited = self.heritage.source(&name);
                 let (by, source) = inherited.ok_or(ErrorCode::BadArgument)?;
                 by.token.store(token, Relaxed);
-                if let LineName::Pin(..) = name {
-                    // On, or edges would go uncounted; but this version has
-                    // not said so yet.
-                    source.attachment().set_enabled(false);
-                } else {
+                if !matches!(name, LineName::Pin(..)) {
                     // A port tells again what is still true when its line is
                     // switched on: the last version may not have answered.
                     Context::with_current(|cx| source.disable(cx));
                 }
-                self.sources.inherited.insert(token, false);
+                // A pin's line is on, or edges would go uncounted; but this
+                // version has not said so yet.
+                source.attachment().set_enabled(false);
+                if source.attachment().is_attached() {
+                    self.sources.inherited.insert(token, false);
+                }
                 Ok((source, Some(by)))
             }
         }
