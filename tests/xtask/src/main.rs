@@ -13,6 +13,7 @@ mod generated;
 mod guests;
 mod miri;
 mod process;
+mod rules;
 mod shuttle;
 mod test;
 mod workspace;
@@ -58,6 +59,11 @@ const TASKS: &[Task] = &[
         usage: "bench [--json]",
         about: "the benchmarks, as ratios; further arguments go to them",
         run: bench::run,
+    },
+    Task {
+        usage: "rules [--json] [--results FILE]",
+        about: "which rule is held by which tests; with FILE, the output of `test`, runs none",
+        run: rules::run,
     },
     Task {
         usage: "check",
