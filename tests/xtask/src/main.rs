@@ -8,6 +8,7 @@ mod bench;
 mod board_reference;
 mod build;
 mod check;
+mod contract_reference;
 mod demo;
 mod generated;
 mod guests;

@@ -18,11 +18,11 @@ use crate::{Outcome, build, guests, process};
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<Outcome> {
     let options = Options::parse(arguments)?;
+    let (rules, decisions) = catalogue::read(workspace)?;
     let (results, passed) = match &options.results {
         Some(path) => (read(path)?, true),
         None => run_tests(workspace)?,
     };
-    let (rules, decisions) = catalogue::read(workspace)?;
     let mut verdict = verdict::Verdict::of(&rules, &decisions, &results);
     if !passed && verdict.failures.is_empty() {
         let failure = "the tests could not be built or run; see the output above";

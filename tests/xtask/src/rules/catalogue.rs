@@ -13,8 +13,8 @@ const CONTRACT: &str = "wit/README.md";
 /// The catalogue's rules, and exceptions among the contract's.
 pub(super) const CATALOGUE: &str = "host/workloop/tests/RULES.md";
 
-/// The races.
-const RACES: &str = "host/workloop/tests/README.md";
+/// The races, below this heading.
+const RACES: (&str, &str) = ("host/workloop/tests/README.md", "\n## Races\n");
 
 /// Every rule by its key, which is what its tests' names have: `06`, `061`,
 /// `105b`, `x04`.
@@ -51,10 +51,13 @@ pub(super) fn read(workspace: &Workspace) -> Result<(Rules, Decisions)> {
     };
     let contract = text(CONTRACT)?;
     let mut rules = of_the_contract(&contract);
-    for document in [CATALOGUE, RACES] {
-        let listed = listed(&text(document)?).with_context(|| format!("in `{document}`"))?;
-        rules.extend(listed);
-    }
+    rules.extend(listed(&text(CATALOGUE)?).with_context(|| format!("in `{CATALOGUE}`"))?);
+    let (document, heading) = RACES;
+    let races = text(document)?;
+    let (_, races) = races
+        .split_once(heading)
+        .with_context(|| format!("`{document}` has no heading `{}`", heading.trim()))?;
+    rules.extend(listed(races).with_context(|| format!("in `{document}`"))?);
     Ok((rules, decisions(&contract)))
 }
 
