@@ -165,7 +165,7 @@ fn bytes_that_nobody_has_read_go_to_the_next_version() {
 }
 
 #[test]
-fn a_version_that_cannot_be_loaded_leaves_the_old_one_running() {
+fn rule_16_a_version_that_cannot_be_loaded_leaves_the_old_one_running() {
     let component = Component::of(&driver("button_led"));
     let board = virtual_board(button(&component));
     board.sim().set("BUTTON", false).unwrap();

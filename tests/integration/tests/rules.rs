@@ -1,5 +1,5 @@
-//! The rules of `wit/README.md` that hold now, through real guests. Rule 2 has
-//! no `filter` to hold yet; 5 is the core's; 16 has `reload.rs`.
+//! The rules of `wit/README.md` that hold now, through real guests; rule 2 is
+//! held in `context.rs`. `cargo xtask rules` tells which there are.
 
 use loopgate::{Board, BoardFile, ErrorCode, Mode, Request, RequestError, State};
 use loopgate_integration::{
@@ -89,6 +89,38 @@ fn rule_03_no_board_lets_a_call_come_back() {
             "{error}"
         );
     }
+}
+
+/// The host itself tries to: a program that embeds it calls the driver from
+/// where it sees the lamp change, in the midst of the driver's handler.
+#[test]
+fn rule_03_a_call_into_a_driver_on_the_stack_is_refused() {
+    let rest = "provides = [\"button-led\"]\n[driver.gpio]\n\
+                button = { line = \"BUTTON\", direction = \"input\", bias = \"pull-up\", edges = \"falling\" }\n\
+                led = { line = \"LED\", direction = \"output\" }";
+    let board = Arc::new(virtual_board(entry(
+        "button-led",
+        &driver("button_led"),
+        rest,
+    )));
+    let got = Arc::new(Mutex::new(Vec::new()));
+    let (seen, inner) = (got.clone(), Arc::downgrade(&board));
+    board.sim().observe(move |change| {
+        let board = inner.upgrade().filter(|_| change.line == "LED");
+        let answer = board.map(|board| board.call("button-led", Request::named("presses")));
+        seen.lock().unwrap().extend(answer);
+    });
+    board.sim().set("BUTTON", false).unwrap();
+    board.run_for(MILLISECOND);
+    let got = std::mem::take(&mut *got.lock().unwrap());
+    let codes: Vec<_> = got
+        .iter()
+        .map(|answer| answer.as_ref().map_err(|error| error.code))
+        .collect();
+    assert_eq!(codes.len(), 1, "{got:?}");
+    assert_eq!(codes[0].err(), Some(ErrorCode::WouldDeadlock));
+    assert_eq!(ask(&board, "button-led", "presses"), 1);
+    assert_running(&board, "button-led");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::check::Failure;
 use crate::workspace::Workspace;
-use crate::{Outcome, board_reference, help, no_arguments};
+use crate::{Outcome, board_reference, contract_reference, help, no_arguments};
 
 /// A generated part of a document.
 struct Part {
@@ -39,6 +39,11 @@ const PARTS: &[Part] = &[
         document: "sample-drivers/BOARD.md",
         name: "board file",
         text: board_reference::text,
+    },
+    Part {
+        document: "wit/REFERENCE.md",
+        name: "interfaces",
+        text: contract_reference::text,
     },
 ];
 

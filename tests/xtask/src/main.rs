@@ -8,11 +8,13 @@ mod bench;
 mod board_reference;
 mod build;
 mod check;
+mod contract_reference;
 mod demo;
 mod generated;
 mod guests;
 mod miri;
 mod process;
+mod rules;
 mod shuttle;
 mod test;
 mod workspace;
@@ -58,6 +60,11 @@ const TASKS: &[Task] = &[
         usage: "bench [--json]",
         about: "the benchmarks, as ratios; further arguments go to them",
         run: bench::run,
+    },
+    Task {
+        usage: "rules [--json] [--results FILE]",
+        about: "which rule is held by which tests; with FILE, the output of `test`, runs none",
+        run: rules::run,
     },
     Task {
         usage: "check",

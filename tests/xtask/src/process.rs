@@ -1,7 +1,7 @@
 //! Running cargo and its like, visibly.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -26,8 +26,7 @@ pub(crate) fn passes(command: &mut Command) -> Result<bool> {
     Ok(status.success())
 }
 
-/// As `passes`, and hands every line of the standard output to `each` as well
-/// as to our own.
+/// As `passes`, but every line of the standard output goes to `each` alone.
 pub(crate) fn passes_with_lines(command: &mut Command, mut each: impl FnMut(&str)) -> Result<bool> {
     announce(command);
     if std::io::stderr().is_terminal() {
@@ -41,9 +40,7 @@ pub(crate) fn passes_with_lines(command: &mut Command, mut each: impl FnMut(&str
     for line in BufReader::new(pipe).split(b'\n') {
         // A test may print what is not UTF-8.
         let line = line.context("cannot read the command's output")?;
-        let line = String::from_utf8_lossy(&line);
-        writeln!(std::io::stdout().lock(), "{line}").context("cannot write to standard output")?;
-        each(&line);
+        each(&String::from_utf8_lossy(&line));
     }
     Ok(child
         .wait()

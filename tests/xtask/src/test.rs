@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::workspace::{Selection, Workspace};
-use crate::{Outcome, build, guests, no_arguments, process, shuttle};
+use crate::{Outcome, build, guests, no_arguments, process, rules, shuttle};
 
 /// Recordings of real hardware, beside the repository.
 const RECORDINGS: &str = "../shared/data";
@@ -34,6 +34,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<Outcome
     let mut schedules = shuttle::command(workspace, shuttle::FEW);
     schedules.arg("--no-fail-fast");
     summary.run("the core under shuttle", schedules)?;
+    summary.hold_rules(workspace)?;
     summary.print(workspace, began);
     Ok(Outcome::of(summary.failures.is_empty()))
 }
@@ -51,17 +52,31 @@ struct Summary {
     failed: u64,
     ignored: u64,
     failures: Vec<&'static str>,
+    results: rules::Results,
 }
 
 impl Summary {
     fn run(&mut self, what: &'static str, mut command: Command) -> Result<()> {
-        if !process::passes_with_lines(&mut command, |line| self.read(line))? {
+        let each = |line: &str| {
+            println!("{line}");
+            self.read(line);
+        };
+        if !process::passes_with_lines(&mut command, each)? {
             self.failures.push(what);
         }
         Ok(())
     }
 
+    fn hold_rules(&mut self, workspace: &Workspace) -> Result<()> {
+        println!();
+        if !rules::hold(workspace, &self.results)? {
+            self.failures.push("the rules");
+        }
+        Ok(())
+    }
+
     fn read(&mut self, line: &str) {
+        self.results.read(line);
         let Some((_, counts)) = line.split_once("test result: ") else {
             return;
         };

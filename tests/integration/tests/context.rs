@@ -1,0 +1,93 @@
+//! The table of `wit/README.md` that says where callbacks run, line by line,
+//! through a guest that looks.
+
+use loopgate::board_file::ClockKind;
+use loopgate::{Board, Cancel, ErrorCode, Mode, Request};
+use loopgate_integration::{
+    ask, assert_running, entry, guest, real_board, refused, root, until, virtual_board,
+};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Rows `callback | in-gate | on-thread`.
+type Rows = BTreeSet<String>;
+
+fn probe(name: &str, rest: &str, config: &str) -> String {
+    let rest =
+        format!("provides = [\"{name}\"]\n{rest}\nconfig = {{ service = \"{name}\"{config} }}");
+    entry(name, &guest("probe_context"), &rest)
+}
+
+/// The last asks both others, from its timer, on the loop that it shares with
+/// the first.
+fn board(clock: ClockKind) -> Board {
+    let drivers = probe("near", "", "")
+        + &probe("far", "work-loop = \"dedicated\"", "")
+        + &probe(
+            "asks",
+            "uses = [\"near\", \"far\"]",
+            ", near = \"near\", far = \"far\"",
+        );
+    match clock {
+        ClockKind::Real => real_board(drivers),
+        ClockKind::Virtual => virtual_board(drivers),
+    }
+}
+
+/// What a driver has logged of its callbacks.
+fn told(board: &Board, driver: &str) -> Rows {
+    let lines = board.logs(driver, 0, Duration::ZERO, &Cancel::default());
+    let rows = lines.unwrap().into_iter().map(|line| line.text);
+    rows.filter(|text| text.contains(" | ")).collect()
+}
+
+/// The table, where a down call on the same loop is on the thread that its
+/// caller is on: here the loop's, from a timeout.
+fn expected() -> Rows {
+    let document = std::fs::read_to_string(root().join("wit/README.md")).unwrap();
+    let (_, section) = document.split_once("## Where callbacks run").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let rows = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
+    rows.map(|row| row.replace('`', "").replace("as in that handler", "true"))
+        .collect()
+}
+
+fn every_callback(board: &Board) {
+    ask(board, "asks", "cause");
+    ask(board, "near", "tell");
+    ask(board, "near", "sleep");
+    let short = Mode::Run(Some(Duration::from_millis(1)));
+    let endless = Request::named("sleep").scalar(1).mode(short);
+    assert_eq!(refused(board, "near", endless).code, ErrorCode::TimedOut);
+    until("the timeout has asked both", || {
+        // In virtual time this moves the board on.
+        ask(board, "near", "sleep");
+        let asked = |driver| {
+            told(board, driver)
+                .iter()
+                .any(|row| row.contains("another"))
+        };
+        asked("far")
+    });
+    for driver in ["near", "far", "asks"] {
+        assert_running(board, driver);
+    }
+    board.stop();
+}
+
+#[test]
+fn rule_02_every_callback_is_in_the_gate_and_on_the_thread_of_its_table() {
+    let expected = expected();
+    assert!(expected.len() >= 9, "{expected:#?}");
+    for clock in [ClockKind::Real, ClockKind::Virtual] {
+        let board = board(clock);
+        every_callback(&board);
+        let told: Rows = ["near", "far", "asks"]
+            .iter()
+            .flat_map(|driver| told(&board, driver))
+            .collect();
+        assert_eq!(told, expected, "{clock:?}");
+    }
+}
