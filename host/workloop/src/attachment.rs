@@ -141,6 +141,12 @@ impl Attachment {
         free
     }
 
+    /// Whether the source is not on this loop any more. Under the lock: what
+    /// the caller wrote before is seen by who removes the source later.
+    pub(crate) fn has_left(&self, shared: &Shared) -> bool {
+        !matches!(&*self.state.lock(), State::Attached(on) if on.id() == shared.id())
+    }
+
     pub(crate) fn is_leaving(&self) -> bool {
         matches!(*self.state.lock(), State::Leaving(_))
     }

@@ -215,9 +215,12 @@ impl CommandGate {
         };
         // In the gate: a caller between its look at the flag and its sleep
         // would miss the wake-up.
-        ready!(shared.gate().poll_close(cx));
+        if ready!(self.poll_close(cx, &shared)).is_err() {
+            return Poll::Ready(());
+        }
         let _closed = shared.gate().adopt(cx);
         if !self.attachment.is_on(&shared) {
+            self.detach_if_left();
             return Poll::Ready(());
         }
         self.attachment.set_enabled(true);
@@ -235,7 +238,9 @@ impl CommandGate {
         let mut woken = if self.is_stalled(cx, gate) {
             ready!(self.poll_stall(cx, gate))
         } else {
-            ready!(self.poll_close(cx, gate));
+            if let Err(error) = ready!(self.poll_close(cx, shared)) {
+                return Poll::Ready(Err(error));
+            }
             Wake::Awakened
         };
         // In the gate, with one level more than the caller had.
@@ -254,12 +259,20 @@ impl CommandGate {
         }
     }
 
-    /// Closes the gate, and counts the caller while it waits.
-    fn poll_close(&self, cx: &Context, gate: &Gate) -> Poll<()> {
-        match gate.poll_entry(cx) {
+    /// Closes the gate, and counts the caller while it waits. An error where
+    /// the source has left meanwhile.
+    fn poll_close(&self, cx: &Context, shared: &Shared) -> Poll<Result<(), Error>> {
+        match shared.gate().poll_entry(cx) {
             Entry::Queued { first } => {
                 if first {
                     self.entering.fetch_add(1, Ordering::AcqRel);
+                    // Whoever removed it before saw nobody entering, and has
+                    // let go of the loop, or is about to: the next poll would
+                    // not find the way back to the record.
+                    if self.attachment.has_left(shared) {
+                        self.abandon_on(cx, shared);
+                        return Poll::Ready(Err(Error::Aborted));
+                    }
                 }
                 Poll::Pending
             }
@@ -267,7 +280,7 @@ impl CommandGate {
                 if waited {
                     self.entering.fetch_sub(1, Ordering::AcqRel);
                 }
-                Poll::Ready(())
+                Poll::Ready(Ok(()))
             }
         }
     }

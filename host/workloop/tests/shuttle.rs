@@ -5,6 +5,7 @@
 #![cfg(feature = "shuttle")]
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use loopgate_workloop::{
@@ -518,5 +519,43 @@ fn holders_that_keep_an_order_are_never_refused() {
             })
         });
         join(threads);
+    });
+}
+
+/// A client that polls looks the loop up each time: whatever a removal makes of
+/// that, it leaves no record behind to which the gate would be handed.
+#[test]
+fn a_polling_client_and_a_removal_meet() {
+    explore(|| {
+        let clock = clock();
+        let work_loop = WorkLoop::new(clock.clone());
+        let command_gate = CommandGate::new(1, None);
+        Context::with_current(|cx| work_loop.add_event_source(cx, command_gate.clone())).unwrap();
+        let clients = ["a", "b"].map(|name| {
+            let (clock, command_gate) = (clock.clone(), command_gate.clone());
+            spawn(name, move |cx| {
+                loop {
+                    match command_gate.poll_enter(cx) {
+                        Poll::Ready(Ok(())) => break command_gate.leave(cx).unwrap(),
+                        Poll::Ready(Err(_)) => break,
+                        Poll::Pending => clock.park(cx, None),
+                    }
+                }
+            })
+        });
+        let enabler = {
+            let command_gate = command_gate.clone();
+            spawn("enabler", move |cx| command_gate.enable(cx))
+        };
+        let remover = {
+            let work_loop = work_loop.clone();
+            spawn("remover", move |cx| {
+                let source: Arc<dyn EventSource> = command_gate;
+                work_loop.withdraw_event_source(cx, &source).unwrap();
+            })
+        };
+        join(clients.into_iter().chain([enabler, remover]));
+        let gate = work_loop.gate();
+        assert_eq!((gate.depth(), gate.waiting()), (0, 0));
     });
 }
