@@ -2,7 +2,7 @@
 //! is disabled, enabled, taken off its loop, and its driver killed, in random
 //! order: every client ends, with the right code.
 //!
-//! 100 rounds, or as many as `LOOPGATE_ROUNDS` says:
+//! 500 rounds, or as many as `LOOPGATE_ROUNDS` says:
 //! `LOOPGATE_ROUNDS=10000 cargo xtask test`.
 
 use loopgate::{Board, Cancel, ErrorCode, Reply, Request, RequestError};
@@ -10,7 +10,7 @@ use loopgate_integration::{Random, StopOnPanic, entry, guest, real_board, until}
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 const CLIENTS: usize = 64;
-const ROUNDS: u32 = 100;
+const ROUNDS: u32 = 500;
 
 /// What happens to the gate; each once in a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -40,6 +40,9 @@ impl<'a> Verdict<'a> {
             result: result(results.of(key)),
             tests: results.of(key),
         });
+        let mut rows: Vec<_> = rows.collect();
+        // The contract's, the catalogue's, the races.
+        rows.sort_by_key(|row| (row.rule.starts_with('x'), row.rule.len() > 2));
         let mut failures = Vec::new();
         for (key, rule) in rules {
             failures.extend(test_failure(key, rule, results.of(key)));
@@ -47,7 +50,7 @@ impl<'a> Verdict<'a> {
         }
         failures.extend(strangers(rules, decisions, results));
         Self {
-            rules: rows.collect(),
+            rules: rows,
             failures,
         }
     }
@@ -69,6 +72,9 @@ impl<'a> Verdict<'a> {
                 let _ = write!(text, " ({status}: {})", row.status.why());
             }
             text.push('\n');
+            if let Some(decision) = row.quirk {
+                let _ = writeln!(text, "{:22}quirk: {decision}", "");
+            }
             for test in row.tests {
                 let _ = writeln!(text, "{:22}{}", "", test.name);
             }
