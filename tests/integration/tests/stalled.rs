@@ -3,7 +3,7 @@
 //! order: every client ends, with the right code.
 //!
 //! 500 rounds, or as many as `LOOPGATE_ROUNDS` says:
-//! `LOOPGATE_ROUNDS=10000 cargo xtask test`.
+//! `LOOPGATE_ROUNDS=10000 cargo xtask rules`.
 
 use loopgate::{Board, Cancel, ErrorCode, Reply, Request, RequestError};
 use loopgate_integration::{Random, StopOnPanic, entry, guest, real_board, until};
@@ -174,7 +174,7 @@ fn rounds() -> u32 {
 }
 
 #[test]
-fn every_client_on_a_gate_ends_with_the_right_code_whatever_becomes_of_it() {
+fn rule_08_every_client_on_a_gate_ends_with_the_right_code() {
     let rest = "provides = [\"gated\", \"gated-control\"]";
     let board = real_board(entry("gated", &guest("probe_gate"), rest));
     let mut random = Random(64);

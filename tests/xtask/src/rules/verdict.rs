@@ -84,10 +84,10 @@ impl<'a> Verdict<'a> {
 
     /// How many rules are how, and what comes later with which part.
     pub(super) fn summary(&self) -> String {
-        let count = |word: &str| {
-            let rows = self.rules.iter();
-            rows.filter(|row| row.status.word() == word).count()
-        };
+        let are = |word| move |row: &&Row<'_>| row.status.word() == word;
+        let count = |word| self.rules.iter().filter(are(word)).count();
+        let later = self.rules.iter().filter(are("later"));
+        let early = later.filter(|row| row.result == "ok").count();
         let mut parts: BTreeMap<&str, usize> = BTreeMap::new();
         for row in &self.rules {
             if let Status::Later(part) = row.status {
@@ -98,7 +98,7 @@ impl<'a> Verdict<'a> {
             .iter()
             .map(|(part, count)| format!("{count} with {part}"));
         format!(
-            "{} rules: {} required, {} nice to have, {} not applicable, {} later ({}); {} failures",
+            "{} rules: {} required, {} nice to have, {} not applicable, {} later ({}), of which {early} have tests already; {} failures",
             self.rules.len(),
             count("core"),
             count("nice"),
