@@ -96,7 +96,7 @@ fn rule_03_no_board_lets_a_call_come_back() {
 #[test]
 fn rule_03_a_call_into_a_driver_on_the_stack_is_refused() {
     let rest = "provides = [\"button-led\"]\n[driver.gpio]\n\
-                button = { line = \"BUTTON\", direction = \"input\", bias = \"pull-up\", edges = \"falling\" }\n\
+                button = { line = \"BUTTON\", direction = \"input\", bias = \"pull-up\", edges = \"both\" }\n\
                 led = { line = \"LED\", direction = \"output\" }";
     let board = Arc::new(virtual_board(entry(
         "button-led",
@@ -111,7 +111,7 @@ fn rule_03_a_call_into_a_driver_on_the_stack_is_refused() {
         seen.lock().unwrap().extend(answer);
     });
     board.sim().set("BUTTON", false).unwrap();
-    board.run_for(MILLISECOND);
+    board.run_for(10 * MILLISECOND);
     let got = std::mem::take(&mut *got.lock().unwrap());
     let codes: Vec<_> = got
         .iter()

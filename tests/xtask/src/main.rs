@@ -62,8 +62,8 @@ const TASKS: &[Task] = &[
         run: bench::run,
     },
     Task {
-        usage: "rules [--json] [--results FILE]",
-        about: "which rule is held by which tests; with FILE, the output of `test`, runs none",
+        usage: "rules [--json]",
+        about: "which rule is held by which tests; `--results FILE` judges what `test` printed",
         run: rules::run,
     },
     Task {

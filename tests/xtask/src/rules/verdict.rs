@@ -40,6 +40,9 @@ impl<'a> Verdict<'a> {
             result: result(results.of(key)),
             tests: results.of(key),
         });
+        let mut rows: Vec<_> = rows.collect();
+        // The contract's, the catalogue's, the races.
+        rows.sort_by_key(|row| (row.rule.starts_with('x'), row.rule.len() > 2));
         let mut failures = Vec::new();
         for (key, rule) in rules {
             failures.extend(test_failure(key, rule, results.of(key)));
@@ -47,7 +50,7 @@ impl<'a> Verdict<'a> {
         }
         failures.extend(strangers(rules, decisions, results));
         Self {
-            rules: rows.collect(),
+            rules: rows,
             failures,
         }
     }
@@ -69,6 +72,9 @@ impl<'a> Verdict<'a> {
                 let _ = write!(text, " ({status}: {})", row.status.why());
             }
             text.push('\n');
+            if let Some(decision) = row.quirk {
+                let _ = writeln!(text, "{:22}quirk: {decision}", "");
+            }
             for test in row.tests {
                 let _ = writeln!(text, "{:22}{}", "", test.name);
             }
@@ -78,10 +84,10 @@ impl<'a> Verdict<'a> {
 
     /// How many rules are how, and what comes later with which part.
     pub(super) fn summary(&self) -> String {
-        let count = |word: &str| {
-            let rows = self.rules.iter();
-            rows.filter(|row| row.status.word() == word).count()
-        };
+        let are = |word| move |row: &&Row<'_>| row.status.word() == word;
+        let count = |word| self.rules.iter().filter(are(word)).count();
+        let later = self.rules.iter().filter(are("later"));
+        let early = later.filter(|row| row.result == "ok").count();
         let mut parts: BTreeMap<&str, usize> = BTreeMap::new();
         for row in &self.rules {
             if let Status::Later(part) = row.status {
@@ -92,7 +98,7 @@ impl<'a> Verdict<'a> {
             .iter()
             .map(|(part, count)| format!("{count} with {part}"));
         format!(
-            "{} rules: {} required, {} nice to have, {} not applicable, {} later ({}); {} failures",
+            "{} rules: {} required, {} nice to have, {} not applicable, {} later ({}), of which {early} have tests already; {} failures",
             self.rules.len(),
             count("core"),
             count("nice"),
