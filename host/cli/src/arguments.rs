@@ -199,6 +199,10 @@ pub(crate) struct Call {
     /// Fails at once where the answer would take a wait
     #[arg(long, conflicts_with = "timeout")]
     pub(crate) attempt: bool,
+    /// Goes ahead of requests that wait for an earlier one to be completed;
+    /// fails where it is not answered at once
+    #[arg(long)]
+    pub(crate) immediate: bool,
     /// The longest wait, at most an hour
     #[arg(long, value_name = "SPAN", default_value = "10 s", value_parser = timeout)]
     pub(crate) timeout: Duration,

@@ -228,6 +228,9 @@ pub enum LimitHit {
     /// Too many handles.
     #[error("limit `handles`: more than {0} sources, pins, lines, gates and clients at a time")]
     Handles(u32),
+    /// Too many requests of its own.
+    #[error("limit `requests`: more than {0} submitted and not completed")]
+    Requests(u32),
 }
 
 #[cfg(test)]

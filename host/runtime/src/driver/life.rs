@@ -191,6 +191,7 @@ impl Driver {
             return;
         }
         let stopped = self.call(cx, Handler::Stop, |store, handlers| {
+            store.data_mut().stopping = true;
             handlers.call_stop(store)
         });
         match stopped {
@@ -255,6 +256,10 @@ impl Driver {
     /// Takes back what an instance had; its lines are released with the store.
     fn release(self: &Arc<Self>, cx: &Context, mut store: Store<Guest>) {
         let guest = store.data_mut();
+        if let Some(mailbox) = &guest.sources.mailbox {
+            mailbox.close();
+        }
+        guest.submissions.end_all();
         self.services.unpublish(self, guest.generation, None);
         guest.requests.end_all(None, ErrorCode::DriverDied);
         guest.sources.remove_all(cx, self);
