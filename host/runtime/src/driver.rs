@@ -177,6 +177,7 @@ impl Driver {
                 memory: guest.memory.in_use(),
                 sources: guest.sources.len(),
                 requests: guest.requests.len(),
+                submissions: guest.submissions.len(),
             });
             match result {
                 Ok(result) => return Ok(result),

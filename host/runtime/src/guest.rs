@@ -1,6 +1,7 @@
 //! What the host keeps beside one driver instance: the data of its store.
 
 use crate::driver::Driver;
+use crate::error::ErrorCode;
 use crate::heritage::{Heritage, OpenPins};
 use crate::interface::work_loop::Sources;
 use crate::limits::{LimitHit, Limits};
@@ -97,6 +98,16 @@ impl Guest {
     pub(crate) fn started(&mut self, cx: &Context) {
         self.sources.started(cx, &self.driver);
         self.heritage.end(cx, &self.driver);
+    }
+
+    /// What clients are told of what this driver ends unanswered. What it lets
+    /// go of in its last `stop` ends with it.
+    pub(crate) fn aborted(&self) -> ErrorCode {
+        if self.stopping {
+            ErrorCode::DriverDied
+        } else {
+            ErrorCode::Aborted
+        }
     }
 
     /// Enters something into the handle table, `None` where it is full.

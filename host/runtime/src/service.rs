@@ -400,11 +400,13 @@ impl Services {
 
     /// Takes back what an instance published: through one gate, or all of it.
     /// Clients that wait there find out.
-    pub(crate) fn unpublish(&self, driver: &Arc<Driver>, generation: u64, token: Option<u32>) {
-        let code = match token {
-            Some(_) => ErrorCode::Aborted,
-            None => ErrorCode::DriverDied,
-        };
+    pub(crate) fn unpublish(
+        &self,
+        driver: &Arc<Driver>,
+        generation: u64,
+        token: Option<u32>,
+        code: ErrorCode,
+    ) {
         let of = |service: &Service| {
             Arc::ptr_eq(&service.driver, driver)
                 && service.generation == generation

@@ -121,9 +121,9 @@ impl Submissions {
         self.open.insert(submission.id, submission);
     }
 
-    /// The driver is about to be told of this one. False where that was done.
-    pub(crate) fn close(&mut self, submission: &Submission) -> bool {
-        self.open.remove(&submission.id).is_some()
+    /// The driver is about to be told of this one.
+    pub(crate) fn close(&mut self, submission: &Submission) {
+        self.open.remove(&submission.id);
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -260,8 +260,9 @@ impl Driver {
             mailbox.close();
         }
         guest.submissions.end_all();
-        self.services.unpublish(self, guest.generation, None);
-        guest.requests.end_all(None, ErrorCode::DriverDied);
+        let code = ErrorCode::DriverDied;
+        self.services.unpublish(self, guest.generation, None, code);
+        guest.requests.end_all(None, code);
         guest.sources.remove_all(cx, self);
         guest.heritage.end(cx, self);
     }

@@ -50,7 +50,12 @@ impl Host for Guest {
         id: u64,
         outcome: Result<Reply, WitErrorCode>,
     ) -> Answer<()> {
-        let outcome = outcome.map(Into::into).map_err(Into::into);
+        let outcome = outcome
+            .map(Into::into)
+            .map_err(|code| match ErrorCode::from(code) {
+                ErrorCode::Aborted => self.aborted(),
+                code => code,
+            });
         let completed = self.requests.complete(id, outcome);
         self.signal_mail();
         Ok(completed.map_err(Into::into))

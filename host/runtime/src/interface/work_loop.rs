@@ -388,10 +388,10 @@ impl HostCommandGate for Guest {
         let Gate { token, source } = self.table.delete(this)?;
         self.sources.gates.remove(&token);
         self.services.retain(|service| service.token != token);
-        self.driver
-            .services
-            .unpublish(&self.driver, self.generation, Some(token));
-        self.requests.end_all(Some(token), ErrorCode::Aborted);
+        let code = self.aborted();
+        let services = &self.driver.services;
+        services.unpublish(&self.driver, self.generation, Some(token), code);
+        self.requests.end_all(Some(token), code);
         let source: Arc<dyn EventSource> = source;
         self.release(&source);
         Ok(())
