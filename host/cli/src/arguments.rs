@@ -382,12 +382,14 @@ mod tests {
 
     #[test]
     fn a_call_takes_all_of_it() {
-        let Command::Call(call) = parsed("call echo add 1 0x2 --data ff --timeout 250ms").unwrap()
+        let Command::Call(call) =
+            parsed("call echo add 1 0x2 --data ff --timeout 250ms --immediate").unwrap()
         else {
             panic!()
         };
         assert_eq!(call.scalars, [1, 2]);
         assert_eq!(call.timeout, Duration::from_millis(250));
+        assert!(call.immediate && !call.attempt);
         for wrong in [
             "call echo",
             "call echo add 1 2 3 4 5",

@@ -60,7 +60,7 @@ impl Guest {
             table,
             sources: Sources::default(),
             requests: Requests::new(limits.requests),
-            submissions: Submissions::new(limits.requests),
+            submissions: Submissions::new(),
             services: Vec::new(),
             looks: 0,
             clock: CallClock::default(),

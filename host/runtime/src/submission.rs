@@ -2,6 +2,7 @@
 
 use crate::bindings::loopgate::driver::request::Arguments;
 use crate::error::ErrorCode;
+use crate::limits::{LimitHit, Limits};
 use crate::mailbox::Mailbox;
 use crate::requests::Outcome;
 use crate::service::Service;
@@ -75,6 +76,10 @@ impl Submission {
         }
     }
 
+    fn bytes(&self) -> u64 {
+        bytes(&self.arguments, self.reply_max)
+    }
+
     fn is_over(&self) -> bool {
         matches!(*self.stage.lock(), Stage::Over(_))
     }
@@ -92,38 +97,52 @@ impl Submission {
     }
 }
 
+/// What the host may have to hold for a request.
+pub(crate) fn bytes(arguments: &Arguments, reply_max: u32) -> u64 {
+    arguments.data.len() as u64 + u64::from(reply_max)
+}
+
 /// The requests that one instance has submitted and was not told the end of.
 pub(crate) struct Submissions {
     latest: u64,
-    limit: u32,
     open: BTreeMap<u64, Arc<Submission>>,
+    /// What the host may have to hold for them.
+    bytes: u64,
 }
 
 impl Submissions {
-    pub(crate) fn new(limit: u32) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             latest: 0,
-            limit,
             open: BTreeMap::new(),
+            bytes: 0,
         }
     }
 
-    /// A number for the next one, if there may be one more.
-    pub(crate) fn number(&mut self) -> Option<u64> {
-        if self.open.len() >= self.limit as usize {
-            return None;
+    /// A number for the next one, if there may be one more: in the host, all of
+    /// them take no more memory than the driver may.
+    pub(crate) fn number(&mut self, limits: &Limits, bytes: u64) -> Result<u64, LimitHit> {
+        if self.open.len() >= limits.requests as usize {
+            return Err(LimitHit::Requests(limits.requests));
+        }
+        let (asked, limit) = (self.bytes + bytes, limits.memory);
+        if asked > limit {
+            return Err(LimitHit::Memory { asked, limit });
         }
         self.latest += 1;
-        Some(self.latest)
+        Ok(self.latest)
     }
 
     pub(crate) fn keep(&mut self, submission: Arc<Submission>) {
+        self.bytes += submission.bytes();
         self.open.insert(submission.id, submission);
     }
 
     /// The driver is about to be told of this one.
     pub(crate) fn close(&mut self, submission: &Submission) {
-        self.open.remove(&submission.id);
+        if self.open.remove(&submission.id).is_some() {
+            self.bytes -= submission.bytes();
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -350,6 +350,24 @@ fn the_end_of_the_submitter_cancels_its_requests() {
     }
 }
 
+/// The provider was not told yet, and completes it: that is an error, and it is
+/// told after that.
+#[test]
+fn rule_10_a_completion_after_the_submitters_end_is_an_error() {
+    let board = virtual_board(both("", "dedicated"));
+    submit(&board, NEVER, 0, 0, 0);
+    settle(&board);
+    board.stop_driver("submit").unwrap();
+    let mut complete = Request::named("unknown");
+    complete.scalars = [1, 0, 0, 0];
+    let told = board.call("pending-report", complete).unwrap();
+    assert_eq!(told.data, b"bad-argument");
+    assert_eq!(usage(&board, "pending"), (1, 0));
+    settle(&board);
+    assert_eq!(provider(&board), "cancelled 1");
+    assert_eq!(usage(&board, "pending"), (0, 0));
+}
+
 #[test]
 fn rule_15_ids_and_clients_end_with_their_generation() {
     let board = virtual_board(both(CONCURRENT, "dedicated"));
@@ -458,6 +476,23 @@ fn a_flood_ends_at_the_limit_and_every_one_is_completed() {
             }
             assert_running(&board, "pending");
         }
+    }
+}
+
+/// What the host holds for a driver's requests is bounded by what the driver
+/// may hold itself.
+#[test]
+fn a_flood_of_large_requests_ends_at_the_memory_limit() {
+    const REPLY_MAX: u64 = 65536;
+    let config = format!(", reply-max = \"{REPLY_MAX}\"");
+    let board = virtual_board(pending("") + &submitter("pending", "dedicated", &config, ""));
+    for round in 1..=3 {
+        let (told, log) = log::capture(|| call(&board, "flood", [NOW, 0, 7, 0]));
+        let most = (4 << 20) / REPLY_MAX;
+        assert_eq!(told, (most, "no-resources".into()));
+        assert!(log.contains("limit `memory`: asked for"), "{log}");
+        settle(&board);
+        assert_eq!(call(&board, "completed", [0; 4]).0, round * most);
     }
 }
 

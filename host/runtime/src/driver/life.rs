@@ -261,8 +261,9 @@ impl Driver {
         }
         guest.submissions.end_all();
         let code = ErrorCode::DriverDied;
-        self.services.unpublish(self, guest.generation, None, code);
+        // The older ones first: those that it has, then those that wait.
         guest.requests.end_all(None, code);
+        self.services.unpublish(self, guest.generation, None, code);
         guest.sources.remove_all(cx, self);
         guest.heritage.end(cx, self);
     }

@@ -6,10 +6,9 @@ use crate::bindings::loopgate::driver::request::{
 };
 use crate::error::ErrorCode;
 use crate::guest::Guest;
-use crate::limits::LimitHit;
 use crate::mailbox::Mailbox;
 use crate::service::{Circumstances, Queue, Selector, Service};
-use crate::submission::Submission;
+use crate::submission::{self, Submission};
 use crate::ticker::TICK;
 use loopgate_workloop::{Context, EventSource as _, Instant};
 use parking_lot::Mutex;
@@ -116,14 +115,16 @@ impl HostClient for Guest {
         context: u32,
     ) -> Answer<u64> {
         let service = self.table.get(&this)?.0.clone();
-        let submission = self.submission(&service, &arguments).map(|(id, mailbox)| {
+        let reply_max = self.reply_max(reply_max);
+        let admitted = self.admit(&service, &arguments, reply_max);
+        let submission = admitted.map(|(id, mailbox)| {
             Arc::new(Submission {
                 id,
                 client: this.rep(),
                 context,
                 service,
                 arguments,
-                reply_max: self.reply_max(reply_max),
+                reply_max,
                 deadline: instant(deadline),
                 mailbox,
                 stage: Mutex::default(),
@@ -148,10 +149,11 @@ impl HostClient for Guest {
 
 impl Guest {
     /// What a new request of this driver's own needs, if it may have one.
-    fn submission(
+    fn admit(
         &mut self,
         service: &Service,
         arguments: &Arguments,
+        reply_max: u32,
     ) -> Result<(u64, Arc<Mailbox>), ErrorCode> {
         if self.stopping {
             return Err(ErrorCode::NotPermitted);
@@ -161,9 +163,10 @@ impl Guest {
             return Err(ErrorCode::NotReady);
         }
         let mailbox = self.mailbox()?;
-        let number = self.submissions.number().ok_or_else(|| {
-            let limit = LimitHit::Requests(self.driver.limits.requests);
-            self.driver.log.host(&limit.to_string());
+        let limits = &self.driver.limits;
+        let bytes = submission::bytes(arguments, reply_max);
+        let number = self.submissions.number(limits, bytes).map_err(|hit| {
+            self.driver.log.host(&hit.to_string());
             ErrorCode::NoResources
         })?;
         Ok((number, mailbox))

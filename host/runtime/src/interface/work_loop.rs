@@ -389,9 +389,9 @@ impl HostCommandGate for Guest {
         self.sources.gates.remove(&token);
         self.services.retain(|service| service.token != token);
         let code = self.aborted();
+        self.requests.end_all(Some(token), code);
         let services = &self.driver.services;
         services.unpublish(&self.driver, self.generation, Some(token), code);
-        self.requests.end_all(Some(token), code);
         let source: Arc<dyn EventSource> = source;
         self.release(&source);
         Ok(())
