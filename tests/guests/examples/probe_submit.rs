@@ -95,7 +95,7 @@ impl Driver for Probe {
                 data: Vec::new(),
                 deadline: 0,
             };
-            let told = told(probe.submit(&sent).map(|id| id.as_raw()));
+            let told = told(probe.submit(&sent).map(RequestId::as_raw));
             probe.note(format!("start: {told}"));
         }
         Ok(probe)
@@ -177,7 +177,7 @@ impl Driver for Probe {
                 data: Vec::new(),
                 deadline: 0,
             };
-            let submitted = self.submit(&sent).map(|id| id.as_raw());
+            let submitted = self.submit(&sent).map(RequestId::as_raw);
             info!("submitted in stop: {}", told(submitted));
         }
     }
