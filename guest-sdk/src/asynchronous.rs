@@ -1,5 +1,6 @@
 //! Requests that wait: the asynchronous form of a driver.
 
+pub(crate) mod submission;
 mod tasks;
 
 use std::cell::{Cell, RefCell};
@@ -48,9 +49,10 @@ use crate::{Driver, ErrorCode, Instant, Level, Reply, Request, RequestId, Result
 pub trait AsyncDriver: Driver {
     /// A client's request, on a service that this driver publishes.
     ///
-    /// It can wait for what `this` offers and for nothing else: a request that
-    /// waits for anything else would never go on, and is answered
-    /// `unsupported`.
+    /// It can wait for what `this` offers, and for what
+    /// [`Client::submit`](crate::Client::submit) returns, and for nothing else:
+    /// a request that waits for anything else would never go on, and is
+    /// answered `unsupported`.
     ///
     /// Where the client gives up, dies or runs out of time the future is
     /// dropped at its `await`. What must be undone then belongs into a guard:
@@ -195,6 +197,8 @@ struct Seat {
     asleep: Cell<bool>,
     /// Why it goes on, until the sleep that is over has seen it.
     wake: Cell<Option<Wake>>,
+    /// How many submissions it awaits.
+    awaited: Cell<u32>,
 }
 
 impl Seat {
@@ -203,6 +207,11 @@ impl Seat {
         self.wake.set(None);
         self.asleep.set(true);
         Ok(())
+    }
+
+    /// Whether anything will have it go on.
+    fn waits(&self) -> bool {
+        self.asleep.get() || self.awaited.get() > 0
     }
 }
 
@@ -229,15 +238,11 @@ impl<D: Slot + AsyncDriver> Commands<D> for Asynchronous {
     }
 
     fn resume(id: RequestId, wake: Wake) {
-        let Poll::Ready(result) = tasks::resume(&TASKS, id, wake) else {
-            return;
-        };
-        // A request that was deferred is its `Pending`'s to answer.
-        if let Answer::Now(_) = answer(result.clone())
-            && let Err(error) = complete(id, result)
-        {
-            log(Level::Error, &format!("answer to a request: {error}"));
-        }
+        answer_later(id, tasks::resume(&TASKS, id, wake));
+    }
+
+    fn go_on(id: RequestId) {
+        answer_later(id, tasks::go_on(&TASKS, id));
     }
 
     fn cancelled(id: RequestId) {
@@ -247,5 +252,18 @@ impl<D: Slot + AsyncDriver> Commands<D> for Asynchronous {
     fn stop() {
         // While the driver is still there: guards reach for it.
         drop(tasks::take_all(&TASKS));
+    }
+}
+
+/// Answers a request that has waited, if it is done.
+fn answer_later(id: RequestId, result: Poll<Result<Reply>>) {
+    let Poll::Ready(result) = result else {
+        return;
+    };
+    // A request that was deferred is its `Pending`'s to answer.
+    if let Answer::Now(_) = answer(result.clone())
+        && let Err(error) = complete(id, result)
+    {
+        log(Level::Error, &format!("answer to a request: {error}"));
     }
 }

@@ -68,6 +68,19 @@ pub trait Driver: Sized + 'static {
         let _ = id;
     }
 
+    /// A request that this driver has submitted with
+    /// [`Client::submit_with_context`](crate::Client::submit_with_context) is
+    /// over. Each ends exactly once, and never before the handler that
+    /// submitted it has returned.
+    ///
+    /// # Errors
+    ///
+    /// Go to the host's log, and the driver goes on.
+    fn completed(&mut self, context: u32, id: RequestId, outcome: Result<Reply>) -> Result<()> {
+        let _ = (context, id, outcome);
+        Ok(())
+    }
+
     /// The last call. What the driver still holds is released afterwards.
     fn stop(&mut self) {}
 }

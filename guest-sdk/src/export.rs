@@ -3,9 +3,10 @@
 use std::marker::PhantomData;
 
 use crate::asynchronous::Wake;
+use crate::asynchronous::submission::{self, Completed};
 use crate::bindings::exports::loopgate::driver::handlers;
 use crate::bindings::loopgate::driver::{request as raw, types};
-use crate::request::{Answer, answer};
+use crate::request::{Answer, answer, lift};
 use crate::{
     Context, Driver, ErrorCode, GateId, Instant, InterruptId, Interrupts, Level, Occurrence,
     Request, RequestId, Result, Timeout, TimerId, log,
@@ -66,6 +67,9 @@ pub trait Commands<D: Slot> {
     /// It slept, and goes on.
     fn resume(id: RequestId, wake: Wake);
 
+    /// It awaits a submission, which is over.
+    fn go_on(id: RequestId);
+
     /// Its client gave up.
     fn cancelled(id: RequestId);
 
@@ -83,6 +87,8 @@ impl<D: Slot> Commands<D> for Plain {
     }
 
     fn resume(_: RequestId, _: Wake) {}
+
+    fn go_on(_: RequestId) {}
 
     fn cancelled(_: RequestId) {}
 
@@ -169,6 +175,22 @@ impl<D: Slot, C: Commands<D>> handlers::Guest for Export<D, C> {
     fn cancelled(id: raw::RequestId) {
         C::cancelled(RequestId(id));
         deliver::<D, ()>(|driver| driver.cancelled(RequestId(id)));
+    }
+
+    fn completed(
+        context: types::Token,
+        id: raw::RequestId,
+        outcome: std::result::Result<raw::Reply, types::ErrorCode>,
+    ) {
+        let id = RequestId(id);
+        match submission::completed(id, lift(outcome)) {
+            Completed::Ignored => {}
+            Completed::Awaited(request) => C::go_on(request),
+            Completed::Other(outcome) => {
+                let result = deliver::<D, _>(|driver| driver.completed(context, id, outcome));
+                report("completed", result);
+            }
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod work_loop;
 
 pub mod prelude;
 
+pub use asynchronous::submission::Submission;
 pub use asynchronous::{AsyncDriver, Gated, Sleep};
 /// The traits that a [`Port`] implements.
 pub use embedded_io;

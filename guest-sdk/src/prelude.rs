@@ -4,6 +4,6 @@ pub use crate::{
     Ask, AsyncDriver, Cause, Client, CommandGate, Context, Driver, Duration, DurationExt, Edges,
     Error, ErrorCode, GateId, Gated, InputPin, Instant, Interrupt, InterruptId, Interrupts, Line,
     LineReader, Occurrence, OutputPin, Pending, Port, Queueing, Reply, Request, RequestId, Result,
-    Selector, Service, ServiceBuilder, Timeout, Timer, TimerId, delay, driver, now,
+    Selector, Service, ServiceBuilder, Submission, Timeout, Timer, TimerId, delay, driver, now,
 };
 pub use crate::{debug, error, info, trace, warn};

@@ -4,7 +4,8 @@ use crate::bindings::exports::loopgate::driver::handlers;
 use crate::bindings::loopgate::driver::{request as raw, types};
 use crate::error::named;
 use crate::time::nanos;
-use crate::{Duration, Error, ErrorCode, GateId, Result};
+use crate::{Duration, Error, ErrorCode, GateId, Instant, Result, Submission};
+use std::rc::Rc;
 
 /// What a client asks.
 #[derive(Clone, Debug)]
@@ -18,6 +19,9 @@ pub struct Request {
     /// False where the client cannot wait: a deferred reply then ends as
     /// `busy`.
     pub may_wait: bool,
+    /// Ahead of the queue of a serial service. What `command` returns is the
+    /// answer: such a client cannot wait.
+    pub immediate: bool,
     /// The longest `data` that the client takes back, in bytes; with more it
     /// gets `io`.
     pub reply_max: u32,
@@ -53,6 +57,7 @@ impl Request {
             scalars: arguments.scalars.into(),
             data: arguments.data,
             may_wait: circumstances.may_wait,
+            immediate: circumstances.immediate,
             reply_max: circumstances.reply_max,
             gate,
             id: RequestId(id),
@@ -60,7 +65,8 @@ impl Request {
     }
 }
 
-/// Names a request; never reused while the driver lives.
+/// Names a request, received or submitted: these two are numbered apart. Never
+/// reused while the driver lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub(crate) u64);
 
@@ -198,7 +204,8 @@ impl From<&str> for Reply {
 /// Another driver's service.
 #[derive(Debug)]
 pub struct Client {
-    client: raw::Client,
+    /// Shared with the submissions that are awaited.
+    client: Rc<raw::Client>,
 }
 
 impl Client {
@@ -227,6 +234,71 @@ impl Client {
         lift(self.client.attempt_command(&ask.arguments(), ask.reply_max))
     }
 
+    /// As [`run_command`](Self::run_command), but ahead of the queue of a
+    /// serial service: also while an earlier request is pending there.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn immediate_command(&self, ask: &Ask<'_>, timeout: Duration) -> Result<Reply> {
+        let result = self
+            .client
+            .immediate_command(&ask.arguments(), ask.reply_max, nanos(timeout));
+        lift(result)
+    }
+
+    /// Asks without waiting for the gate or the answer. What this returns is
+    /// awaited in an [`AsyncDriver`](crate::AsyncDriver)'s request, and gives
+    /// the reply; dropping it cancels.
+    ///
+    /// What is not over at `deadline` ends as `timed-out`.
+    ///
+    /// # Errors
+    ///
+    /// `bad-argument` where the service has no such selector or takes less
+    /// data, `no-resources` past the driver's limit `requests`, `not-ready`
+    /// where the provider's gate is on no loop, `aborted` where the service was
+    /// taken back, `driver-died` where its driver has ended, `not-permitted` in
+    /// `stop`. The await gives the provider's own; `timed-out`, `aborted`,
+    /// `driver-died`, and `no-resources` where the provider has too many
+    /// pending.
+    pub fn submit(&self, ask: &Ask<'_>, deadline: Option<Instant>) -> Result<Submission> {
+        let id = self.submit_with_context(ask, deadline, 0)?;
+        Ok(Submission::new(id, Some(self.client.clone())))
+    }
+
+    /// As [`submit`](Self::submit), and
+    /// [`Driver::completed`](crate::Driver::completed) follows with `context`.
+    ///
+    /// # Errors
+    ///
+    /// As there, but for what the await gives: `completed` gets it. After an
+    /// error nothing follows.
+    pub fn submit_with_context(
+        &self,
+        ask: &Ask<'_>,
+        deadline: Option<Instant>,
+        context: u32,
+    ) -> Result<RequestId> {
+        // Zero is the contract's "none"; here it is long past.
+        let deadline = deadline.map_or(0, |deadline| deadline.as_nanos().max(1));
+        let id = self
+            .client
+            .submit(&ask.arguments(), ask.reply_max, deadline, context);
+        Ok(RequestId(id.map_err(ErrorCode::from)?))
+    }
+
+    /// Ends a request that was submitted through this client:
+    /// [`Driver::completed`](crate::Driver::completed) follows with `aborted`.
+    /// Dropping the client cancels all that are not over.
+    ///
+    /// # Errors
+    ///
+    /// `bad-argument` where there is no such request, or it is over.
+    pub fn cancel(&self, id: RequestId) -> Result<()> {
+        Ok(self.client.cancel(id.0).map_err(ErrorCode::from)?)
+    }
+
     /// Opens a service outside of `start`; see
     /// [`Context::client`](crate::Context::client).
     ///
@@ -237,7 +309,9 @@ impl Client {
         let client = named(raw::Client::open(service), || {
             format!("service `{service}`")
         })?;
-        Ok(Self { client })
+        Ok(Self {
+            client: Rc::new(client),
+        })
     }
 }
 
@@ -282,7 +356,7 @@ pub(crate) fn answer(result: Result<Reply>) -> Answer {
     }
 }
 
-fn lift(result: Result<raw::Reply, types::ErrorCode>) -> Result<Reply> {
+pub(crate) fn lift(result: Result<raw::Reply, types::ErrorCode>) -> Result<Reply> {
     let reply = result.map_err(ErrorCode::from)?;
     Ok(Reply::new(reply.scalar, reply.data))
 }

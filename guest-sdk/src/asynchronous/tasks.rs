@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::thread::LocalKey;
 
-use super::{Park, Seat, Wake};
+use super::{Park, Seat, Wake, submission};
 use crate::{Error, ErrorCode, Reply, RequestId, Result};
 
 /// One request, as [`AsyncDriver::command`](super::AsyncDriver::command) makes
@@ -20,16 +20,16 @@ pub(super) type Task = Pin<Box<dyn Future<Output = Result<Reply>>>>;
 
 type Table = LocalKey<RefCell<Tasks>>;
 
-/// The requests that sleep. How many there can be is the host's limit.
+/// The requests that wait. How many there can be is the host's limit.
 pub(super) struct Tasks {
-    asleep: BTreeMap<RequestId, (Rc<Seat>, Task)>,
+    waiting: BTreeMap<RequestId, (Rc<Seat>, Task)>,
     park: Park,
 }
 
 impl Tasks {
     pub(super) const fn new(park: Park) -> Self {
         Self {
-            asleep: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             park,
         }
     }
@@ -41,20 +41,22 @@ impl Tasks {
             park: self.park,
             asleep: Cell::new(false),
             wake: Cell::new(None),
+            awaited: Cell::new(0),
         })
     }
 }
 
-/// Runs a request until it is done or sleeps.
+/// Runs a request until it is done or waits.
 pub(super) fn run(table: &'static Table, seat: Rc<Seat>, mut task: Task) -> Poll<Result<Reply>> {
-    if let Poll::Ready(result) = task.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    let mut poll = || task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    if let Poll::Ready(result) = submission::within(&seat, &mut poll) {
         return Poll::Ready(result);
     }
-    if !seat.asleep.get() {
-        let what = "a request waited for something other than `sleep`, which would never end";
+    if !seat.waits() {
+        let what = "a request waited for something other than `sleep` or a submission, which would never end";
         return Poll::Ready(Err(Error::new(ErrorCode::Unsupported, what)));
     }
-    table.with_borrow_mut(|tasks| tasks.asleep.insert(seat.id, (seat, task)));
+    table.with_borrow_mut(|tasks| tasks.waiting.insert(seat.id, (seat, task)));
     Poll::Pending
 }
 
@@ -68,14 +70,22 @@ pub(super) fn resume(table: &'static Table, id: RequestId, wake: Wake) -> Poll<R
     run(table, seat, task)
 }
 
+/// Goes on with a request that awaited a submission.
+pub(super) fn go_on(table: &'static Table, id: RequestId) -> Poll<Result<Reply>> {
+    match take(table, id) {
+        Some((seat, task)) => run(table, seat, task),
+        None => Poll::Pending,
+    }
+}
+
 /// Takes a request out, for the caller to drop.
 pub(super) fn take(table: &'static Table, id: RequestId) -> Option<(Rc<Seat>, Task)> {
-    table.with_borrow_mut(|tasks| tasks.asleep.remove(&id))
+    table.with_borrow_mut(|tasks| tasks.waiting.remove(&id))
 }
 
 /// Takes all of them out.
 pub(super) fn take_all(table: &'static Table) -> BTreeMap<RequestId, (Rc<Seat>, Task)> {
-    table.with_borrow_mut(|tasks| std::mem::take(&mut tasks.asleep))
+    table.with_borrow_mut(|tasks| std::mem::take(&mut tasks.waiting))
 }
 
 #[cfg(test)]

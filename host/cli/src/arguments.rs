@@ -199,6 +199,10 @@ pub(crate) struct Call {
     /// Fails at once where the answer would take a wait
     #[arg(long, conflicts_with = "timeout")]
     pub(crate) attempt: bool,
+    /// Goes ahead of requests that wait for an earlier one to be completed;
+    /// fails where it is not answered at once
+    #[arg(long)]
+    pub(crate) immediate: bool,
     /// The longest wait, at most an hour
     #[arg(long, value_name = "SPAN", default_value = "10 s", value_parser = timeout)]
     pub(crate) timeout: Duration,
@@ -378,12 +382,14 @@ mod tests {
 
     #[test]
     fn a_call_takes_all_of_it() {
-        let Command::Call(call) = parsed("call echo add 1 0x2 --data ff --timeout 250ms").unwrap()
+        let Command::Call(call) =
+            parsed("call echo add 1 0x2 --data ff --timeout 250ms --immediate").unwrap()
         else {
             panic!()
         };
         assert_eq!(call.scalars, [1, 2]);
         assert_eq!(call.timeout, Duration::from_millis(250));
+        assert!(call.immediate && !call.attempt);
         for wrong in [
             "call echo",
             "call echo add 1 2 3 4 5",

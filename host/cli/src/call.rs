@@ -33,6 +33,7 @@ pub(crate) fn run(call: Call) -> Result<ExitCode> {
         scalars: call.scalars,
         data,
         attempt: call.attempt,
+        immediate: call.immediate,
         timeout_ms: call.timeout.as_millis() as u64,
         reply_max: control::REPLY_MAX,
     });
@@ -122,6 +123,7 @@ mod tests {
             scalars: vec![u64::MAX; 4],
             data: vec![0; DATA_MAX],
             attempt: false,
+            immediate: false,
             timeout_ms: u64::MAX,
             reply_max: u32::MAX,
         });

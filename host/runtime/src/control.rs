@@ -149,6 +149,7 @@ impl TryFrom<Call> for (String, board::Request) {
             } else {
                 Mode::Run(Some(timeout))
             },
+            immediate: call.immediate,
         };
         Ok((call.service, request))
     }

@@ -23,6 +23,7 @@ pub(crate) struct Counters {
     memory: AtomicU64,
     sources: AtomicU64,
     requests: AtomicU64,
+    submissions: AtomicU64,
 }
 
 /// With the gate closed there is one writer, so that no read-modify-write is
@@ -81,6 +82,7 @@ impl Counters {
         self.memory.store(usage.memory, Relaxed);
         self.sources.store(usage.sources as u64, Relaxed);
         self.requests.store(usage.requests as u64, Relaxed);
+        self.submissions.store(usage.submissions as u64, Relaxed);
     }
 
     /// Whether requests were pending at the end of the latest call. With the
@@ -94,6 +96,7 @@ impl Counters {
             memory: self.memory.load(Relaxed),
             sources: self.sources.load(Relaxed) as usize,
             requests: self.requests.load(Relaxed) as usize,
+            submissions: self.submissions.load(Relaxed) as usize,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::guest::Guest;
 use crate::heritage::{OpenPort, WeakPort};
 use crate::limits::Limits;
 use crate::log::DriverLog;
+use crate::mail::Mail;
 use crate::service::Services;
 use crate::status::{PortStatus, State, Usage};
 use crate::time::Time;
@@ -21,7 +22,7 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use wasmtime::Store;
 
 mod life;
@@ -52,8 +53,6 @@ pub(crate) struct Driver {
     /// What its handlers may take of the loop before the gate is opened: one
     /// handler limit, however many sources it has (rule 13).
     quota: Arc<Quota>,
-    /// Clients that wait for their turn at a serial service.
-    pub(crate) turns: AtomicU32,
     /// The ports that were opened last, for the status.
     ports: Mutex<BTreeMap<String, WeakPort>>,
     /// Only ever tried, and only with the gate closed: there it is free,
@@ -79,8 +78,8 @@ pub(crate) struct Surroundings {
     pub(crate) component: PathBuf,
 }
 
-/// Resumes in one pass.
-const RESUMES_MAX: u32 = 64;
+/// Calls from the mailbox in one pass.
+const MAIL_MAX: u32 = 64;
 
 struct Instance {
     store: Store<Guest>,
@@ -97,6 +96,7 @@ pub(crate) enum Handler {
     Command,
     Resume,
     Cancelled,
+    Completed,
 }
 
 impl Handler {
@@ -109,6 +109,7 @@ impl Handler {
             Self::Command => "command",
             Self::Resume => "resume",
             Self::Cancelled => "cancelled",
+            Self::Completed => "completed",
         }
     }
 }
@@ -135,7 +136,6 @@ impl Driver {
             }),
             version: Mutex::default(),
             quota: Arc::new(Quota::new(limits.handler_wall)),
-            turns: AtomicU32::new(0),
             ports: Mutex::default(),
             instance: Mutex::new(None),
             limits,
@@ -177,6 +177,7 @@ impl Driver {
                 memory: guest.memory.in_use(),
                 sources: guest.sources.len(),
                 requests: guest.requests.len(),
+                submissions: guest.submissions.len(),
             });
             match result {
                 Ok(result) => return Ok(result),
@@ -233,30 +234,63 @@ impl Driver {
         });
     }
 
-    /// Parked requests whose deadline has come go on.
+    /// Parked requests whose deadline has come go on, own ones end.
     pub(crate) fn expire_requests(self: &Arc<Self>, cx: &Context, now: Instant) {
         self.with_guest(|guest| {
             guest.requests.expire(now);
-            if let Some(sleepers) = &guest.sources.sleepers {
-                sleepers.arm(guest.requests.next_deadline());
-            }
+            guest.submissions.expire(now);
+            guest.arm_deadline(None);
         });
-        self.resume_woken(cx);
+        self.deliver_mail(cx);
     }
 
-    /// Resumes parked requests that were woken, but only so many in one pass:
-    /// the loop's other sources have their turn in between.
-    pub(crate) fn resume_woken(self: &Arc<Self>, cx: &Context) {
-        for _ in 0..RESUMES_MAX {
-            let next = self.with_guest(|guest| guest.requests.next_woken());
-            let Some((id, wake)) = next.flatten() else {
+    /// Makes the calls that the instance is owed, but only so many in one pass,
+    /// and within its share of time: others have their turn in between.
+    pub(crate) fn deliver_mail(self: &Arc<Self>, cx: &Context) {
+        for _ in 0..MAIL_MAX {
+            let Some(mail) = self.with_guest(Guest::next_mail).flatten() else {
                 return;
             };
-            self.deliver(cx, Handler::Resume, |store, handlers| {
-                handlers.call_resume(store, id, wake.into())
-            });
+            self.deliver_one(cx, mail);
+            if self.quota.is_spent() {
+                break;
+            }
         }
-        self.with_guest(|guest| guest.signal_woken());
+        self.with_guest(|guest| guest.signal_mail());
+    }
+
+    fn deliver_one(self: &Arc<Self>, cx: &Context, mail: Mail) {
+        match mail {
+            Mail::Resume(id, wake) => self.deliver(cx, Handler::Resume, |store, handlers| {
+                handlers.call_resume(store, id, wake.into())
+            }),
+            Mail::Cancelled(id) => self.cancelled(cx, id),
+            Mail::Completed(context, id, outcome) => {
+                let outcome = outcome.map(Into::into).map_err(Into::into);
+                self.deliver(cx, Handler::Completed, |store, handlers| {
+                    handlers.call_completed(
+                        store,
+                        context,
+                        id,
+                        outcome.as_ref().map_err(|&code| code),
+                    )
+                });
+            }
+            Mail::Command(submission) => submission.service.serve(cx, &submission),
+        }
+    }
+
+    /// The client of a received request has given up: tells the driver, unless
+    /// the request ended meanwhile. Whatever becomes of the driver in it, the
+    /// request is over.
+    pub(crate) fn cancelled(self: &Arc<Self>, cx: &Context, id: u64) {
+        self.deliver(cx, Handler::Cancelled, |store, handlers| {
+            if store.data_mut().requests.forget(id) {
+                store.data().signal_mail();
+                handlers.call_cancelled(&mut *store, id)?;
+            }
+            Ok(())
+        });
     }
 
     /// A call that nobody waits for. If it ends the driver, that was reported;

@@ -1,11 +1,14 @@
 //! What the host keeps beside one driver instance: the data of its store.
 
 use crate::driver::Driver;
+use crate::error::ErrorCode;
 use crate::heritage::{Heritage, OpenPins};
 use crate::interface::work_loop::Sources;
 use crate::limits::{LimitHit, Limits};
 use crate::log::LineBuffer;
 use crate::requests::Requests;
+use crate::service::Service;
+use crate::submission::Submissions;
 use crate::ticker::TICK;
 use loopgate_workloop::Context;
 use std::sync::Arc;
@@ -20,7 +23,13 @@ pub(crate) struct Guest {
     pub(crate) generation: u64,
     pub(crate) table: ResourceTable,
     pub(crate) sources: Sources,
+    /// Those that it received, and those that it sent.
     pub(crate) requests: Requests,
+    pub(crate) submissions: Submissions,
+    /// What it offers.
+    pub(crate) services: Vec<Arc<Service>>,
+    /// Counts the looks for mail, so that each kind is looked at first in turn.
+    pub(crate) looks: usize,
     pub(crate) clock: CallClock,
     pub(crate) memory: MemoryLimiter,
     pub(crate) random: Random,
@@ -32,6 +41,8 @@ pub(crate) struct Guest {
     /// It is in its last `stop` before the next version takes over: the sources
     /// that lines feed are not its own any more.
     pub(crate) handing_over: bool,
+    /// It is in its last `stop`: nobody could be told of what it submits.
+    pub(crate) stopping: bool,
 }
 
 impl Guest {
@@ -49,6 +60,9 @@ impl Guest {
             table,
             sources: Sources::default(),
             requests: Requests::new(limits.requests),
+            submissions: Submissions::new(),
+            services: Vec::new(),
+            looks: 0,
             clock: CallClock::default(),
             memory: MemoryLimiter::new(&limits),
             random: Random::seeded(&driver.name, generation),
@@ -56,6 +70,7 @@ impl Guest {
             pins: OpenPins::default(),
             heritage: Heritage::default(),
             handing_over: false,
+            stopping: false,
             driver,
         };
         let mut store = Store::new(engine, guest);
@@ -83,6 +98,16 @@ impl Guest {
     pub(crate) fn started(&mut self, cx: &Context) {
         self.sources.started(cx, &self.driver);
         self.heritage.started(cx, &self.driver);
+    }
+
+    /// What clients are told of what this driver ends unanswered. What it lets
+    /// go of in its last `stop` ends with it.
+    pub(crate) fn aborted(&self) -> ErrorCode {
+        if self.stopping {
+            ErrorCode::DriverDied
+        } else {
+            ErrorCode::Aborted
+        }
     }
 
     /// Enters something into the handle table, `None` where it is full.

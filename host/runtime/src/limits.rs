@@ -32,7 +32,7 @@ pub struct Limits {
     pub handles: u32,
     /// Occurrences that one interrupt source holds until they are delivered.
     pub occurrences: u32,
-    /// Requests pending at a time.
+    /// Requests pending at a time, and as many of the driver's own.
     pub requests: u32,
     /// Bytes of log a second.
     pub log: u64,
@@ -90,7 +90,7 @@ pub struct LimitsEntry {
     /// Interrupts that wait in one source until they are delivered: 1 to
     /// 1048576. The oldest make room, and are counted as lost.
     occurrences: Option<u32>,
-    /// Requests pending at a time: 1 to 65536.
+    /// Requests pending at a time, and as many of the driver's own: 1 to 65536.
     requests: Option<u32>,
     /// Log that is kept: up to 64 MiB a second.
     log: Option<Rate>,
@@ -228,6 +228,9 @@ pub enum LimitHit {
     /// Too many handles.
     #[error("limit `handles`: more than {0} sources, pins, lines, gates and clients at a time")]
     Handles(u32),
+    /// Too many requests of its own.
+    #[error("limit `requests`: more than {0} submitted and not completed")]
+    Requests(u32),
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! The requests of one driver instance that wait for their completion.
 
 use crate::error::ErrorCode;
+use crate::submission::Submission;
 use loopgate_workloop::{CommandGate, Instant, Wakeups};
 use parking_lot::Mutex;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 /// What a driver answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -31,6 +33,34 @@ impl Pending {
     }
 }
 
+/// Who waits for the completion of a request.
+#[derive(Clone)]
+pub(crate) enum Client {
+    /// A caller of the board, asleep in the gate.
+    Outside(Arc<Pending>),
+    /// Another driver, which is told on its own loop.
+    Driver(Arc<Submission>),
+}
+
+/// Who has the next turn at the serial services of one gate: clients outside,
+/// who sleep there, and drivers, whose requests are queued, alternate. Changed
+/// in the gate.
+#[derive(Default)]
+pub(crate) struct Turns {
+    /// Clients outside that wait for their turn.
+    pub(crate) outside: AtomicU32,
+    /// The latest turn was a driver's.
+    pub(crate) driver_was_last: AtomicBool,
+}
+
+impl Turns {
+    /// Whether clients outside go before the next driver's request. They let
+    /// it go when they leave.
+    pub(crate) fn is_outside(&self) -> bool {
+        self.driver_was_last.load(Relaxed) && self.outside.load(Relaxed) > 0
+    }
+}
+
 impl From<Wake> for crate::bindings::exports::loopgate::driver::handlers::Wake {
     fn from(wake: Wake) -> Self {
         match wake {
@@ -47,7 +77,7 @@ pub(crate) struct Requests {
     limit: u32,
     /// The request that `command` is looking at now.
     current: Option<Current>,
-    pending: HashMap<u64, Entry>,
+    pending: BTreeMap<u64, Entry>,
     /// Parked requests that go on, in the order in which they were woken.
     /// Some may have ended since.
     woken: VecDeque<(u64, Wake)>,
@@ -57,6 +87,8 @@ pub(crate) struct Requests {
 
 struct Current {
     id: u64,
+    /// Its completion is the return of `command` and nothing else.
+    immediate: bool,
     /// Completed before `command` has returned.
     early: Option<Outcome>,
     parking: Parking,
@@ -67,15 +99,25 @@ struct Entry {
     /// Whose event the client sleeps on; kept here since the driver may drop
     /// its handle of the gate while requests are pending.
     gate: Arc<CommandGate>,
-    client: Arc<Pending>,
+    client: Client,
     parking: Parking,
 }
 
 impl Entry {
-    /// Answers the client, and lets the next one of a serial service go.
-    fn end(self, id: u64, outcome: Outcome) {
-        *self.client.0.lock() = Some(outcome);
-        self.gate.wakeup(Requests::event(id), Wakeups::All);
+    /// Answers the client. False where it has given up.
+    fn answer(&self, id: u64, outcome: Outcome) -> bool {
+        match &self.client {
+            Client::Outside(pending) => {
+                *pending.0.lock() = Some(outcome);
+                self.gate.wakeup(Requests::event(id), Wakeups::All);
+                true
+            }
+            Client::Driver(submission) => submission.settle(outcome),
+        }
+    }
+
+    /// Lets the next client of a serial service go.
+    fn leave(self) {
         self.gate.wakeup(Requests::turn(self.token), Wakeups::One);
     }
 }
@@ -118,17 +160,18 @@ impl Requests {
             latest: 0,
             limit,
             current: None,
-            pending: HashMap::new(),
+            pending: BTreeMap::new(),
             woken: VecDeque::new(),
             sleeps: 0,
         }
     }
 
     /// A request is handed to the driver: its id.
-    pub(crate) fn begin(&mut self) -> u64 {
+    pub(crate) fn begin(&mut self, immediate: bool) -> u64 {
         self.latest += 1;
         self.current = Some(Current {
             id: self.latest,
+            immediate,
             early: None,
             parking: Parking::Awake,
         });
@@ -144,29 +187,30 @@ impl Requests {
         Ended { early, parking }
     }
 
-    /// The request stays pending, unless there are too many.
+    /// Whether one more may be pending.
+    pub(crate) fn has_room(&self) -> bool {
+        self.pending.len() < self.limit as usize
+    }
+
+    /// The request stays pending.
     pub(crate) fn keep(
         &mut self,
         id: u64,
         token: u32,
         gate: &Arc<CommandGate>,
         ended: &Ended,
-    ) -> Option<Arc<Pending>> {
+        client: Client,
+    ) {
         let parking = ended.parking;
-        if self.pending.len() >= self.limit as usize {
-            return None;
-        }
-        let client = Arc::<Pending>::default();
         self.pending.insert(
             id,
             Entry {
                 token,
                 gate: gate.clone(),
-                client: client.clone(),
+                client,
                 parking,
             },
         );
-        Some(client)
     }
 
     /// Parks a request of this driver, from the running handler on.
@@ -249,6 +293,10 @@ impl Requests {
         }
     }
 
+    pub(crate) fn has_woken(&self) -> bool {
+        !self.woken.is_empty()
+    }
+
     fn asleep(&self) -> impl Iterator<Item = (u64, &Entry, &Sleep)> {
         self.pending
             .iter()
@@ -296,24 +344,29 @@ impl Requests {
     /// complete (any more).
     pub(crate) fn complete(&mut self, id: u64, outcome: Outcome) -> Result<(), ErrorCode> {
         if let Some(current) = self.current.as_mut().filter(|current| current.id == id) {
-            if current.early.is_some() {
+            if current.immediate || current.early.is_some() {
                 return Err(ErrorCode::BadArgument);
             }
             current.early = Some(outcome);
             return Ok(());
         }
-        let entry = self.pending.remove(&id).ok_or(ErrorCode::BadArgument)?;
-        self.pass_on(&entry);
-        entry.end(id, outcome);
+        let entry = self.pending.get(&id).ok_or(ErrorCode::BadArgument)?;
+        // One that was given up stays until the driver is told `cancelled`.
+        if !entry.answer(id, outcome) {
+            return Err(ErrorCode::BadArgument);
+        }
+        self.forget(id);
         Ok(())
     }
 
-    /// The client gave up: whether the request was still pending.
+    /// The request is over, or the client gave up: whether it was still
+    /// pending.
     pub(crate) fn forget(&mut self, id: u64) -> bool {
         let Some(entry) = self.pending.remove(&id) else {
             return false;
         };
         self.pass_on(&entry);
+        entry.leave();
         true
     }
 
@@ -328,8 +381,9 @@ impl Requests {
     /// there ends with it.
     pub(crate) fn end_all(&mut self, token: Option<u32>, code: ErrorCode) {
         let which = |_: &u64, entry: &mut Entry| token.is_none_or(|token| token == entry.token);
-        for (id, entry) in self.pending.extract_if(which) {
-            entry.end(id, Err(code));
+        for (id, entry) in self.pending.extract_if(.., which) {
+            entry.answer(id, Err(code));
+            entry.leave();
         }
     }
 
@@ -347,128 +401,4 @@ impl Requests {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn gate() -> Arc<CommandGate> {
-        CommandGate::new(1, None)
-    }
-
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "an outcome is what the tests compare"
-    )]
-    fn done(scalar: u64) -> Outcome {
-        Ok(Reply {
-            scalar,
-            data: Vec::new(),
-        })
-    }
-
-    #[test]
-    fn a_request_is_completed_once() {
-        let mut requests = Requests::new(2);
-        let id = requests.begin();
-        let ended = requests.end();
-        assert!(ended.early.is_none());
-        let client = requests.keep(id, 7, &gate(), &ended).unwrap();
-        assert_eq!(requests.complete(id, done(1)), Ok(()));
-        assert_eq!(requests.complete(id, done(2)), Err(ErrorCode::BadArgument));
-        assert_eq!(requests.complete(99, done(2)), Err(ErrorCode::BadArgument));
-        assert_eq!((client.take(), client.take()), (Some(done(1)), None));
-    }
-
-    #[test]
-    fn a_completion_before_the_return_counts_and_is_the_only_one() {
-        let mut requests = Requests::new(2);
-        let id = requests.begin();
-        assert_eq!(requests.complete(id, done(1)), Ok(()));
-        assert_eq!(requests.complete(id, done(2)), Err(ErrorCode::BadArgument));
-        assert_eq!(requests.end().early, Some(done(1)));
-        assert_eq!(requests.complete(id, done(3)), Err(ErrorCode::BadArgument));
-    }
-
-    #[test]
-    fn too_many_pending_are_refused_and_the_end_answers_all() {
-        let mut requests = Requests::new(1);
-        let first = requests.begin();
-        let ended = requests.end();
-        let client = requests.keep(first, 1, &gate(), &ended).unwrap();
-        let second = requests.begin();
-        let ended = requests.end();
-        assert!(requests.keep(second, 1, &gate(), &ended).is_none());
-        requests.end_all(None, ErrorCode::DriverDied);
-        assert_eq!(client.take(), Some(Err(ErrorCode::DriverDied)));
-        assert!(!requests.forget(first));
-    }
-
-    /// A request that is pending, parked on event 5.
-    fn parked(requests: &mut Requests, token: u32, deadline: Option<u64>) -> u64 {
-        let id = requests.begin();
-        requests
-            .park(id, 5, deadline.map(Instant::from_nanos))
-            .unwrap();
-        let ended = requests.end();
-        requests.keep(id, token, &gate(), &ended).unwrap();
-        id
-    }
-
-    #[test]
-    fn the_longest_asleep_is_woken_first() {
-        let mut requests = Requests::new(9);
-        let [first, second, third] = [(); 3].map(|()| parked(&mut requests, 1, None));
-        let other_gate = parked(&mut requests, 2, None);
-        assert!(!requests.wake(1, 6, false));
-        assert!(requests.wake(1, 5, true));
-        assert_eq!(requests.next_woken(), Some((first, Wake::Awakened)));
-        assert!(requests.wake(1, 5, false));
-        assert_eq!(
-            requests.park(second, 5, None),
-            Err(ErrorCode::BadArgument),
-            "its resume is due"
-        );
-        assert_eq!(requests.next_woken(), Some((second, Wake::Awakened)));
-        assert_eq!(requests.next_woken(), Some((third, Wake::Awakened)));
-        assert_eq!(requests.next_woken(), None);
-        assert_eq!(requests.park(second, 7, None), Ok(()));
-        assert_eq!(
-            requests.park(other_gate, 7, None),
-            Err(ErrorCode::BadArgument),
-            "it sleeps"
-        );
-    }
-
-    #[test]
-    fn deadlines_wake_in_their_order_and_once() {
-        let mut requests = Requests::new(9);
-        let late = parked(&mut requests, 1, Some(20));
-        let soon = parked(&mut requests, 1, Some(10));
-        assert_eq!(requests.next_deadline(), Some(Instant::from_nanos(10)));
-        assert!(!requests.expire(Instant::from_nanos(9)));
-        assert!(requests.expire(Instant::from_nanos(30)));
-        assert!(!requests.wake(1, 5, false) && !requests.expire(Instant::from_nanos(40)));
-        assert_eq!(requests.next_woken(), Some((soon, Wake::TimedOut)));
-        assert_eq!(requests.next_woken(), Some((late, Wake::TimedOut)));
-    }
-
-    #[test]
-    fn who_ended_is_not_resumed() {
-        let mut requests = Requests::new(9);
-        let [cancelled, completed] = [(); 2].map(|()| parked(&mut requests, 1, None));
-        assert!(requests.wake(1, 5, false));
-        assert!(requests.forget(cancelled));
-        assert_eq!(requests.complete(completed, done(1)), Ok(()));
-        assert_eq!(requests.next_woken(), None);
-    }
-
-    #[test]
-    fn a_wake_up_of_one_is_passed_on_by_who_ends_before_it() {
-        let mut requests = Requests::new(9);
-        let [first, second, third] = [(); 3].map(|()| parked(&mut requests, 1, None));
-        assert!(requests.wake(1, 5, true));
-        assert!(requests.forget(first));
-        assert_eq!(requests.complete(second, done(1)), Ok(()));
-        assert_eq!(requests.next_woken(), Some((third, Wake::Awakened)));
-        assert_eq!(requests.next_woken(), None);
-    }
-}
+mod tests;

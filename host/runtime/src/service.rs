@@ -5,13 +5,19 @@ use crate::bindings::loopgate::driver::request::{self as wit_request, Arguments}
 use crate::driver::{Driver, Handler};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
-use crate::requests::{Outcome, Pending, Reply, Requests};
+use crate::mailbox::Mailbox;
+use crate::requests::{Client, Outcome, Pending, Reply, Requests, Turns};
+use crate::submission::Submission;
 use loopgate_workloop::{CommandGate, Context, EventSource as _, Wakeups};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use wasmtime::Store;
+
+mod queue;
+
+pub(crate) use queue::Queue;
 
 /// A service that an instance of a driver published.
 pub(crate) struct Service {
@@ -26,6 +32,11 @@ pub(crate) struct Service {
     pub(crate) selectors: Vec<Selector>,
     /// Taken back by its driver, while clients may still wait for it.
     pub(crate) withdrawn: AtomicBool,
+    pub(crate) turns: Arc<Turns>,
+    /// Its driver's, where requests of other drivers are announced.
+    pub(crate) mailbox: Arc<Mailbox>,
+    /// Requests of other drivers that were not handed over yet.
+    pub(crate) queue: Queue,
 }
 
 /// One thing that a service can be asked.
@@ -46,13 +57,43 @@ pub(crate) enum Answer {
     Done(Outcome),
     /// Not yet: the client sleeps until the request's event.
     Pending(u64, Arc<Pending>),
+    /// Not yet: the other driver is told when it is.
+    Later,
+}
+
+/// A pending request: for the driver's list, and for its client.
+fn pending(id: u64, submission: Option<&Arc<Submission>>) -> (Client, Answer) {
+    if let Some(submission) = submission {
+        return (Client::Driver(submission.clone()), Answer::Later);
+    }
+    let pending = Arc::<Pending>::default();
+    let client = Client::Outside(pending.clone());
+    (client, Answer::Pending(id, pending))
 }
 
 /// What the client can do.
 #[derive(Clone, Copy)]
 pub(crate) struct Circumstances {
     pub(crate) may_wait: bool,
+    pub(crate) immediate: bool,
     pub(crate) reply_max: u32,
+}
+
+impl Circumstances {
+    /// Whether what the driver leaves pending can stay so.
+    fn can_wait(self) -> bool {
+        self.may_wait && !self.immediate
+    }
+}
+
+impl From<Circumstances> for wit::Circumstances {
+    fn from(circumstances: Circumstances) -> Self {
+        Self {
+            may_wait: circumstances.can_wait(),
+            immediate: circumstances.immediate,
+            reply_max: circumstances.reply_max,
+        }
+    }
 }
 
 impl Service {
@@ -102,14 +143,14 @@ impl Service {
             if !self.gate.is_enabled() {
                 return Err(ErrorCode::NotPermitted);
             }
-            if self.is_busy() {
+            if !circumstances.immediate && self.is_busy() {
                 return Err(ErrorCode::Busy);
             }
             self.command(cx, circumstances, arguments)
         });
         match answer {
             Ok(Ok(Answer::Done(outcome))) => outcome,
-            Ok(Ok(Answer::Pending(..))) => Err(ErrorCode::Busy),
+            Ok(Ok(Answer::Pending(..) | Answer::Later)) => Err(ErrorCode::Busy),
             Ok(Err(code)) => Err(code),
             Err(_) if self.is_gone() => Err(ErrorCode::DriverDied),
             Err(error) => Err(error.into()),
@@ -128,6 +169,13 @@ impl Service {
             && pending().unwrap_or(false)
     }
 
+    /// Taken back by its driver: clients that wait for it find out.
+    fn withdraw(&self, code: ErrorCode) {
+        self.withdrawn.store(true, Relaxed);
+        self.gate.wakeup(Requests::turn(self.token), Wakeups::All);
+        self.close_queue(code);
+    }
+
     /// Hands a request to the driver. The gate is closed by `cx`. An error is
     /// the host's; the driver's own stands in the answer.
     pub(crate) fn command(
@@ -136,6 +184,16 @@ impl Service {
         circumstances: Circumstances,
         arguments: &Arguments,
     ) -> Result<Answer, ErrorCode> {
+        self.hand_over(cx, circumstances, arguments, None)
+    }
+
+    fn hand_over(
+        &self,
+        cx: &Context,
+        circumstances: Circumstances,
+        arguments: &Arguments,
+        submission: Option<&Arc<Submission>>,
+    ) -> Result<Answer, ErrorCode> {
         if self.driver.generation() != self.generation {
             return Err(ErrorCode::DriverDied);
         }
@@ -143,27 +201,27 @@ impl Service {
             return Err(ErrorCode::Aborted);
         }
         self.driver.counters.command();
+        let driver_was_last = &self.turns.driver_was_last;
+        driver_was_last.store(submission.is_some(), Relaxed);
         self.driver.call(cx, Handler::Command, |store, handlers| {
-            self.hand_over(store, handlers, circumstances, arguments)
+            self.call_command(store, handlers, circumstances, arguments, submission)
         })
     }
 
-    fn hand_over(
+    fn call_command(
         &self,
         store: &mut Store<Guest>,
         handlers: &wit::Guest,
         circumstances: Circumstances,
         arguments: &Arguments,
+        submission: Option<&Arc<Submission>>,
     ) -> wasmtime::Result<Answer> {
-        let id = store.data_mut().requests.begin();
-        let Circumstances {
-            may_wait,
-            reply_max,
-        } = circumstances;
-        let told = wit::Circumstances {
-            may_wait,
-            reply_max,
-        };
+        let id = store.data_mut().requests.begin(circumstances.immediate);
+        if submission.is_some_and(|submission| !submission.hand_over(id)) {
+            store.data_mut().requests.end();
+            return Ok(Answer::Done(Err(ErrorCode::Aborted)));
+        }
+        let told = circumstances.into();
         let outcome = handlers.call_command(&mut *store, self.token, id, told, arguments)?;
         let mut ended = store.data_mut().requests.end();
         let mut answered = match (ended.early.take(), outcome) {
@@ -175,22 +233,22 @@ impl Service {
             }
             (None, wit::Outcome::Done(outcome)) => outcome.map(Into::into).map_err(Into::into),
             (None, wit::Outcome::Pending) => {
+                let can_wait = circumstances.can_wait();
                 let requests = &mut store.data_mut().requests;
-                let kept = may_wait
-                    .then(|| requests.keep(id, self.token, &self.gate, &ended))
-                    .flatten();
-                if let Some(pending) = kept {
-                    return Ok(Answer::Pending(id, pending));
+                if can_wait && requests.has_room() {
+                    let (client, answer) = pending(id, submission);
+                    requests.keep(id, self.token, &self.gate, &ended, client);
+                    return Ok(answer);
                 }
                 handlers.call_cancelled(&mut *store, id)?;
-                Err(if may_wait {
+                Err(if can_wait {
                     ErrorCode::NoResources
                 } else {
                     ErrorCode::Busy
                 })
             }
         };
-        self.bound(&mut answered, reply_max);
+        self.bound(&mut answered, circumstances.reply_max);
         Ok(Answer::Done(answered))
     }
 
@@ -200,21 +258,17 @@ impl Service {
         if self.driver.generation() != self.generation {
             return;
         }
-        // Whatever became of the driver in it, the request is over.
-        let _ = self.driver.call(cx, Handler::Cancelled, |store, handlers| {
-            if store.data_mut().requests.forget(id) {
-                store.data().signal_woken();
-                handlers.call_cancelled(&mut *store, id)?;
-            }
-            Ok(())
-        });
+        self.driver.cancelled(cx, id);
     }
 
-    /// Whether a client waits for its turn at this gate is counted by the
-    /// driver: every client that leaves asks, and there is hardly ever one.
+    /// Whether anybody waits for a turn at this gate is counted: every client
+    /// that leaves asks, and there is hardly ever one.
     pub(crate) fn next_turn(&self) {
-        if self.driver.turns.load(Relaxed) > 0 {
+        if self.turns.outside.load(Relaxed) > 0 {
             self.gate.wakeup(Requests::turn(self.token), Wakeups::One);
+        }
+        if self.mailbox.has_waiting() {
+            self.mailbox.signal();
         }
     }
 
@@ -241,20 +295,23 @@ impl Services {
     }
 
     /// Fails where the name is taken.
-    pub(crate) fn publish(&self, service: Service) -> Result<(), ErrorCode> {
+    pub(crate) fn publish(&self, service: Service) -> Result<Arc<Service>, ErrorCode> {
         use std::collections::btree_map::Entry;
         match self.0.write().entry(service.name.clone()) {
             Entry::Occupied(_) => Err(ErrorCode::BadArgument),
-            Entry::Vacant(place) => {
-                place.insert(Arc::new(service));
-                Ok(())
-            }
+            Entry::Vacant(place) => Ok(place.insert(Arc::new(service)).clone()),
         }
     }
 
     /// Takes back what an instance published: through one gate, or all of it.
-    /// Clients that wait for their turn there find out.
-    pub(crate) fn unpublish(&self, driver: &Arc<Driver>, generation: u64, token: Option<u32>) {
+    /// Clients that wait there find out.
+    pub(crate) fn unpublish(
+        &self,
+        driver: &Arc<Driver>,
+        generation: u64,
+        token: Option<u32>,
+        code: ErrorCode,
+    ) {
         let of = |service: &Service| {
             Arc::ptr_eq(&service.driver, driver)
                 && service.generation == generation
@@ -262,10 +319,7 @@ impl Services {
         };
         let mut services = self.0.write();
         for (_, service) in services.extract_if(.., |_, service| of(service)) {
-            service.withdrawn.store(true, Relaxed);
-            service
-                .gate
-                .wakeup(Requests::turn(service.token), Wakeups::All);
+            service.withdraw(code);
         }
     }
 

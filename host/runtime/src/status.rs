@@ -119,6 +119,8 @@ pub struct Usage {
     pub sources: usize,
     /// Requests that wait for their completion.
     pub requests: usize,
+    /// Requests that it has submitted and was not told the end of.
+    pub submissions: usize,
 }
 
 /// What happened so far.

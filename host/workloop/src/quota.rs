@@ -49,6 +49,12 @@ impl Quota {
             .store(spent.saturating_add(span), Ordering::Relaxed);
     }
 
+    /// Whether this closing's time is used up: for an action that could go on
+    /// with more, and leaves the rest to the next closing.
+    pub fn is_spent(&self) -> bool {
+        self.spent.load(Ordering::Relaxed) >= self.limit
+    }
+
     /// Whether sources with this quota may be polled in `closing`. Any other
     /// than that of the last call counts from nothing, an older one too: after
     /// an action that slept, a run goes on in its closing behind later ones.
@@ -57,7 +63,7 @@ impl Quota {
             self.closing.store(closing, Ordering::Relaxed);
             self.spent.store(0, Ordering::Relaxed);
         }
-        self.spent.load(Ordering::Relaxed) < self.limit
+        !self.is_spent()
     }
 }
 

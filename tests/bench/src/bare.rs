@@ -27,6 +27,7 @@ struct Reply {
 struct Circumstances {
     #[component(name = "may-wait")]
     may_wait: bool,
+    immediate: bool,
     #[component(name = "reply-max")]
     reply_max: u32,
 }
@@ -165,6 +166,7 @@ impl Bare {
         };
         let circumstances = Circumstances {
             may_wait: true,
+            immediate: false,
             reply_max: 4096,
         };
         let (outcome,) = self

@@ -26,6 +26,8 @@ const FAIL_ALL: u32 = 8;
 const BOTH: u32 = 9;
 /// Traps.
 const TRAP: u32 = 10;
+/// Answered `scalars[1]` at once, and noted.
+const NOW: u32 = 11;
 
 const REPORT: u32 = 100;
 const REPORT_MAX: usize = 200;
@@ -82,6 +84,10 @@ impl Driver for Probe {
                 return Ok(().into());
             }
             TRAP => panic!("told to"),
+            NOW => {
+                self.note(format!("now {}", request.id().as_raw()));
+                return Ok(request.scalars[1].into());
+            }
             _ => {}
         }
         self.defer(&request)
@@ -153,7 +159,8 @@ fn publish(cx: &Context) -> Result<[Service; 2]> {
         .selector(ON_INTERRUPT, "on-interrupt", "0, answer", "the answer")
         .selector(DROP, "drop", "", "aborted")
         .selector(EARLY, "early", "", "whatever the host makes of it")
-        .selector(BOTH, "both", "", "whatever the host makes of it");
+        .selector(BOTH, "both", "", "whatever the host makes of it")
+        .selector(NOW, "now", "0, answer", "the answer");
     let pending = match cx.config("queueing") {
         Some("concurrent") => pending.concurrent(),
         _ => pending.serial(),

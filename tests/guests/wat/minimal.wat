@@ -99,14 +99,20 @@
       (global.get $result)))
 
   (func (export "loopgate:driver/handlers@0.1.0#command")
-    (param $gate i32) (param $id i64) (param $may_wait i32) (param $reply_max i32)
-    (param $selector i32) (param i64 i64 i64 i64) (param $data i32) (param $length i32)
+    (param $gate i32) (param $id i64) (param $may_wait i32) (param $immediate i32)
+    (param $reply_max i32) (param $selector i32) (param i64 i64 i64 i64) (param $data i32) (param $length i32)
     (result i32)
     (global.get $outcome))
 
   (func (export "loopgate:driver/handlers@0.1.0#resume") (param $id i64) (param $wake i32))
 
   (func (export "loopgate:driver/handlers@0.1.0#cancelled") (param $id i64))
+
+  ;; An outcome flattens to its case, the reply's scalar or the error, and the
+  ;; reply's data.
+  (func (export "loopgate:driver/handlers@0.1.0#completed")
+    (param $context i32) (param $id i64) (param $case i32) (param $scalar i64)
+    (param $data i32) (param $length i32))
 
   ;; Only `start` is handed memory (its config) and nothing is given back, so
   ;; the heap only grows. Blocks are never resized: the host asks for that only

@@ -87,3 +87,26 @@ fn quadrature_counts_steps_both_ways_and_not_bounces() {
     assert_eq!(turn(&[back, back].concat()), "-4");
     assert_eq!(ask(&board, "quadrature", "errors"), 0);
 }
+
+#[test]
+fn block_cache_reads_what_ram_block_has() {
+    let board = sample_board();
+    let write = Request::named("write").scalar(1000).data("hello, disk");
+    assert_eq!(board.call("ram-block", write).unwrap().scalar, 11);
+    let mut read = Request::named("read");
+    read.scalars = [1000, 5, 0, 0];
+    assert_eq!(
+        board.call("ram-block", read.clone()).unwrap().data,
+        b"hello"
+    );
+    let begun = board.now();
+    // Across two pieces of the disk, 5 ms each.
+    read.scalars = [1000, 2 * 512 - 1000 + 3, 0, 0];
+    let reply = board.call("block-cache", read.clone()).unwrap();
+    assert!(reply.data.starts_with(b"hello, disk"));
+    let took = board.now().saturating_since(begun);
+    assert_eq!(took, Duration::from_millis(10));
+    assert_eq!(board.call("block-cache", read).unwrap(), reply);
+    assert_eq!(board.now().saturating_since(begun), took, "it was kept");
+    assert_eq!(ask(&board, "block-cache", "drop"), 2);
+}

@@ -41,7 +41,7 @@ fn resumed(id: u64, wake: Wake) -> Poll<Result<Reply>> {
 }
 
 fn asleep() -> usize {
-    TABLE.with_borrow(|tasks| tasks.asleep.len())
+    TABLE.with_borrow(|tasks| tasks.waiting.len())
 }
 
 #[test]

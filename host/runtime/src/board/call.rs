@@ -54,6 +54,7 @@ impl Board {
         let may_wait = request.mode != Mode::Attempt;
         let circumstances = Circumstances {
             may_wait,
+            immediate: request.immediate,
             reply_max: request.reply_max,
         };
         let outcome = Context::with_current(|cx| match request.mode {
@@ -127,9 +128,12 @@ impl Client<'_> {
         circumstances: Circumstances,
         arguments: &Arguments,
     ) -> Result<Reply, ErrorCode> {
-        let outcome = self
-            .turn()
-            .and_then(|()| self.ask(circumstances, arguments));
+        let turn = if circumstances.immediate {
+            Ok(())
+        } else {
+            self.turn()
+        };
+        let outcome = turn.and_then(|()| self.ask(circumstances, arguments));
         self.service.next_turn();
         outcome
     }
@@ -137,10 +141,10 @@ impl Client<'_> {
     /// Waits until no other request of a serial service is pending.
     fn turn(&self) -> Result<(), ErrorCode> {
         while self.service.is_busy() {
-            let turns = &self.service.driver.turns;
-            turns.fetch_add(1, Relaxed);
+            let waiting = &self.service.turns.outside;
+            waiting.fetch_add(1, Relaxed);
             let slept = self.sleep(Requests::turn(self.service.token));
-            turns.fetch_sub(1, Relaxed);
+            waiting.fetch_sub(1, Relaxed);
             slept?;
         }
         Ok(())
@@ -150,6 +154,7 @@ impl Client<'_> {
         let (id, pending) = match self.service.command(self.cx, circumstances, arguments)? {
             Answer::Done(outcome) => return outcome,
             Answer::Pending(id, pending) => (id, pending),
+            Answer::Later => return Err(ErrorCode::Busy),
         };
         loop {
             let slept = self.sleep(Requests::event(id));

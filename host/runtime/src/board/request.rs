@@ -18,6 +18,9 @@ pub struct Request {
     pub reply_max: u32,
     /// Whether to wait.
     pub mode: Mode,
+    /// Whether it goes ahead of the queue of a serial service. What the driver
+    /// does not answer at once is `busy` then.
+    pub immediate: bool,
 }
 
 /// A selector by number, or by the name that the service gave it.
@@ -58,6 +61,7 @@ impl Request {
             data: Vec::new(),
             reply_max: 64 << 10,
             mode: Mode::Run(None),
+            immediate: false,
         }
     }
 
@@ -72,6 +76,13 @@ impl Request {
     #[must_use]
     pub fn data(mut self, data: impl Into<Vec<u8>>) -> Self {
         self.data = data.into();
+        self
+    }
+
+    /// Ahead of the queue of a serial service.
+    #[must_use]
+    pub fn immediate(mut self) -> Self {
+        self.immediate = true;
         self
     }
 

@@ -72,6 +72,9 @@ pub struct Call {
     /// Whether to fail at once where the answer would take a wait.
     #[serde(default)]
     pub attempt: bool,
+    /// Whether to go ahead of the queue of a serial service.
+    #[serde(default)]
+    pub immediate: bool,
     /// The longest wait in milliseconds, at most [`TIMEOUT_MAX`](super::TIMEOUT_MAX).
     pub timeout_ms: u64,
     /// The longest reply that is taken, in bytes, at most [`REPLY_MAX`](super::REPLY_MAX).

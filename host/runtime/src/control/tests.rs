@@ -100,6 +100,7 @@ fn call() -> Call {
         scalars: vec![u64::MAX - 1, 1],
         data: vec![0, 255],
         attempt: false,
+        immediate: false,
         timeout_ms: 1000,
         reply_max: 10,
     }

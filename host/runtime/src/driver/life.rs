@@ -205,6 +205,7 @@ impl Driver {
             return;
         }
         let stopped = self.call(cx, Handler::Stop, |store, handlers| {
+            store.data_mut().stopping = true;
             handlers.call_stop(store)
         });
         match stopped {
@@ -269,8 +270,14 @@ impl Driver {
     /// Takes back what an instance had; its lines are released with the store.
     fn release(self: &Arc<Self>, cx: &Context, mut store: Store<Guest>) {
         let guest = store.data_mut();
-        self.services.unpublish(self, guest.generation, None);
-        guest.requests.end_all(None, ErrorCode::DriverDied);
+        if let Some(mailbox) = &guest.sources.mailbox {
+            mailbox.close();
+        }
+        guest.submissions.end_all();
+        let code = ErrorCode::DriverDied;
+        // The older ones first: those that it has, then those that wait.
+        guest.requests.end_all(None, code);
+        self.services.unpublish(self, guest.generation, None, code);
         guest.sources.remove_all(cx, self);
         guest.heritage.end(cx, self);
     }

@@ -6,10 +6,12 @@ use crate::bindings::loopgate::driver::request::{
 };
 use crate::error::ErrorCode;
 use crate::guest::Guest;
-use crate::service::{Circumstances, Selector, Service};
-use crate::sleepers::Sleepers;
+use crate::mailbox::Mailbox;
+use crate::service::{Circumstances, Queue, Selector, Service};
+use crate::submission::{self, Submission};
 use crate::ticker::TICK;
 use loopgate_workloop::{Context, EventSource as _, Instant};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -47,15 +49,19 @@ impl Host for Guest {
         id: u64,
         outcome: Result<Reply, WitErrorCode>,
     ) -> Answer<()> {
-        let outcome = outcome.map(Into::into).map_err(Into::into);
+        let outcome = outcome
+            .map(Into::into)
+            .map_err(|code| match ErrorCode::from(code) {
+                ErrorCode::Aborted => self.aborted(),
+                code => code,
+            });
         let completed = self.requests.complete(id, outcome);
-        self.signal_woken();
+        self.signal_mail();
         Ok(completed.map_err(Into::into))
     }
 
     fn command_sleep(&mut self, id: u64, event: u64, deadline: u64) -> Answer<()> {
-        let deadline = (deadline != 0).then(|| Instant::from_nanos(deadline));
-        Ok(self.park(id, event, deadline).map_err(Into::into))
+        Ok(self.park(id, event, instant(deadline)).map_err(Into::into))
     }
 }
 
@@ -78,14 +84,7 @@ impl HostClient for Guest {
         reply_max: u32,
         timeout: u64,
     ) -> Answer<Reply> {
-        let service = self.table.get(&this)?.0.clone();
-        let answer = self.ask(
-            &service,
-            &arguments,
-            reply_max,
-            Some(Duration::from_nanos(timeout)),
-        );
-        Ok(answer.map(Into::into).map_err(Into::into))
+        self.ask(&this, &arguments, reply_max, Some(timeout), false)
     }
 
     fn attempt_command(
@@ -94,18 +93,107 @@ impl HostClient for Guest {
         arguments: Arguments,
         reply_max: u32,
     ) -> Answer<Reply> {
+        self.ask(&this, &arguments, reply_max, None, false)
+    }
+
+    fn immediate_command(
+        &mut self,
+        this: Resource<Client>,
+        arguments: Arguments,
+        reply_max: u32,
+        timeout: u64,
+    ) -> Answer<Reply> {
+        self.ask(&this, &arguments, reply_max, Some(timeout), true)
+    }
+
+    fn submit(
+        &mut self,
+        this: Resource<Client>,
+        arguments: Arguments,
+        reply_max: u32,
+        deadline: u64,
+        context: u32,
+    ) -> Answer<u64> {
         let service = self.table.get(&this)?.0.clone();
-        let answer = self.ask(&service, &arguments, reply_max, None);
-        Ok(answer.map(Into::into).map_err(Into::into))
+        let reply_max = self.reply_max(reply_max);
+        let admitted = self.admit(&service, &arguments, reply_max);
+        let submission = admitted.map(|(id, mailbox)| {
+            Arc::new(Submission {
+                id,
+                client: this.rep(),
+                context,
+                service,
+                arguments,
+                reply_max,
+                deadline: instant(deadline),
+                mailbox,
+                stage: Mutex::default(),
+            })
+        });
+        let submitted = submission.and_then(|submission| self.send(submission));
+        Ok(submitted.map_err(Into::into))
+    }
+
+    fn cancel(&mut self, this: Resource<Client>, id: u64) -> Answer<()> {
+        // A handle that does not exist is a trap, as everywhere.
+        self.table.get(&this)?;
+        Ok(self.submissions.cancel(this.rep(), id).map_err(Into::into))
     }
 
     fn drop(&mut self, this: Resource<Client>) -> wasmtime::Result<()> {
+        self.submissions.cancel_all(this.rep());
         self.table.delete(this)?;
         Ok(())
     }
 }
 
 impl Guest {
+    /// What a new request of this driver's own needs, if it may have one.
+    fn admit(
+        &mut self,
+        service: &Service,
+        arguments: &Arguments,
+        reply_max: u32,
+    ) -> Result<(u64, Arc<Mailbox>), ErrorCode> {
+        if self.stopping {
+            return Err(ErrorCode::NotPermitted);
+        }
+        self.check(service, arguments)?;
+        if !service.gate.attachment().is_attached() && !service.is_gone() {
+            return Err(ErrorCode::NotReady);
+        }
+        let mailbox = self.mailbox()?;
+        let limits = &self.driver.limits;
+        let bytes = submission::bytes(arguments, reply_max);
+        let number = self.submissions.number(limits, bytes).map_err(|hit| {
+            self.driver.log.host(&hit.to_string());
+            ErrorCode::NoResources
+        })?;
+        Ok((number, mailbox))
+    }
+
+    fn send(&mut self, submission: Arc<Submission>) -> Result<u64, ErrorCode> {
+        submission.service.enqueue(submission.clone())?;
+        let (id, deadline) = (submission.id, submission.deadline);
+        self.submissions.keep(submission);
+        if deadline.is_some() {
+            self.arm_deadline(None);
+        }
+        Ok(id)
+    }
+
+    fn check(&self, service: &Service, arguments: &Arguments) -> Result<(), ErrorCode> {
+        service.check(arguments).map_err(|(code, reason)| {
+            self.driver.log.host(&reason);
+            code
+        })
+    }
+
+    /// What is lowered into this guest is bounded by what it may hold.
+    fn reply_max(&self, wanted: u32) -> u32 {
+        wanted.min(self.driver.limits.payload as u32)
+    }
+
     fn publish_service(
         &mut self,
         name: String,
@@ -118,11 +206,7 @@ impl Guest {
             self.driver.log.host(&reason);
             return Err(ErrorCode::NotGranted);
         }
-        let gate = self
-            .sources
-            .gate(token)
-            .ok_or(ErrorCode::BadArgument)?
-            .clone();
+        let (gate, turns) = self.sources.gate(token).ok_or(ErrorCode::BadArgument)?;
         self.check_selectors(&name, input_max, &selectors)?;
         let selectors = selectors
             .into_iter()
@@ -140,7 +224,8 @@ impl Guest {
                 },
             )
             .collect();
-        self.driver.services.publish(Service {
+        let mailbox = self.mailbox()?;
+        let service = self.driver.services.publish(Service {
             name,
             driver: self.driver.clone(),
             generation: self.generation,
@@ -150,7 +235,12 @@ impl Guest {
             input_max,
             selectors,
             withdrawn: AtomicBool::new(false),
-        })
+            turns,
+            mailbox,
+            queue: Queue::default(),
+        })?;
+        self.services.push(service);
+        Ok(())
     }
 
     fn check_selectors(
@@ -212,52 +302,46 @@ impl Guest {
     }
 
     fn park(&mut self, id: u64, event: u64, deadline: Option<Instant>) -> Result<(), ErrorCode> {
-        if self.sources.sleepers.is_none() {
-            let sleepers = Context::with_current(|cx| Sleepers::new(cx, &self.driver))?;
-            self.sources.sleepers = Some(sleepers);
-        }
+        self.mailbox()?;
         self.requests.park(id, event, deadline)?;
-        if let (Some(_), Some(sleepers)) = (deadline, &self.sources.sleepers) {
-            sleepers.arm(
-                self.requests
-                    .next_deadline()
-                    .into_iter()
-                    .chain(deadline)
-                    .min(),
-            );
+        if deadline.is_some() {
+            self.arm_deadline(deadline);
         }
         Ok(())
-    }
-
-    /// Parked requests go on, after the running handler has returned.
-    pub(crate) fn signal_woken(&self) {
-        if let Some(sleepers) = &self.sources.sleepers {
-            sleepers.signal(self.driver.time.now());
-        }
     }
 
     /// A down call. Its time is the provider's own; only the wait for the
     /// provider's gate counts here.
     fn ask(
         &mut self,
-        service: &Service,
+        client: &Resource<Client>,
         arguments: &Arguments,
         reply_max: u32,
+        timeout: Option<u64>,
+        immediate: bool,
+    ) -> Answer<Reply> {
+        let service = self.table.get(client)?.0.clone();
+        let circumstances = Circumstances {
+            may_wait: false,
+            immediate,
+            reply_max: self.reply_max(reply_max),
+        };
+        let timeout = timeout.map(Duration::from_nanos);
+        let outcome = self.call_down(&service, circumstances, arguments, timeout);
+        Ok(outcome.map(Into::into).map_err(Into::into))
+    }
+
+    fn call_down(
+        &mut self,
+        service: &Service,
+        circumstances: Circumstances,
+        arguments: &Arguments,
         timeout: Option<Duration>,
     ) -> Result<crate::Reply, ErrorCode> {
-        service.check(arguments).map_err(|(code, reason)| {
-            self.driver.log.host(&reason);
-            code
-        })?;
-        // What is lowered into this guest is bounded by what it may hold.
-        let reply_max = reply_max.min(self.driver.limits.payload as u32);
+        self.check(service, arguments)?;
         Context::with_current(|cx| {
             self.close_gate_of(cx, service, timeout)?;
             let paused = self.clock.pause();
-            let circumstances = Circumstances {
-                may_wait: false,
-                reply_max,
-            };
             let outcome = service.attempt(cx, circumstances, arguments);
             self.clock.resume(paused);
             service.driver.work_loop.open_gate(cx)?;
@@ -288,4 +372,9 @@ impl Guest {
         let deadline = now.saturating_add(timeout.min(left));
         Ok(work_loop.close_gate_until(cx, deadline)?)
     }
+}
+
+/// In the contract, zero is none.
+fn instant(nanos: u64) -> Option<Instant> {
+    (nanos != 0).then(|| Instant::from_nanos(nanos))
 }

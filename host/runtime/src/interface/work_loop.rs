@@ -10,7 +10,8 @@ use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::heritage::{Fed, LineName, retire};
-use crate::sleepers::Sleepers;
+use crate::mailbox::Mailbox;
+use crate::requests::Turns;
 use crate::time::Time;
 use loopgate_workloop::{
     CommandGate, Context, EventSource, Instant, InterruptEventSource, InterruptLine,
@@ -54,15 +55,15 @@ pub(crate) struct Sources {
     /// and whether this one has added them.
     inherited: HashMap<u32, bool>,
     timers: HashMap<u32, Arc<TimerEventSource>>,
-    gates: HashMap<u32, Arc<CommandGate>>,
-    /// The host's, which resume parked requests.
-    pub(crate) sleepers: Option<Sleepers>,
+    gates: HashMap<u32, (Arc<CommandGate>, Arc<Turns>)>,
+    /// The host's.
+    pub(crate) mailbox: Option<Arc<Mailbox>>,
 }
 
 impl Sources {
     /// The command gate with this token.
-    pub(crate) fn gate(&self, token: u32) -> Option<&Arc<CommandGate>> {
-        self.gates.get(&token)
+    pub(crate) fn gate(&self, token: u32) -> Option<(Arc<CommandGate>, Arc<Turns>)> {
+        self.gates.get(&token).cloned()
     }
 
     /// How many there are.
@@ -75,8 +76,8 @@ impl Sources {
         for (_, (source, _)) in self.interrupts.drain() {
             retire(cx, driver, &source);
         }
-        let sleepers = self.sleepers.take();
-        let sleepers = sleepers.iter().flat_map(Sleepers::sources);
+        let mailbox = self.mailbox.take();
+        let mailbox = mailbox.iter().flat_map(|mailbox| mailbox.sources());
         let timers = self
             .timers
             .drain()
@@ -84,8 +85,8 @@ impl Sources {
         let gates = self
             .gates
             .drain()
-            .map(|(_, source)| source as Arc<dyn EventSource>);
-        for source in timers.chain(gates).chain(sleepers) {
+            .map(|(_, (source, _))| source as Arc<dyn EventSource>);
+        for source in timers.chain(gates).chain(mailbox) {
             remove(cx, driver, &source);
         }
     }
@@ -169,6 +170,14 @@ impl HostWorkLoop for Guest {
         if let Some(added) = self.inherited(&source)? {
             *added = false;
             return Ok(Ok(()));
+        }
+        if let AnySource::CommandGate(handle) = &source {
+            let token = self.table.get(handle)?.token;
+            let behind = self
+                .services
+                .iter()
+                .filter(|service| service.token == token);
+            behind.for_each(|service| service.abort_waiting(ErrorCode::Aborted));
         }
         let source = self.any(&source)?;
         let removed =
@@ -341,7 +350,7 @@ impl HostCommandGate for Guest {
             source: source.clone(),
         });
         Ok(handle.ok_or(WitErrorCode::NoResources).inspect(|_| {
-            self.sources.gates.insert(token, source);
+            self.sources.gates.insert(token, (source, Arc::default()));
         }))
     }
 
@@ -353,7 +362,7 @@ impl HostCommandGate for Guest {
     ) -> wasmtime::Result<()> {
         let token = self.table.get(&this)?.token;
         if self.requests.wake(token, event, one) {
-            self.signal_woken();
+            self.signal_mail();
         }
         Ok(())
     }
@@ -361,6 +370,7 @@ impl HostCommandGate for Guest {
     fn enable(&mut self, this: Resource<Gate>) -> wasmtime::Result<()> {
         let source = &self.table.get(&this)?.source;
         Context::with_current(|cx| source.enable(cx));
+        self.signal_mail();
         Ok(())
     }
 
@@ -377,10 +387,11 @@ impl HostCommandGate for Guest {
     fn drop(&mut self, this: Resource<Gate>) -> wasmtime::Result<()> {
         let Gate { token, source } = self.table.delete(this)?;
         self.sources.gates.remove(&token);
-        self.driver
-            .services
-            .unpublish(&self.driver, self.generation, Some(token));
-        self.requests.end_all(Some(token), ErrorCode::Aborted);
+        self.services.retain(|service| service.token != token);
+        let code = self.aborted();
+        self.requests.end_all(Some(token), code);
+        let services = &self.driver.services;
+        services.unpublish(&self.driver, self.generation, Some(token), code);
         let source: Arc<dyn EventSource> = source;
         self.release(&source);
         Ok(())
