@@ -9,6 +9,7 @@
 mod chain;
 mod command_gate;
 mod event_source;
+mod filter;
 mod gate;
 mod interrupt;
 mod one_thread;
