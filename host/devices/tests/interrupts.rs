@@ -162,6 +162,61 @@ fn a_sink_can_switch_its_own_line_off() {
 }
 
 #[test]
+fn a_level_interrupts_when_it_begins_and_when_it_is_found() {
+    for (edges, active) in [(Edges::HighLevel, true), (Edges::LowLevel, false)] {
+        let fixture = Fixture::new();
+        let line = fixture.input("float");
+        fixture.board.set("float", !active).unwrap();
+        let (interrupt, sink) = listen(&line, edges);
+        assert_eq!(interrupt.trigger(), Trigger::Level);
+        assert_eq!(sink.take(), []);
+        fixture.board.set("float", active).unwrap();
+        fixture.board.set("float", !active).unwrap();
+        assert_eq!(sink.take(), [(1, 0, active)]);
+        interrupt.disable();
+        fixture.board.set("float", active).unwrap();
+        assert_eq!(sink.take(), []);
+        interrupt.enable();
+        assert_eq!(sink.take(), [(2, 0, active)], "still there");
+        interrupt.disable();
+        fixture.board.set("float", !active).unwrap();
+        interrupt.enable();
+        assert_eq!(sink.take(), [], "gone before anyone looked");
+    }
+}
+
+#[test]
+fn a_level_whose_sink_leaves_it_on_is_quiet_until_it_is_looked_at() {
+    let fixture = Fixture::new();
+    let line = fixture.input("down");
+    let (interrupt, sink) = listen(&line, Edges::HighLevel);
+    fixture.board.set("down", true).unwrap();
+    assert_eq!(sink.take(), [(1, 0, true)], "once, not for ever");
+    interrupt.enable();
+    assert_eq!(sink.take(), [(2, 0, true)]);
+}
+
+#[test]
+fn a_sink_can_switch_its_own_level_off() {
+    let fixture = Fixture::new();
+    let line = fixture.input("down");
+    let interrupt = line.interrupt(Edges::HighLevel).unwrap();
+    let sink = Arc::new(Meddler {
+        line: OnceLock::new(),
+        calls: AtomicU64::new(0),
+        act: |line: &dyn InterruptLine| line.disable(),
+    });
+    assert!(sink.line.set(interrupt.clone()).is_ok());
+    interrupt.register(sink.clone()).unwrap();
+    fixture.board.set("down", true).unwrap();
+    for calls in 1..3 {
+        interrupt.enable();
+        assert_eq!(sink.calls.load(Ordering::Relaxed), calls);
+    }
+    interrupt.unregister();
+}
+
+#[test]
 fn what_disable_overtakes_leaves_no_gap() {
     let fixture = Fixture::new();
     let line = fixture.input("down");
