@@ -108,6 +108,18 @@ impl Context {
         Interrupt::create(Some(line))
     }
 
+    /// A source for those of the line's interrupts that
+    /// [`Driver::filter`](crate::Driver::filter) says count: on the work loop,
+    /// and enabled.
+    ///
+    /// # Errors
+    ///
+    /// As [`interrupt`](Self::interrupt); `not-permitted` where an initialiser
+    /// of this component calls the host, which filters cannot.
+    pub fn filtered_interrupt(&self, line: &Line) -> Result<Interrupt> {
+        Interrupt::create_filtered(line)
+    }
+
     /// A source for interrupts that the driver causes itself, with
     /// [`Interrupt::signal`].
     ///

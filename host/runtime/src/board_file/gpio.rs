@@ -17,7 +17,7 @@ pub struct GpioEntry {
     /// What pulls it while nothing drives it.
     #[serde(default)]
     pub bias: PinBias,
-    /// Which edges of an input may interrupt; without it, none.
+    /// Which edges of an input may interrupt, or which level; without it, none.
     #[serde(default)]
     pub edges: Option<PinEdges>,
     /// Whether low is the active level, which the driver then sees as high.
@@ -53,7 +53,7 @@ pub enum PinBias {
     Disabled,
 }
 
-/// Which edges may interrupt.
+/// Which edges may interrupt, or which level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PinEdges {
@@ -63,6 +63,10 @@ pub enum PinEdges {
     Falling,
     /// Either.
     Both,
+    /// As long as it is high.
+    HighLevel,
+    /// As long as it is low.
+    LowLevel,
 }
 
 impl GpioEntry {
@@ -95,6 +99,8 @@ impl From<PinEdges> for gpio::Edges {
             PinEdges::Rising => Self::Rising,
             PinEdges::Falling => Self::Falling,
             PinEdges::Both => Self::Both,
+            PinEdges::HighLevel => Self::HighLevel,
+            PinEdges::LowLevel => Self::LowLevel,
         }
     }
 }

@@ -46,6 +46,8 @@ impl HostPin for Guest {
             Edge::Rising => Edges::Rising,
             Edge::Falling => Edges::Falling,
             Edge::Both => Edges::Both,
+            Edge::HighLevel => Edges::HighLevel,
+            Edge::LowLevel => Edges::LowLevel,
         };
         let pin = self.table.get(&pin)?;
         if pin.output {
@@ -93,6 +95,7 @@ impl Guest {
         };
         let line = opened.map_err(|error| ErrorCode::from(self.device_error(&error)))?;
         self.pins.insert(name, output, &line);
+        self.levels.opened(name, &line);
         self.push(Pin {
             name: name.to_owned(),
             output,
