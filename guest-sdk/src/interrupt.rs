@@ -42,8 +42,7 @@ impl Interrupt {
         taken.into_iter().map(Occurrence::from).collect()
     }
 
-    /// Sets the one word of this driver's that its filter sees, at once; 0 at
-    /// first.
+    /// Sets the one word of this driver's that its filter sees, at once.
     pub fn set_filter_word(&self, word: u64) {
         self.source.set_filter_word(word);
     }
@@ -90,10 +89,13 @@ impl Interrupt {
     /// # Errors
     ///
     /// As there.
-    pub fn create_filtered(line: &Line) -> Result<Self> {
+    pub fn create_filtered(line: &Line, word: u64) -> Result<Self> {
         let token = next_token();
         let created = raw::InterruptEventSource::create_filtered(&line.line, token);
-        Self::made(created, token)
+        Self::made(
+            created.inspect(|source| source.set_filter_word(word)),
+            token,
+        )
     }
 
     fn made(

@@ -26,9 +26,9 @@ impl Driver for Hostile {
             "churn" => churn(cx)?,
             _ => {}
         }
-        let source = cx.filtered_interrupt(&cx.input("in")?.edges(Edges::Both)?)?;
-        let word = HOWS.iter().position(|known| *known == how);
-        source.set_filter_word(word.unwrap_or(0) as u64);
+        let word = HOWS.iter().position(|known| *known == how).unwrap_or(0);
+        let line = cx.input("in")?.edges(Edges::Both)?;
+        let source = cx.filtered_interrupt(&line, word as u64)?;
         let service = cx
             .service("hostile-filter")
             .selector(FILTERED, "filtered", "", "1 while the filter decides")
@@ -83,7 +83,7 @@ fn many(cx: &Context) -> String {
         let made = cx
             .input(&format!("in{count}"))
             .and_then(|pin| pin.edges(Edges::Both))
-            .and_then(|line| cx.filtered_interrupt(&line));
+            .and_then(|line| cx.filtered_interrupt(&line, 0));
         match made {
             Ok(source) => std::mem::forget(source),
             Err(error) => return format!("created {count}, stopped by `{}`", error.code().name()),
@@ -95,7 +95,7 @@ fn many(cx: &Context) -> String {
 fn churn(cx: &Context) -> Result<()> {
     let pin = cx.input("in")?;
     for _ in 0..1_000 {
-        drop(cx.filtered_interrupt(&pin.edges(Edges::Both)?)?);
+        drop(cx.filtered_interrupt(&pin.edges(Edges::Both)?, 0)?);
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ struct Hostile {
 
 impl Driver for Hostile {
     fn start(cx: &Context) -> Result<Self> {
-        let source = cx.filtered_interrupt(&cx.input("in")?.edges(Edges::Both)?);
+        let source = cx.filtered_interrupt(&cx.input("in")?.edges(Edges::Both)?, 0);
         match &source {
             Ok(_) => info!("got a filter"),
             Err(error) => info!("got `{}`", error.code().name()),

@@ -21,6 +21,7 @@ const CALLS: u32 = 3;
 const FILTERED: u32 = 4;
 const WORD: u32 = 5;
 const ENABLE: u32 = 6;
+const TRAP: u32 = 7;
 
 /// Handlers, in the instance that runs them.
 static HANDLED: AtomicU64 = AtomicU64::new(0);
@@ -48,15 +49,16 @@ impl Driver for Probe {
             .selector(CALLS, "calls", "", "calls of the handler")
             .selector(FILTERED, "filtered", "", "1 while the filter decides")
             .selector(WORD, "word", "the filter word", "")
-            .selector(ENABLE, "enable", "", "");
+            .selector(ENABLE, "enable", "", "")
+            .selector(TRAP, "trap", "", "");
         let edges = match cx.config("edges") {
             Some("high-level") => Edges::HighLevel,
             Some("low-level") => Edges::LowLevel,
             _ => Edges::Both,
         };
         let pin = cx.input("in")?;
-        let source = cx.filtered_interrupt(&pin.edges(edges)?)?;
-        source.set_filter_word(cx.config_or("word", 0)?);
+        let word = cx.config_or("word", 0)?;
+        let source = cx.filtered_interrupt(&pin.edges(edges)?, word)?;
         Ok(Self {
             counted: 0,
             lost: 0,
@@ -78,7 +80,7 @@ impl Driver for Probe {
             5 => HANDLED.load(Relaxed) > 0,
             6 => (ASKED.fetch_add(1, Relaxed) + 1).is_multiple_of(3),
             7 => {
-                for step in 0..1_000 {
+                for step in 0..300 {
                     black_box(step);
                 }
                 event.occurrence.sequence.is_multiple_of(3)
@@ -123,6 +125,7 @@ impl Driver for Probe {
                 self.source.enable();
                 0
             }
+            TRAP => panic!("on purpose"),
             _ => return Err(ErrorCode::BadArgument.into()),
         };
         Ok(Reply::new(answer, answer.to_string()))

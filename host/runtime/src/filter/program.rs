@@ -30,7 +30,7 @@ pub(crate) struct State(MemoryLimiter);
 
 /// An import was called.
 #[derive(Debug, thiserror::Error)]
-#[error("it called the import `{0}`, and a filter has none")]
+#[error("it called the import `{0}`, and a filter has none; to panic is to print")]
 struct Imported(String);
 
 impl Program {
