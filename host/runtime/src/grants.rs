@@ -59,6 +59,12 @@ impl Grants {
         }
     }
 
+    /// How many edges of a granted pin may interrupt in a second.
+    pub(crate) fn rate_cap(&self, name: &str) -> Option<u32> {
+        let cap = self.0.gpio.get(name)?.rate_cap?;
+        Some(cap.get())
+    }
+
     /// What to open for a port, if it is granted at this speed; 0 is the
     /// entry's own.
     pub(crate) fn port(&self, name: &str, baud: u32) -> Result<PortRequest, String> {

@@ -86,6 +86,7 @@ mod instant;
 mod interrupt;
 mod interrupt_event_source;
 mod quota;
+mod rate_cap;
 mod sync;
 mod timer_event_source;
 mod work_loop;
@@ -104,5 +105,6 @@ pub use interrupt::{
 };
 pub use interrupt_event_source::{InterruptAction, InterruptEventSource};
 pub use quota::Quota;
+pub use rate_cap::RateCapped;
 pub use timer_event_source::{TimerAction, TimerEventSource};
 pub use work_loop::WorkLoop;

@@ -93,6 +93,20 @@ fn a_filter_keeps_what_it_remembers_to_itself() {
     assert_eq!(ask(&board, "filter", "counted"), 3);
 }
 
+#[test]
+fn a_rate_cap_needs_no_filter() {
+    let rest = "provides = [\"counter\"]\n[driver.gpio]\n\
+                in = { line = \"IN\", direction = \"input\", edges = \"both\", rate-cap = 100 }";
+    let board = virtual_board(entry("counter", &guest("probe_counter"), rest));
+    toggle(&board, 250);
+    let told = ["edges", "lost"].map(|selector| ask(&board, "counter", selector));
+    assert_eq!(told, [100, 1], "the rest is told with the next one");
+    board.run_for(Duration::from_secs(1));
+    toggle(&board, 2);
+    let told = ["edges", "lost"].map(|selector| ask(&board, "counter", selector));
+    assert_eq!(told, [102, 150]);
+}
+
 /// The interrupt at which it fails counts, and all after it do.
 fn assert_switched_off(board: &Board, service: &str, calls: &str, log: &str, words: &str) {
     assert_running(board, &board.status().drivers[0].name);
@@ -251,6 +265,21 @@ fn a_million_interrupts_through_a_filter_are_delivered_or_lost() {
     assert_all_told(&board);
     let told = ask(&board, "filter", "counted") + ask(&board, "filter", "lost");
     assert_eq!(told, filtered(&board)[0]);
+}
+
+#[test]
+fn the_same_with_the_driver_reloaded_ten_times() {
+    let board = real_board(probe("how = \"toggles\"", BUDGET));
+    a_million(&board, |over| {
+        for _ in 0..10 {
+            let before = filtered(&board)[0];
+            until("its interrupts", || {
+                over.load(Ordering::Acquire) || filtered(&board)[0] > before + 1_000
+            });
+            board.reload("probe").unwrap();
+        }
+    });
+    assert_all_told(&board);
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use crate::units::Span;
 use loopgate_devices::gpio;
+use loopgate_workloop::Trigger;
 use serde::Deserialize;
+use std::num::NonZeroU32;
 use toml::Spanned;
 
 /// A pin granted to a driver.
@@ -26,6 +28,10 @@ pub struct GpioEntry {
     /// How long an input's level must hold before it counts.
     #[serde(default)]
     pub debounce: Option<Span>,
+    /// How many edges of an input may interrupt in a second, 1 at least. The
+    /// others are lost, and the driver is told how many. Not for levels.
+    #[serde(default)]
+    pub rate_cap: Option<NonZeroU32>,
 }
 
 /// Which way a pin may be used.
@@ -70,6 +76,23 @@ pub enum PinEdges {
 }
 
 impl GpioEntry {
+    /// What does not fit together, and the remedy.
+    pub(super) fn problem(&self) -> Option<&'static str> {
+        if self.direction == PinDirection::Output {
+            let of_inputs =
+                self.edges.is_some() || self.debounce.is_some() || self.rate_cap.is_some();
+            return of_inputs.then_some(
+                "an output, `edges`, `debounce` and `rate-cap` are for inputs; leave them out",
+            );
+        }
+        let edges = self.edges.map(gpio::Edges::from);
+        let capped = self.rate_cap.is_some();
+        let level = edges.is_some_and(|edges| edges.trigger() == Trigger::Level);
+        (capped && level).then_some(
+            "to interrupt by its level, and `rate-cap` is for edges; leave one of them out",
+        )
+    }
+
     /// What to ask the backend for.
     pub(crate) fn request(&self, consumer: &str, initial: bool) -> gpio::LineRequest {
         gpio::LineRequest {

@@ -7,7 +7,7 @@ use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::heritage::LineName;
 use loopgate_devices::gpio::{Edges, Error, GpioLine};
-use loopgate_workloop::Context;
+use loopgate_workloop::{Context, InterruptLine, RateCapped};
 use std::sync::Arc;
 use wasmtime::component::Resource;
 
@@ -62,7 +62,10 @@ impl HostPin for Guest {
             return Ok(self.line(Feed::Inherited(name)));
         }
         match line.interrupt(edges) {
-            Ok(interrupt) => Ok(self.line(Feed::Line(name, Box::new(line), interrupt))),
+            Ok(interrupt) => {
+                let interrupt = self.capped(&name, interrupt);
+                Ok(self.line(Feed::Line(name, Box::new(line), interrupt)))
+            }
             Err(error) => Ok(Err(self.device_error(&error))),
         }
     }
@@ -102,6 +105,18 @@ impl Guest {
             line,
         })
         .ok_or(ErrorCode::NoResources)
+    }
+
+    /// The line with the rate that its entry allows.
+    fn capped(&self, name: &LineName, line: Arc<dyn InterruptLine>) -> Arc<dyn InterruptLine> {
+        let cap = match name {
+            LineName::Pin(pin, _) => self.driver.grants.rate_cap(pin),
+            LineName::Readable(_) | LineName::Writable(_) => None,
+        };
+        match cap {
+            Some(per_second) => Arc::new(RateCapped::new(line, per_second)),
+            None => line,
+        }
     }
 
     /// Whether the driver's last version left a source that this line feeds.

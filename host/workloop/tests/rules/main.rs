@@ -15,6 +15,7 @@ mod interrupt;
 mod one_thread;
 mod quota;
 mod races;
+mod rate_cap;
 mod support;
 mod timer;
 mod work_loop;
