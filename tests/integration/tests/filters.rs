@@ -190,11 +190,9 @@ fn an_initialiser_that_calls_an_import_leaves_no_room_for_a_filter() {
 
 #[test]
 fn filters_without_end_are_refused() {
-    let pins: String = (0..20)
-        .map(|n| {
-            format!("in{n} = {{ line = \"IN{n}\", direction = \"input\", edges = \"both\" }}\n")
-        })
-        .collect();
+    let pin =
+        |n| format!("in{n} = {{ line = \"IN{n}\", direction = \"input\", edges = \"both\" }}\n");
+    let pins = (0..20).map(pin).collect::<Vec<_>>().concat();
     let many = hostile("hostile_filter", "many", &pins);
     let (board, log) = log::capture(|| virtual_board(many));
     assert!(
