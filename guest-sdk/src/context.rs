@@ -108,6 +108,19 @@ impl Context {
         Interrupt::create(Some(line))
     }
 
+    /// A source for those of the line's interrupts that
+    /// [`Driver::filter`](crate::Driver::filter) says count: on the work loop,
+    /// and enabled. `word` is what the filter sees until
+    /// [`Interrupt::set_filter_word`] sets another.
+    ///
+    /// # Errors
+    ///
+    /// As [`interrupt`](Self::interrupt); `not-permitted` where an initialiser
+    /// of this component calls the host, which filters cannot.
+    pub fn filtered_interrupt(&self, line: &Line, word: u64) -> Result<Interrupt> {
+        Interrupt::create_filtered(line, word)
+    }
+
     /// A source for interrupts that the driver causes itself, with
     /// [`Interrupt::signal`].
     ///

@@ -1,8 +1,8 @@
 //! The trait that a driver implements.
 
 use crate::{
-    Context, ErrorCode, InterruptId, Interrupts, Reply, Request, RequestId, Result, Timeout,
-    TimerId,
+    Context, ErrorCode, FilterEvent, InterruptId, Interrupts, Reply, Request, RequestId, Result,
+    Timeout, TimerId, Verdict,
 };
 
 /// A driver: what the host calls, one handler at a time, with the gate of the
@@ -34,6 +34,20 @@ pub trait Driver: Sized + 'static {
     fn interrupt(&mut self, source: InterruptId, event: Interrupts) -> Result<()> {
         let _ = (source, event);
         Ok(())
+    }
+
+    /// Whether an interrupt counts, for the sources of
+    /// [`Context::filtered_interrupt`](crate::Context::filtered_interrupt).
+    ///
+    /// It is asked as the interrupt occurs, perhaps while a handler runs, in an
+    /// instance of the component of its own: statics are not those that the
+    /// handlers see, and whatever calls the host is a trap, the log included.
+    /// What it has to know, such as which source it is asked for, stands in
+    /// [`FilterEvent::word`]. It has some thousand instructions
+    /// (`filter-fuel`); one that fails is switched off, and everything counts.
+    fn filter(event: FilterEvent) -> Verdict {
+        let _ = event;
+        Verdict::Mine
     }
 
     /// The timer `timer` expired. It does not fire again until it is armed

@@ -8,8 +8,8 @@ use crate::bindings::exports::loopgate::driver::handlers;
 use crate::bindings::loopgate::driver::{request as raw, types};
 use crate::request::{Answer, answer, lift};
 use crate::{
-    Context, Driver, ErrorCode, GateId, Instant, InterruptId, Interrupts, Level, Occurrence,
-    Request, RequestId, Result, Timeout, TimerId, log,
+    Context, Driver, ErrorCode, FilterEvent, GateId, Instant, InterruptId, Interrupts, Level,
+    Occurrence, Request, RequestId, Result, Timeout, TimerId, Verdict, log,
 };
 
 /// Makes the type, which implements [`Driver`], the driver that this crate
@@ -140,6 +140,31 @@ impl<D: Slot, C: Commands<D>> handlers::Guest for Export<D, C> {
         };
         let result = deliver::<D, _>(|driver| driver.interrupt(InterruptId(source), event));
         report("interrupt", result);
+    }
+
+    fn filter(
+        source: types::Token,
+        word: u64,
+        levels: u64,
+        sequence: u64,
+        timestamp: types::Instant,
+        high: bool,
+    ) -> handlers::Verdict {
+        let verdict = D::filter(FilterEvent {
+            source: InterruptId(source),
+            word,
+            levels,
+            occurrence: Occurrence {
+                sequence,
+                timestamp: Instant::from_nanos(timestamp),
+                high,
+            },
+        });
+        match verdict {
+            Verdict::NotMine => handlers::Verdict::NotMine,
+            Verdict::Mine => handlers::Verdict::Mine,
+            Verdict::MineKeepLineOn => handlers::Verdict::MineKeepLineOn,
+        }
     }
 
     fn timeout_occurred(source: types::Token, deadline: types::Instant, now: types::Instant) {

@@ -4,7 +4,7 @@ use crate::Result;
 use crate::bindings::loopgate::driver::{gpio as raw, interrupt};
 use crate::error::named;
 
-/// The edges that interrupt.
+/// The edges that interrupt, or the level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edges {
     /// From low to high.
@@ -13,6 +13,11 @@ pub enum Edges {
     Falling,
     /// Each change.
     Both,
+    /// As long as it is high. The line is off from an interrupt until the
+    /// handler for it has returned.
+    HighLevel,
+    /// As long as it is low, likewise.
+    LowLevel,
 }
 
 /// A pin that the driver reads.
@@ -56,12 +61,15 @@ impl InputPin {
     ///
     /// # Errors
     ///
-    /// `not-granted` where the board entry does not grant these edges.
+    /// `not-granted` where the board entry does not grant these edges or this
+    /// level.
     pub fn edges(&self, edges: Edges) -> Result<Line> {
         let edge = match edges {
             Edges::Rising => raw::Edge::Rising,
             Edges::Falling => raw::Edge::Falling,
             Edges::Both => raw::Edge::Both,
+            Edges::HighLevel => raw::Edge::HighLevel,
+            Edges::LowLevel => raw::Edge::LowLevel,
         };
         let line = named(self.pin.interrupt(edge), || format!("edges `{edges:?}`"))?;
         Ok(Line { line })

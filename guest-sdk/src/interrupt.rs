@@ -1,5 +1,6 @@
 //! Interrupts, from lines and from the driver itself.
 
+use crate::bindings::loopgate::driver::types::ErrorCode as RawCode;
 use crate::bindings::loopgate::driver::work_loop as raw;
 use crate::error::named;
 use crate::work_loop::{EventSource, added, next_token, sealed};
@@ -41,12 +42,24 @@ impl Interrupt {
         taken.into_iter().map(Occurrence::from).collect()
     }
 
-    /// Switches the line on, as it is after creation.
+    /// Sets the one word of this driver's that its filter sees, at once.
+    pub fn set_filter_word(&self, word: u64) {
+        self.source.set_filter_word(word);
+    }
+
+    /// Whether the filter decides: false without one, and after it failed.
+    pub fn is_filtered(&self) -> bool {
+        self.source.is_filtered()
+    }
+
+    /// Switches the line on, as it is after creation. A level line comes back
+    /// by itself when the handler for its interrupt has returned.
     pub fn enable(&self) {
         self.source.enable();
     }
 
-    /// Switches the line off: edges while it is off are not counted.
+    /// Switches the line off: edges while it is off are not counted. It stays
+    /// off, also a level line when its handler has returned.
     pub fn disable(&self) {
         self.source.disable();
     }
@@ -66,6 +79,29 @@ impl Interrupt {
     pub fn create(line: Option<&Line>) -> Result<Self> {
         let token = next_token();
         let created = raw::InterruptEventSource::create(line.map(|line| &line.line), token);
+        Self::made(created, token)
+    }
+
+    /// A source fed by `line`, of whose interrupts a filter says which count.
+    /// See [`Context::filtered_interrupt`](crate::Context::filtered_interrupt),
+    /// which is the same.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn create_filtered(line: &Line, word: u64) -> Result<Self> {
+        let token = next_token();
+        let created = raw::InterruptEventSource::create_filtered(&line.line, token);
+        Self::made(
+            created.inspect(|source| source.set_filter_word(word)),
+            token,
+        )
+    }
+
+    fn made(
+        created: std::result::Result<raw::InterruptEventSource, RawCode>,
+        token: u32,
+    ) -> Result<Self> {
         let interrupt = Self {
             source: named(created, || "interrupt source".into())?,
             id: InterruptId(token),
@@ -114,6 +150,31 @@ pub struct Occurrence {
     pub timestamp: Instant,
     /// The level after the edge.
     pub high: bool,
+}
+
+/// What a filter is told: an interrupt, and what it may know besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilterEvent {
+    /// The source.
+    pub source: InterruptId,
+    /// What [`Interrupt::set_filter_word`] set last.
+    pub word: u64,
+    /// The levels of the inputs that the board entry grants, a bit each in the
+    /// file's order, the first one's the lowest; 0 where one is not open.
+    pub levels: u64,
+    /// The interrupt.
+    pub occurrence: Occurrence,
+}
+
+/// What a filter says of an interrupt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not this driver's: it is not counted, and the line stays as it is.
+    NotMine,
+    /// Counted; a level line is off until the handler has returned.
+    Mine,
+    /// Counted, and a level line stays on (pseudo-DMA).
+    MineKeepLineOn,
 }
 
 impl From<raw::Occurrence> for Occurrence {

@@ -29,7 +29,7 @@ pub use context::{Cause, Context};
 pub use driver::Driver;
 pub use error::{Error, ErrorCode, Result};
 pub use gpio::{Edges, InputPin, Line, OutputPin};
-pub use interrupt::{Interrupt, InterruptId, Interrupts, Occurrence};
+pub use interrupt::{FilterEvent, Interrupt, InterruptId, Interrupts, Occurrence, Verdict};
 pub use line_reader::LineReader;
 pub use log::{Level, log};
 pub use request::{Ask, Client, Pending, Reply, Request, RequestId, complete};

@@ -2,8 +2,9 @@
 
 pub use crate::{
     Ask, AsyncDriver, Cause, Client, CommandGate, Context, Driver, Duration, DurationExt, Edges,
-    Error, ErrorCode, GateId, Gated, InputPin, Instant, Interrupt, InterruptId, Interrupts, Line,
-    LineReader, Occurrence, OutputPin, Pending, Port, Queueing, Reply, Request, RequestId, Result,
-    Selector, Service, ServiceBuilder, Submission, Timeout, Timer, TimerId, delay, driver, now,
+    Error, ErrorCode, FilterEvent, GateId, Gated, InputPin, Instant, Interrupt, InterruptId,
+    Interrupts, Line, LineReader, Occurrence, OutputPin, Pending, Port, Queueing, Reply, Request,
+    RequestId, Result, Selector, Service, ServiceBuilder, Submission, Timeout, Timer, TimerId,
+    Verdict, delay, driver, now,
 };
 pub use crate::{debug, error, info, trace, warn};

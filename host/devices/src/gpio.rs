@@ -27,12 +27,18 @@
 //!    another thread has returned; from inside the sink they return at once.
 //! 6. An interrupt keeps its line open: the line is released when the
 //!    [`GpioLine`] and its interrupt are both dropped.
+//!
+//! A line asked for by its level ([`Edges::HighLevel`], [`Edges::LowLevel`])
+//! interrupts when the level becomes active while it is on, and at each
+//! `enable` that finds it active, also where it is on already. Real hardware
+//! would call a sink that leaves it on again and again; here it is then quiet
+//! until one of the two happens, so that no level can keep a processor.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use loopgate_workloop::InterruptLine;
+use loopgate_workloop::{InterruptLine, Trigger};
 
 /// Which way a line goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +78,7 @@ pub enum Drive {
     OpenSource,
 }
 
-/// Which logical edges interrupt.
+/// Which logical edges interrupt, or which level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edges {
     /// Inactive to active.
@@ -81,15 +87,28 @@ pub enum Edges {
     Falling,
     /// Either.
     Both,
+    /// As long as it is active.
+    HighLevel,
+    /// As long as it is inactive.
+    LowLevel,
 }
 
 impl Edges {
-    /// Whether the edge towards the logical level `high` is among these.
+    /// Whether the edge towards the logical level `high` is among these, or
+    /// begins the level.
     pub const fn contains(self, high: bool) -> bool {
         match self {
-            Self::Rising => high,
-            Self::Falling => !high,
+            Self::Rising | Self::HighLevel => high,
+            Self::Falling | Self::LowLevel => !high,
             Self::Both => true,
+        }
+    }
+
+    /// What such a line is for who takes its interrupts.
+    pub const fn trigger(self) -> Trigger {
+        match self {
+            Self::Rising | Self::Falling | Self::Both => Trigger::Edge,
+            Self::HighLevel | Self::LowLevel => Trigger::Level,
         }
     }
 }

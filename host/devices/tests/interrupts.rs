@@ -1,4 +1,5 @@
-//! Edges on their way to a sink.
+//! Edges and levels on their way to a sink. Tests named `rule_` are after group G
+//! of the catalogue (see `host/workloop/tests/README.md`).
 
 mod common;
 
@@ -56,7 +57,7 @@ fn an_active_low_line_rises_when_its_voltage_falls() {
 }
 
 #[test]
-fn an_edge_while_disabled_is_forgotten_and_takes_no_number() {
+fn rule_088_an_edge_while_disabled_is_forgotten_and_takes_no_number() {
     let fixture = Fixture::new();
     let line = fixture.input("down");
     let (interrupt, sink) = listen(&line, Edges::Both);
@@ -72,7 +73,7 @@ fn an_edge_while_disabled_is_forgotten_and_takes_no_number() {
 }
 
 #[test]
-fn a_line_is_off_until_it_is_registered_and_enabled() {
+fn rule_084_085_a_line_is_off_until_it_is_registered_and_enabled() {
     let fixture = Fixture::new();
     let line = fixture.input("down");
     let interrupt = line.interrupt(Edges::Both).unwrap();
@@ -155,10 +156,78 @@ fn calls_of_a_sink_that(act: impl Fn(&dyn InterruptLine) + Send + Sync + 'static
 }
 
 #[test]
-fn a_sink_can_switch_its_own_line_off() {
+fn rule_086_a_sink_can_switch_its_own_line_off() {
     assert_eq!(calls_of_a_sink_that(|line| line.disable()), 1);
     assert_eq!(calls_of_a_sink_that(|line| line.unregister()), 1);
     assert_eq!(calls_of_a_sink_that(|line| line.enable()), 3);
+}
+
+#[test]
+fn rule_087_switching_on_and_off_is_not_counted() {
+    let fixture = Fixture::new();
+    let line = fixture.input("down");
+    let (interrupt, sink) = listen(&line, Edges::Both);
+    for _ in 0..3 {
+        interrupt.disable();
+    }
+    interrupt.enable();
+    fixture.board.set("down", true).unwrap();
+    assert_eq!(sink.take(), [(1, 0, true)]);
+}
+
+#[test]
+fn rule_088_a_level_interrupts_when_it_begins_and_when_it_is_found() {
+    for (edges, active) in [(Edges::HighLevel, true), (Edges::LowLevel, false)] {
+        let fixture = Fixture::new();
+        let line = fixture.input("float");
+        fixture.board.set("float", !active).unwrap();
+        let (interrupt, sink) = listen(&line, edges);
+        assert_eq!(interrupt.trigger(), Trigger::Level);
+        assert_eq!(sink.take(), []);
+        fixture.board.set("float", active).unwrap();
+        fixture.board.set("float", !active).unwrap();
+        assert_eq!(sink.take(), [(1, 0, active)]);
+        interrupt.disable();
+        fixture.board.set("float", active).unwrap();
+        assert_eq!(sink.take(), []);
+        interrupt.enable();
+        assert_eq!(sink.take(), [(2, 0, active)], "still there");
+        interrupt.disable();
+        fixture.board.set("float", !active).unwrap();
+        interrupt.enable();
+        assert_eq!(sink.take(), [], "gone before anyone looked");
+    }
+}
+
+#[test]
+fn a_level_whose_sink_leaves_it_on_is_quiet_until_it_is_looked_at() {
+    let fixture = Fixture::new();
+    let line = fixture.input("down");
+    let (interrupt, sink) = listen(&line, Edges::HighLevel);
+    fixture.board.set("down", true).unwrap();
+    assert_eq!(sink.take(), [(1, 0, true)], "once, not for ever");
+    interrupt.enable();
+    assert_eq!(sink.take(), [(2, 0, true)]);
+}
+
+#[test]
+fn a_sink_can_switch_its_own_level_off() {
+    let fixture = Fixture::new();
+    let line = fixture.input("down");
+    let interrupt = line.interrupt(Edges::HighLevel).unwrap();
+    let sink = Arc::new(Meddler {
+        line: OnceLock::new(),
+        calls: AtomicU64::new(0),
+        act: |line: &dyn InterruptLine| line.disable(),
+    });
+    assert!(sink.line.set(interrupt.clone()).is_ok());
+    interrupt.register(sink.clone()).unwrap();
+    fixture.board.set("down", true).unwrap();
+    for calls in 1..3 {
+        interrupt.enable();
+        assert_eq!(sink.calls.load(Ordering::Relaxed), calls);
+    }
+    interrupt.unregister();
 }
 
 #[test]
@@ -265,7 +334,7 @@ fn off_waits_for_a_running_call(off: impl Fn(&dyn InterruptLine) + Send + 'stati
 }
 
 #[test]
-fn unregister_and_disable_wait_for_a_running_call() {
+fn rule_086_unregister_and_disable_wait_for_a_running_call() {
     for _ in 0..200 {
         off_waits_for_a_running_call(|line| line.unregister());
         off_waits_for_a_running_call(|line| line.disable());

@@ -352,14 +352,10 @@ impl DriverEntry {
             entry.check(port, name).map_err(|message| (span, message))?;
         }
         for (pin, entry) in self.gpio_in_order() {
-            if entry.direction == PinDirection::Output
-                && (entry.edges.is_some() || entry.debounce.is_some())
-            {
+            if let Some(problem) = entry.problem() {
                 return Err((
                     entry.line.span(),
-                    format!(
-                        "pin `{pin}` of `{name}` is an output, `edges` and `debounce` are for inputs; leave them out"
-                    ),
+                    format!("pin `{pin}` of `{name}` is {problem}"),
                 ));
             }
         }
@@ -489,6 +485,16 @@ uses = ["button-led"]
                 ),
                 "dir/board.toml:17",
                 "is an output",
+            ),
+            (
+                GOOD.replace("edges = \"both\"", "edges = \"low-level\", rate-cap = 9"),
+                "dir/board.toml:16",
+                "leave one of them out",
+            ),
+            (
+                GOOD.replace("edges = \"both\"", "rate-cap = 0"),
+                "dir/board.toml:16",
+                "nonzero",
             ),
             (
                 GOOD.replace("sim", "mainframe"),

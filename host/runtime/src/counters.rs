@@ -1,5 +1,5 @@
-//! What a driver has done so far. Written with the gate closed, read by
-//! anyone at any time.
+//! What a driver has done so far. Written with the gate closed, but for what
+//! filters do; read by anyone at any time.
 
 use crate::status::{Counts, HandlerTime, Usage};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -14,6 +14,9 @@ const FIRST: u64 = 256;
 pub(crate) struct Counters {
     interrupts: AtomicU64,
     lost: AtomicU64,
+    claimed: AtomicU64,
+    declined: AtomicU64,
+    filters_off: AtomicU64,
     timeouts: AtomicU64,
     commands: AtomicU64,
     calls: AtomicU64,
@@ -45,6 +48,21 @@ impl Counters {
         if count > 0 {
             add(&self.lost, count);
         }
+    }
+
+    /// A filter has decided: as interrupts occur, with no gate closed.
+    pub(crate) fn filtered(&self, claimed: bool) {
+        let counter = if claimed {
+            &self.claimed
+        } else {
+            &self.declined
+        };
+        counter.fetch_add(1, Relaxed);
+    }
+
+    /// A filter was switched off, also with no gate closed.
+    pub(crate) fn filter_off(&self) {
+        self.filters_off.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn timeout(&self) {
@@ -104,6 +122,9 @@ impl Counters {
         Counts {
             interrupts: self.interrupts.load(Relaxed),
             lost: self.lost.load(Relaxed),
+            claimed: self.claimed.load(Relaxed),
+            declined: self.declined.load(Relaxed),
+            filters_off: self.filters_off.load(Relaxed),
             timeouts: self.timeouts.load(Relaxed),
             commands: self.commands.load(Relaxed),
             calls: self.calls.load(Relaxed),

@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use wasmtime::Store;
 
 mod life;
@@ -43,6 +43,9 @@ pub(crate) struct Driver {
     pub(crate) time: Time,
     pub(crate) log: DriverLog,
     pub(crate) counters: Counters,
+    /// Filters that were switched off and not told of yet, in words.
+    failed_filters: Mutex<Vec<String>>,
+    has_failed_filters: AtomicBool,
     engine: Arc<Engine>,
     generation: AtomicU64,
     life: Mutex<Life>,
@@ -128,6 +131,8 @@ impl Driver {
             services: around.services,
             time: around.time,
             counters: Counters::default(),
+            failed_filters: Mutex::default(),
+            has_failed_filters: AtomicBool::new(false),
             engine: around.engine,
             generation: AtomicU64::new(0),
             life: Mutex::new(Life {
@@ -202,6 +207,7 @@ impl Driver {
         token: u32,
         interrupts: Interrupts,
     ) {
+        self.tell_of_filters();
         self.counters.interrupts(interrupts.count, interrupts.lost);
         let Interrupts {
             count,
@@ -232,6 +238,26 @@ impl Driver {
         self.deliver(cx, Handler::Timeout, |store, handlers| {
             handlers.call_timeout_occurred(store, token, deadline.as_nanos(), now.as_nanos())
         });
+    }
+
+    /// A filter was switched off, as an interrupt occurred. What is said of it
+    /// waits for the gate: a primary context writes no log.
+    pub(crate) fn filter_failed(&self, token: u32, cause: &str) {
+        self.counters.filter_off();
+        let mut failed = self.failed_filters.lock();
+        failed.push(format!(
+            "the filter of interrupt source {token} is switched off, and every interrupt counts from now on: {cause}"
+        ));
+        self.has_failed_filters.store(true, Relaxed);
+    }
+
+    fn tell_of_filters(&self) {
+        if self.has_failed_filters.swap(false, Relaxed) {
+            let failed = std::mem::take(&mut *self.failed_filters.lock());
+            for text in failed {
+                self.log.host(&text);
+            }
+        }
     }
 
     /// Parked requests whose deadline has come go on, own ones end.

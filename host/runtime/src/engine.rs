@@ -5,6 +5,7 @@ use crate::bindings::VERSION;
 use crate::cache::Cache;
 use crate::cost;
 use crate::error::ComponentError;
+use crate::filter::{self, Program};
 use crate::guest::Guest;
 use crate::interface;
 use crate::limits::{MEMORY_RESERVATION, STACK};
@@ -23,22 +24,33 @@ const COMPONENT_MAX: u64 = 16 << 20;
 /// Compiles components, and stops handlers that run for too long.
 pub(crate) struct Engine {
     wasmtime: wasmtime::Engine,
+    /// Compiles the same components for their filters.
+    filters: wasmtime::Engine,
     linker: Linker<Guest>,
     cache: Option<Cache>,
     pub(crate) ticker: Ticker,
 }
 
 /// A component that was compiled, linked and found to be a driver.
-pub(crate) type Loaded = crate::bindings::DriverPre<Guest>;
+pub(crate) struct Loaded {
+    pub(crate) driver: Linked,
+    /// Where it can ask for filters.
+    pub(crate) filters: Option<Arc<Program>>,
+}
+
+pub(crate) type Linked = crate::bindings::DriverPre<Guest>;
 
 impl Engine {
     pub(crate) fn new(cache: Option<Cache>) -> Result<Arc<Self>, String> {
         let wasmtime = wasmtime::Engine::new(&config()).map_err(|error| format!("{error:#}"))?;
+        let filters =
+            wasmtime::Engine::new(&filter_config()).map_err(|error| format!("{error:#}"))?;
         let linker = interface::linker(&wasmtime).map_err(|error| format!("{error:#}"))?;
         let ticker = Ticker::start(&wasmtime)
             .map_err(|error| format!("no thread for the ticker: {error}"))?;
         Ok(Arc::new(Self {
             wasmtime,
+            filters,
             linker,
             cache,
             ticker,
@@ -53,40 +65,61 @@ impl Engine {
     pub(crate) fn load(&self, path: &Path, bytes: &[u8]) -> Result<Loaded, ComponentError> {
         let name = path.display().to_string();
         let component = self.compile(&name, bytes)?;
-        self.link(&name, &component)
+        let driver = self.link(&name, &component)?;
+        let wanted = filter::is_wanted(&self.wasmtime, &component);
+        let filters = wanted.then(|| self.filters(&name, bytes)).transpose()?;
+        Ok(Loaded { driver, filters })
+    }
+
+    fn filters(&self, name: &str, bytes: &[u8]) -> Result<Arc<Program>, ComponentError> {
+        let component = self.compile_for(&self.filters, name, bytes)?;
+        let program = Program::new(&self.filters, &component);
+        program.map(Arc::new).map_err(|error| wrong(name, &error))
     }
 
     /// Compiles, or takes from the cache.
     pub(crate) fn compile(&self, name: &str, bytes: &[u8]) -> Result<Component, ComponentError> {
+        self.compile_for(&self.wasmtime, name, bytes)
+    }
+
+    fn compile_for(
+        &self,
+        engine: &wasmtime::Engine,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<Component, ComponentError> {
         recognise(name, bytes)?;
         let compile = || {
             cost::bounded(name, bytes)?;
-            Component::from_binary(&self.wasmtime, bytes).map_err(|error| ComponentError::Invalid {
+            Component::from_binary(engine, bytes).map_err(|error| ComponentError::Invalid {
                 name: name.to_owned(),
                 cause: cause_of(&error),
             })
         };
         match &self.cache {
-            Some(cache) => cache.component(&self.wasmtime, name, bytes, compile),
+            Some(cache) => cache.component(engine, name, bytes, compile),
             None => compile(),
         }
     }
 
     /// Checks the component against the world `driver`.
-    pub(crate) fn link(&self, name: &str, component: &Component) -> Result<Loaded, ComponentError> {
+    pub(crate) fn link(&self, name: &str, component: &Component) -> Result<Linked, ComponentError> {
         interface::refuse_unknown_imports(&self.wasmtime, name, component)?;
-        let wrong = |error: &wasmtime::Error| ComponentError::WrongWorld {
-            name: name.to_owned(),
-            version: VERSION,
-            cause: cause_of(error),
-        };
         let mut linker = self.linker.clone();
         interface::wasi::add_to_linker(&mut linker, &self.wasmtime, component)
-            .map_err(|error| wrong(&error))?;
+            .map_err(|error| wrong(name, &error))?;
         let pre: InstancePre<Guest> = linker
             .instantiate_pre(component)
-            .map_err(|error| wrong(&error))?;
-        Loaded::new(pre).map_err(|error| wrong(&error))
+            .map_err(|error| wrong(name, &error))?;
+        Linked::new(pre).map_err(|error| wrong(name, &error))
+    }
+}
+
+fn wrong(name: &str, error: &wasmtime::Error) -> ComponentError {
+    ComponentError::WrongWorld {
+        name: name.to_owned(),
+        version: VERSION,
+        cause: cause_of(error),
     }
 }
 
@@ -98,6 +131,16 @@ fn config() -> wasmtime::Config {
     config.memory_reservation(MEMORY_RESERVATION);
     config.memory_reservation_for_growth(0);
     config.memory_guard_size(64 << 10);
+    config
+}
+
+/// Instructions are counted instead of time: a filter has no thread that would
+/// move an epoch on, and no time to lose by being looked at.
+fn filter_config() -> wasmtime::Config {
+    let mut config = config();
+    config.epoch_interruption(false);
+    config.consume_fuel(true);
+    config.max_wasm_stack(filter::STACK);
     config
 }
 

@@ -4,6 +4,7 @@ use crate::board_file::{DriverEntry, GpioEntry, PinDirection};
 use crate::text::printable_within;
 use loopgate_devices::gpio::Edges;
 use loopgate_devices::serial::PortRequest;
+use loopgate_workloop::Trigger;
 
 /// The grants of one driver. Every refusal names driver, thing and remedy.
 pub(crate) struct Grants(DriverEntry);
@@ -32,7 +33,7 @@ impl Grants {
         ))
     }
 
-    /// Whether these edges of a granted pin may interrupt.
+    /// Whether these edges, or this level, of a granted pin may interrupt.
     pub(crate) fn edges(&self, name: &str, edges: Edges) -> Result<(), String> {
         let granted: Option<Edges> = self
             .0
@@ -41,7 +42,8 @@ impl Grants {
             .and_then(|entry| entry.edges)
             .map(Into::into);
         match granted {
-            Some(granted) if granted == edges || granted == Edges::Both => Ok(()),
+            Some(granted) if granted == edges => Ok(()),
+            Some(Edges::Both) if edges.trigger() == Trigger::Edge => Ok(()),
             _ => Err(format!(
                 "`{}` asked for {} of pin `{}`, which its entry does not grant; set its `edges`",
                 self.driver(),
@@ -49,10 +51,18 @@ impl Grants {
                     Edges::Rising => "rising edges",
                     Edges::Falling => "falling edges",
                     Edges::Both => "both edges",
+                    Edges::HighLevel => "the high level",
+                    Edges::LowLevel => "the low level",
                 },
                 shown(name)
             )),
         }
+    }
+
+    /// How many edges of a granted pin may interrupt in a second.
+    pub(crate) fn rate_cap(&self, name: &str) -> Option<u32> {
+        let cap = self.0.gpio.get(name)?.rate_cap?;
+        Some(cap.get())
     }
 
     /// What to open for a port, if it is granted at this speed; 0 is the
@@ -126,6 +136,7 @@ plain = { line = "A", direction = "input" }
 button = { line = "B", direction = "input", edges = "falling" }
 wheel = { line = "C", direction = "input", edges = "both" }
 led = { line = "D", direction = "output" }
+ready = { line = "E", direction = "input", edges = "low-level" }
 "#;
         Grants::new(&BoardFile::parse(text, "board.toml").unwrap().drivers[0])
     }
@@ -157,14 +168,21 @@ led = { line = "D", direction = "output" }
     fn edges_are_granted_as_they_stand() {
         let grants = grants();
         let table = [
-            ("plain", [false, false, false]),
-            ("button", [false, true, false]),
-            ("wheel", [true, true, true]),
-            ("led", [false, false, false]),
+            ("plain", [false; 5]),
+            ("button", [false, true, false, false, false]),
+            ("wheel", [true, true, true, false, false]),
+            ("led", [false; 5]),
+            ("ready", [false, false, false, false, true]),
         ];
         for (name, expected) in table {
-            let seen = [Edges::Rising, Edges::Falling, Edges::Both]
-                .map(|edges| grants.edges(name, edges).is_ok());
+            let seen = [
+                Edges::Rising,
+                Edges::Falling,
+                Edges::Both,
+                Edges::HighLevel,
+                Edges::LowLevel,
+            ]
+            .map(|edges| grants.edges(name, edges).is_ok());
             assert_eq!(seen, expected, "{name}");
         }
     }

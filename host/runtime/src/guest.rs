@@ -2,6 +2,7 @@
 
 use crate::driver::Driver;
 use crate::error::ErrorCode;
+use crate::filter::{Levels, Program};
 use crate::heritage::{Heritage, OpenPins};
 use crate::interface::work_loop::Sources;
 use crate::limits::{LimitHit, Limits};
@@ -34,6 +35,9 @@ pub(crate) struct Guest {
     pub(crate) memory: MemoryLimiter,
     pub(crate) random: Random,
     pub(crate) output: LineBuffer,
+    /// The component for filters, where it asks for any.
+    pub(crate) filters: Option<Arc<Program>>,
+    pub(crate) levels: Arc<Levels>,
     /// For the version after it.
     pub(crate) pins: OpenPins,
     /// What the version before it has left.
@@ -50,6 +54,7 @@ impl Guest {
     pub(crate) fn store(
         driver: Arc<Driver>,
         engine: &wasmtime::Engine,
+        filters: Option<Arc<Program>>,
         generation: u64,
     ) -> Store<Guest> {
         let limits = driver.limits.clone();
@@ -67,6 +72,8 @@ impl Guest {
             memory: MemoryLimiter::new(&limits),
             random: Random::seeded(&driver.name, generation),
             output: LineBuffer::default(),
+            filters,
+            levels: Arc::new(Levels::new(&driver.entry)),
             pins: OpenPins::default(),
             heritage: Heritage::default(),
             handing_over: false,
@@ -252,7 +259,7 @@ pub(crate) struct MemoryLimiter {
 }
 
 impl MemoryLimiter {
-    fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             memory: Sum::new(limits.memory),
             tables: Sum::new(limits.table_elements),

@@ -4,9 +4,10 @@
 //! counted, and the first handlers of the new version get it (rule 4).
 
 use crate::driver::Driver;
+use crate::filter::Filter;
 use loopgate_devices::gpio::{Edges, GpioLine};
 use loopgate_devices::serial::SerialPort;
-use loopgate_workloop::{Context, EventSource, InterruptEventSource};
+use loopgate_workloop::{Context, EventSource, InterruptEventSource, InterruptFilter};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Arc, Weak};
@@ -35,6 +36,21 @@ pub(crate) struct Fed {
     pub(crate) _device: Holder,
     /// What the instance calls the source; its successor may call it otherwise.
     pub(crate) token: Arc<AtomicU32>,
+    pub(crate) filter: Option<Arc<Filter>>,
+}
+
+impl Fed {
+    /// Has this version's filter, or none, take the place of the last one's,
+    /// which decided until now.
+    pub(crate) fn refilter(&mut self, source: &InterruptEventSource, filter: Option<Arc<Filter>>) {
+        let shared = filter
+            .clone()
+            .map(|filter| filter as Arc<dyn InterruptFilter>);
+        source.set_filter(shared);
+        if let Some(last) = std::mem::replace(&mut self.filter, filter) {
+            last.end();
+        }
+    }
 }
 
 /// Keeps the pin or port of a line open as long as a source is fed by it, also

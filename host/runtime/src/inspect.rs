@@ -1,6 +1,6 @@
 //! What a component is, and what a board would grant it, without running it.
 
-use crate::board_file::{BoardFile, DriverEntry};
+use crate::board_file::{BoardFile, DriverEntry, PinEdges};
 use crate::cache::Cache;
 use crate::engine::{Engine, read};
 use crate::error::ComponentError;
@@ -123,11 +123,13 @@ fn entries_for<'a>(board: &'a BoardFile, component: &Path) -> Vec<&'a DriverEntr
 fn granted(entry: &DriverEntry) -> Vec<String> {
     let driver = entry.name.get_ref();
     let pins = entry.gpio_in_order().into_iter().map(|(name, pin)| {
-        let edges = pin.edges.map_or(String::new(), |edges| {
-            format!(
+        let edges = pin.edges.map_or(String::new(), |edges| match edges {
+            PinEdges::HighLevel => ", interrupts while high".to_owned(),
+            PinEdges::LowLevel => ", interrupts while low".to_owned(),
+            PinEdges::Rising | PinEdges::Falling | PinEdges::Both => format!(
                 ", interrupts on {} edges",
                 format!("{edges:?}").to_lowercase()
-            )
+            ),
         });
         format!(
             "`{driver}`: pin `{name}` = line `{}`, {}{edges}",

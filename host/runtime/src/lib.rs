@@ -37,6 +37,7 @@ mod death;
 mod driver;
 mod engine;
 mod error;
+mod filter;
 mod grants;
 mod guest;
 mod heritage;

@@ -32,6 +32,12 @@ pub struct Limits {
     pub handles: u32,
     /// Occurrences that one interrupt source holds until they are delivered.
     pub occurrences: u32,
+    /// Instructions of one call of a filter.
+    pub filter_fuel: u64,
+    /// Instructions of one filter in a second.
+    pub filter_budget: u64,
+    /// Filters at a time.
+    pub filters: u32,
     /// Requests pending at a time, and as many of the driver's own.
     pub requests: u32,
     /// Bytes of log a second.
@@ -64,6 +70,9 @@ impl Default for Limits {
             payload: 64 << 10,
             handles: 256,
             occurrences: 1024,
+            filter_fuel: 10_000,
+            filter_budget: 100_000_000,
+            filters: 16,
             requests: 256,
             log: 16 << 10,
         }
@@ -90,6 +99,14 @@ pub struct LimitsEntry {
     /// Interrupts that wait in one source until they are delivered: 1 to
     /// 1048576. The oldest make room, and are counted as lost.
     occurrences: Option<u32>,
+    /// Instructions of one call of `filter`: 1000 to 10000000.
+    filter_fuel: Option<u64>,
+    /// Instructions that the filter of one source may use in a second: 1000 to
+    /// 10000000000.
+    filter_budget: Option<u64>,
+    /// Sources with a filter at a time: 1 to 256. Each has an instance of the
+    /// component, whose memories are bounded by `memory` each.
+    filters: Option<u32>,
     /// Requests pending at a time, and as many of the driver's own: 1 to 65536.
     requests: Option<u32>,
     /// Log that is kept: up to 64 MiB a second.
@@ -130,6 +147,19 @@ impl LimitsEntry {
                 default.occurrences,
                 1 << 20,
             )?,
+            filter_fuel: instructions(
+                "filter-fuel",
+                self.filter_fuel,
+                default.filter_fuel,
+                10_000_000,
+            )?,
+            filter_budget: instructions(
+                "filter-budget",
+                self.filter_budget,
+                default.filter_budget,
+                10_000_000_000,
+            )?,
+            filters: count("filters", self.filters, default.filters, 256)?,
             requests: count("requests", self.requests, default.requests, 65_536)?,
             log: bytes(
                 "log",
@@ -181,6 +211,17 @@ fn span(
     ))
 }
 
+fn instructions(name: &str, given: Option<u64>, default: u64, most: u64) -> Result<u64, String> {
+    const LEAST: u64 = 1_000;
+    let value = given.unwrap_or(default);
+    if (LEAST..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(format!(
+        "limit `{name}` is {value} instructions, but must be between {LEAST} and {most}"
+    ))
+}
+
 fn count(name: &str, given: Option<u32>, default: u32, most: u32) -> Result<u32, String> {
     let value = given.unwrap_or(default);
     if (1..=most).contains(&value) {
@@ -225,6 +266,18 @@ pub enum LimitHit {
     /// A call carried too much.
     #[error("limit `payload`: one call carried more than {}", show_bytes(*.0))]
     Payload(u64),
+    /// A filter ran for too long.
+    #[error("limit `filter-fuel`: more than {0} instructions in one call")]
+    FilterFuel(u64),
+    /// A filter ran for too long, too often.
+    #[error("limit `filter-budget`: more than {0} instructions in one second")]
+    FilterBudget(u64),
+    /// The stack of a filter is used up.
+    #[error("more than {} of stack in one call", show_bytes(crate::filter::STACK as u64))]
+    FilterStack,
+    /// Too many filters.
+    #[error("limit `filters`: more than {0} sources with a filter at a time")]
+    Filters(u32),
     /// Too many handles.
     #[error("limit `handles`: more than {0} sources, pins, lines, gates and clients at a time")]
     Handles(u32),

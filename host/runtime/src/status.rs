@@ -131,6 +131,13 @@ pub struct Counts {
     pub interrupts: u64,
     /// Interrupts that found no room, or whose source ended before their turn.
     pub lost: u64,
+    /// Interrupts that filters were asked about and took for the driver's,
+    /// those that they failed at included.
+    pub claimed: u64,
+    /// Interrupts that filters took for somebody else's.
+    pub declined: u64,
+    /// Filters that were switched off, since they failed.
+    pub filters_off: u64,
     /// Timer expiries delivered.
     pub timeouts: u64,
     /// Commands handed over.

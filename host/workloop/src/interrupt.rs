@@ -67,6 +67,47 @@ pub trait InterruptSink: Send + Sync {
     fn occurrences_lost(&self, count: u32);
 }
 
+/// Decides whether an interrupt is its driver's, in the primary context: with
+/// no gate closed, perhaps while an action of the same driver runs. An
+/// implementation
+///
+/// - takes no gate, waits for nothing that waits for one, and allocates nothing;
+/// - sees its arguments and what it keeps itself, nothing of the driver's;
+/// - is called from one place at a time, as the sink is, but for a source whose
+///   filter is replaced: the call before may still run then.
+pub trait InterruptFilter: Send + Sync {
+    /// The verdict on one interrupt; `word` is what the driver set last.
+    ///
+    /// # Errors
+    /// Where it could not decide: the interrupt counts, and the filter is not
+    /// called again.
+    fn filter(&self, word: u64, occurrence: Occurrence) -> Result<Verdict, FilterFault>;
+}
+
+impl<F> InterruptFilter for F
+where
+    F: Fn(u64, Occurrence) -> Result<Verdict, FilterFault> + Send + Sync,
+{
+    fn filter(&self, word: u64, occurrence: Occurrence) -> Result<Verdict, FilterFault> {
+        self(word, occurrence)
+    }
+}
+
+/// What a filter says of an interrupt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not this driver's: it is not counted, and the line stays as it is.
+    NotMine,
+    /// Counted; a level line is off until the action has returned.
+    Mine,
+    /// Counted, and a level line stays on (pseudo-DMA).
+    MineKeepLineOn,
+}
+
+/// A filter ran for too long, or broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilterFault;
+
 /// What one call of an interrupt action stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interrupts {

@@ -1,6 +1,8 @@
 //! Interrupts, from a line or from software.
 
+mod filtering;
 mod intake;
+mod mask;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,10 +13,11 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::event_source::{EventSource, Pass};
 use crate::instant::Instant;
-use crate::interrupt::{InterruptSink, Interrupts, Occurrence};
+use crate::interrupt::{InterruptFilter, InterruptLine, InterruptSink, Interrupts, Occurrence};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use intake::{Device, Intake};
+use mask::Mask;
 
 /// What an interrupt source calls, in the gate.
 pub type InterruptAction = Arc<dyn Fn(&Context, &InterruptEventSource, Interrupts) + Send + Sync>;
@@ -58,8 +61,35 @@ impl InterruptEventSource {
     /// # Errors
     /// `BadArgument` for a line with a queue of 0.
     pub fn new(
-        line: Option<Arc<dyn crate::InterruptLine>>,
+        line: Option<Arc<dyn InterruptLine>>,
         queue: usize,
+        action: Option<InterruptAction>,
+    ) -> Result<Arc<Self>, Error> {
+        Self::build(line, queue, None, action)
+    }
+
+    /// A source fed by `line`, of whose interrupts `filter` says which count,
+    /// in their primary context (\[75\]); otherwise as
+    /// [`new`](InterruptEventSource::new).
+    ///
+    /// A filter that fails is never called again: the interrupt that it failed
+    /// at counts, and all after it do.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub fn filtered(
+        line: Arc<dyn InterruptLine>,
+        queue: usize,
+        filter: Arc<dyn InterruptFilter>,
+        action: Option<InterruptAction>,
+    ) -> Result<Arc<Self>, Error> {
+        Self::build(Some(line), queue, Some(filter), action)
+    }
+
+    fn build(
+        line: Option<Arc<dyn InterruptLine>>,
+        queue: usize,
+        filter: Option<Arc<dyn InterruptFilter>>,
         action: Option<InterruptAction>,
     ) -> Result<Arc<Self>, Error> {
         if line.is_some() && queue == 0 {
@@ -67,7 +97,7 @@ impl InterruptEventSource {
         }
         let room = if line.is_some() { queue } else { 0 };
         Ok(Arc::new(Self {
-            intake: Arc::new(Intake::new(line, queue)),
+            intake: Arc::new(Intake::new(line, queue, filter)),
             action: ActionSlot::new(action),
             delivery: Mutex::new(Delivery {
                 batch: VecDeque::with_capacity(room),
@@ -89,6 +119,31 @@ impl InterruptEventSource {
             Ok(())
         } else {
             Err(Error::NotReady)
+        }
+    }
+
+    /// Sets the one word of the driver's that its filter sees, from the next
+    /// interrupt on; 0 at first. Callable from anywhere, takes no lock.
+    pub fn set_filter_word(&self, word: u64) {
+        if let Some(device) = &self.intake.device {
+            device.filtering.set_word(word);
+        }
+    }
+
+    /// Whether a filter decides. False also once it has failed, at the latest
+    /// in the action for the interrupt that it failed at.
+    pub fn is_filtered(&self) -> bool {
+        let device = self.intake.device.as_ref();
+        device.is_some_and(|device| device.filtering.is_on())
+    }
+
+    /// Has `filter` decide from the next interrupt on, with the word 0; without
+    /// one everything counts. A call of the filter before it may still run.
+    /// Nothing happens without a line.
+    pub fn set_filter(&self, filter: Option<Arc<dyn InterruptFilter>>) {
+        if let Some(device) = &self.intake.device {
+            device.filtering.set_word(0);
+            device.filtering.replace(filter);
         }
     }
 
@@ -152,17 +207,23 @@ impl InterruptEventSource {
     /// the driver closed it, the source left, or another occurrence of it
     /// waits for its own action already.
     fn unmask(&self, registration: u32) {
-        let Some(device) = self.intake.device.as_ref().filter(|device| device.level) else {
+        let Some((device, mask)) = self.masking() else {
             return;
         };
         let unchanged = self.intake.attachment.is_attached()
             && self.registration.load(Ordering::Acquire) == registration;
         if unchanged
             && !self.explicit_disable.load(Ordering::Acquire)
-            && !self.intake.occurred.is_pending()
+            && mask.lift(|| self.intake.occurred.is_pending())
         {
-            device.line.enable();
+            device.switch_on();
         }
+    }
+
+    /// A level line, and what is known of its being off.
+    fn masking(&self) -> Option<(&Device, &Mask)> {
+        let device = self.intake.device.as_ref()?;
+        Some((device, device.mask.as_ref()?))
     }
 
     /// The device while its line is registered.
@@ -199,6 +260,9 @@ impl EventSource for InterruptEventSource {
 
     fn attached(&self, _: &Context) -> Result<(), Error> {
         self.registration.fetch_add(1, Ordering::AcqRel);
+        if let Some((_, mask)) = self.masking() {
+            mask.clear();
+        }
         match &self.intake.device {
             Some(device) => {
                 let sink: Arc<dyn InterruptSink> = self.intake.clone();
@@ -218,7 +282,10 @@ impl EventSource for InterruptEventSource {
     /// Switches the line on. Nothing happens on no loop or without a line.
     fn enable(&self, _: &Context) {
         if let Some(device) = self.registered() {
-            device.line.enable();
+            if let Some(mask) = &device.mask {
+                mask.clear();
+            }
+            device.switch_on();
             self.explicit_disable.store(false, Ordering::Release);
             self.intake.attachment.set_enabled(true);
         }

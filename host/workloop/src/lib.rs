@@ -5,7 +5,8 @@
 //! are added to it; their actions run one at a time, with the gate closed:
 //!
 //! - an [`InterruptEventSource`] counts what an [`InterruptLine`] or software
-//!   signals, and delivers it or reports it lost;
+//!   signals, and delivers it or reports it lost; an [`InterruptFilter`] can
+//!   say, as it occurs, whether it counts;
 //! - a [`TimerEventSource`] calls once for each arming, never early;
 //! - a [`CommandGate`] lets outside callers in, and can be disabled.
 //!
@@ -85,6 +86,7 @@ mod instant;
 mod interrupt;
 mod interrupt_event_source;
 mod quota;
+mod rate_cap;
 mod sync;
 mod timer_event_source;
 mod waits;
@@ -98,9 +100,13 @@ pub use error::{Error, Wake};
 pub use event_source::{EventSource, Pass};
 pub use gate::{Event, Gate, Wakeups};
 pub use instant::Instant;
-pub use interrupt::{InterruptLine, InterruptSink, Interrupts, Occurrence, Trigger};
+pub use interrupt::{
+    FilterFault, InterruptFilter, InterruptLine, InterruptSink, Interrupts, Occurrence, Trigger,
+    Verdict,
+};
 pub use interrupt_event_source::{InterruptAction, InterruptEventSource};
 pub use quota::Quota;
+pub use rate_cap::RateCapped;
 pub use timer_event_source::{TimerAction, TimerEventSource};
 pub use waits::Waits;
 pub use work_loop::WorkLoop;

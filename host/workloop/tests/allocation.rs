@@ -8,7 +8,7 @@ use std::time::Duration;
 use loopgate_workloop::{
     CommandGate, Context, Error, EventSource, Instant, InterruptAction, InterruptEventSource,
     InterruptLine, InterruptSink, Occurrence, Quota, TimerAction, TimerEventSource, Trigger,
-    VirtualClock, WorkLoop,
+    Verdict, VirtualClock, WorkLoop,
 };
 
 /// How many allocations `f` makes on this thread.
@@ -54,7 +54,14 @@ fn interrupts_timers_and_commands_allocate_nothing() {
         charged.charge(Duration::from_micros(1));
         source.take_occurrences(8, &mut seen.2);
     });
-    let source = InterruptEventSource::new(Some(line.clone()), 4, Some(action)).unwrap();
+    let filter = |_, o: Occurrence| {
+        Ok(match o.sequence % 2 {
+            0 => Verdict::Mine,
+            _ => Verdict::MineKeepLineOn,
+        })
+    };
+    let source =
+        InterruptEventSource::filtered(line.clone(), 4, Arc::new(filter), Some(action)).unwrap();
     source.attachment().set_quota(quota.clone()).unwrap();
     work_loop.add_event_source(&cx, source.clone()).unwrap();
     source.enable(&cx);

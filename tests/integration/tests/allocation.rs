@@ -47,9 +47,8 @@ fn a_handler_that_arms_its_timer_again_costs_one_in_the_engine() {
     assert!(counted <= 1000, "{counted}");
 }
 
-#[test]
-fn an_edge_reaches_its_handler_without_an_allocation() {
-    let board = board();
+/// What a thousand edges allocate, ten others before them not counted.
+fn a_thousand_edges(board: &Board) -> u64 {
     let mut high = false;
     let mut counted = 0;
     for round in 0..1010 {
@@ -62,7 +61,28 @@ fn an_edge_reaches_its_handler_without_an_allocation() {
             counted += edge;
         }
     }
+    counted
+}
+
+#[test]
+fn an_edge_reaches_its_handler_without_an_allocation() {
+    let board = board();
+    let counted = a_thousand_edges(&board);
     assert_eq!(ask(&board, "counter", "calls"), 1010);
     assert_eq!(ask(&board, "counter", "edges"), 1010);
     assert_eq!(counted, 0);
+}
+
+#[test]
+fn a_filter_decides_without_an_allocation() {
+    for (word, claimed) in [(1, 1010), (2, 0), (0, 1010 / 3)] {
+        let rest = format!(
+            "provides = [\"filter\"]\nconfig = {{ word = \"{word}\" }}\n[driver.gpio]\n\
+             in = {{ line = \"IN\", direction = \"input\", edges = \"both\" }}"
+        );
+        let board = virtual_board(entry("filter", &guest("probe_filter"), &rest));
+        let counted = a_thousand_edges(&board);
+        assert_eq!(ask(&board, "filter", "counted"), claimed);
+        assert_eq!(counted, 0, "word {word}");
+    }
 }

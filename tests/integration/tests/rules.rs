@@ -67,6 +67,38 @@ fn rule_01_one_handler_of_a_loop_at_a_time() {
     });
 }
 
+/// A driver with a filter of `IN`, which interrupts as `edges` says.
+fn filtered(edges: &str, config: &str) -> String {
+    let rest = format!(
+        "provides = [\"filter\"]\nconfig = {{ edges = \"{edges}\", {config} }}\n[driver.gpio]\n\
+         in = {{ line = \"IN\", direction = \"input\", edges = \"{edges}\" }}"
+    );
+    entry("filtered", &guest("probe_filter"), &rest)
+}
+
+#[test]
+fn rule_02_a_filter_runs_outside_the_gate_and_sees_its_arguments_alone() {
+    let limits = "limits = { handler-cpu = \"10 s\", handler-wall = \"2 s\" }";
+    let spins = on_command("spins", "hostile_spin", limits);
+    // It claims what comes once a handler has run, as far as it can see.
+    let board = real_board(filtered("both", "word = \"1\"") + &spins);
+    board.sim().set("IN", true).unwrap();
+    until("a handler has run", || ask(&board, "filter", "calls") == 1);
+    board
+        .call("filter", Request::named("word").scalar(5))
+        .unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| refused(&board, "spins", Request::numbered(1)));
+        until("someone spins in the gate of this loop", || {
+            board.status().drivers[1].counts.commands == 1
+        });
+        board.sim().set("IN", false).unwrap();
+        let counts = board.status().drivers[0].counts;
+        assert_eq!(counts.declined, 1, "at once, and nothing was to be seen");
+        assert_running(&board, "spins");
+    });
+}
+
 /// A board on which a call could come back cannot be described: `would-deadlock`
 /// stands behind it for the boards to come.
 #[test]
@@ -135,6 +167,70 @@ fn rule_04_an_edge_is_delivered_or_reported_as_lost() {
     assert_eq!(ask(&board, "counter", "calls"), 1);
     let status = &board.status().drivers[0];
     assert_eq!([status.counts.interrupts, status.counts.lost], counts);
+}
+
+#[test]
+fn rule_04_what_a_filter_claims_is_delivered_or_reported_as_lost() {
+    let board = virtual_board(filtered("both", "word = \"0\""));
+    for edge in 0..6000 {
+        board.sim().set("IN", edge % 2 == 0).unwrap();
+    }
+    board.run_for(MILLISECOND);
+    let counts = ["counted", "lost"].map(|selector| ask(&board, "filter", selector));
+    assert_eq!(counts, [1024, 2000 - 1024], "every third is claimed");
+    assert_eq!(board.status().drivers[0].counts.claimed, 2000);
+}
+
+fn calls_of_the_handler(board: &Board) -> u64 {
+    board.run_for(MILLISECOND);
+    ask(board, "filter", "calls")
+}
+
+/// `1` claims, `3` claims and keeps the line on.
+#[test]
+fn rule_05_a_level_line_is_masked_until_the_action_returns() {
+    for (edges, active) in [("high-level", true), ("low-level", false)] {
+        let board = virtual_board(filtered(edges, "word = \"1\""));
+        board.sim().set("IN", active).unwrap();
+        let claimed = || board.status().drivers[0].counts.claimed;
+        let calls = calls_of_the_handler(&board);
+        assert!(calls > 1, "it comes back while the level lasts");
+        // Each call but the last brought it back once; it waits masked now.
+        assert!(claimed() <= calls + 1, "{} for {calls}", claimed());
+        board.sim().set("IN", !active).unwrap();
+        let calls = calls_of_the_handler(&board);
+        assert_eq!(calls_of_the_handler(&board), calls, "the level is gone");
+        assert_eq!(claimed(), calls);
+    }
+}
+
+#[test]
+fn rule_05_an_explicit_disable_wins() {
+    for word in [1, 3] {
+        let config = format!("word = \"{word}\", how = \"off\"");
+        let board = virtual_board(filtered("high-level", &config));
+        board.sim().set("IN", true).unwrap();
+        assert_eq!(calls_of_the_handler(&board), 1);
+        ask(&board, "filter", "enable");
+        assert_eq!(calls_of_the_handler(&board), 2, "the level is still there");
+    }
+}
+
+#[test]
+fn rule_05_an_enable_in_the_action_lets_the_next_one_in() {
+    let board = virtual_board(filtered("high-level", "word = \"1\", how = \"early\""));
+    board.sim().set("IN", true).unwrap();
+    board.sim().set("IN", false).unwrap();
+    assert_eq!(
+        calls_of_the_handler(&board),
+        1,
+        "nothing was there to let in"
+    );
+    let board = virtual_board(filtered("high-level", "word = \"3\", how = \"early\""));
+    board.sim().set("IN", true).unwrap();
+    board.run_for(Duration::ZERO);
+    board.sim().set("IN", false).unwrap();
+    assert!(calls_of_the_handler(&board) >= 2);
 }
 
 #[test]

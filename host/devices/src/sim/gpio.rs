@@ -52,6 +52,7 @@ struct OpenPin {
 /// The one interrupt of an open pin.
 struct SimInterrupt {
     pin: Arc<OpenPin>,
+    trigger: Trigger,
 }
 
 impl GpioLine for OpenLine {
@@ -75,6 +76,7 @@ impl GpioLine for OpenLine {
             .add_interrupt(self.pin.pin, edges)?;
         Ok(Arc::new(SimInterrupt {
             pin: Arc::clone(&self.pin),
+            trigger: edges.trigger(),
         }))
     }
 
@@ -96,7 +98,7 @@ impl Drop for OpenPin {
 
 impl InterruptLine for SimInterrupt {
     fn trigger(&self) -> Trigger {
-        Trigger::Edge
+        self.trigger
     }
 
     fn register(&self, sink: Arc<dyn InterruptSink>) -> Result<(), loopgate_workloop::Error> {
@@ -127,6 +129,10 @@ impl InterruptLine for SimInterrupt {
                 state.enabled = Some(number);
             }
         });
+        if self.trigger == Trigger::Level {
+            let board = &self.pin.board;
+            board.transact(|pins| pins.post_level(self.pin.pin, board.clock.now()));
+        }
     }
 
     fn disable(&self) {
@@ -235,7 +241,7 @@ impl Pins {
         &mut self.all[index].interrupt
     }
 
-    /// Posts the edge towards the voltage `high` if anyone is to hear of it.
+    /// Posts the edge towards the voltage `high`, or the begin of that level, if anyone is to hear of it.
     pub(super) fn post_edge(&mut self, index: usize, high: bool, at: Instant) {
         let pin = &self.all[index];
         let high = high != pin.active_low();
@@ -254,6 +260,12 @@ impl Pins {
                 at,
             });
         }
+    }
+
+    /// Posts the level that the pin has if anyone is to hear of it.
+    fn post_level(&mut self, index: usize, now: Instant) {
+        let high = self.all[index].seen(|| now);
+        self.post_edge(index, high, now);
     }
 
     /// The sink for a posted edge, and the edge's number. It is given only

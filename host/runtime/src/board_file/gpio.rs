@@ -2,7 +2,9 @@
 
 use crate::units::Span;
 use loopgate_devices::gpio;
+use loopgate_workloop::Trigger;
 use serde::Deserialize;
+use std::num::NonZeroU32;
 use toml::Spanned;
 
 /// A pin granted to a driver.
@@ -17,7 +19,7 @@ pub struct GpioEntry {
     /// What pulls it while nothing drives it.
     #[serde(default)]
     pub bias: PinBias,
-    /// Which edges of an input may interrupt; without it, none.
+    /// Which edges of an input may interrupt, or which level; without it, none.
     #[serde(default)]
     pub edges: Option<PinEdges>,
     /// Whether low is the active level, which the driver then sees as high.
@@ -26,6 +28,10 @@ pub struct GpioEntry {
     /// How long an input's level must hold before it counts.
     #[serde(default)]
     pub debounce: Option<Span>,
+    /// How many edges of an input may interrupt in a second, 1 at least. The
+    /// others are lost, and the driver is told how many. Not for levels.
+    #[serde(default)]
+    pub rate_cap: Option<NonZeroU32>,
 }
 
 /// Which way a pin may be used.
@@ -53,7 +59,7 @@ pub enum PinBias {
     Disabled,
 }
 
-/// Which edges may interrupt.
+/// Which edges may interrupt, or which level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PinEdges {
@@ -63,9 +69,30 @@ pub enum PinEdges {
     Falling,
     /// Either.
     Both,
+    /// As long as it is high.
+    HighLevel,
+    /// As long as it is low.
+    LowLevel,
 }
 
 impl GpioEntry {
+    /// What does not fit together, and the remedy.
+    pub(super) fn problem(&self) -> Option<&'static str> {
+        if self.direction == PinDirection::Output {
+            let of_inputs =
+                self.edges.is_some() || self.debounce.is_some() || self.rate_cap.is_some();
+            return of_inputs.then_some(
+                "an output, `edges`, `debounce` and `rate-cap` are for inputs; leave them out",
+            );
+        }
+        let edges = self.edges.map(gpio::Edges::from);
+        let capped = self.rate_cap.is_some();
+        let level = edges.is_some_and(|edges| edges.trigger() == Trigger::Level);
+        (capped && level).then_some(
+            "to interrupt by its level, and `rate-cap` is for edges; leave one of them out",
+        )
+    }
+
     /// What to ask the backend for.
     pub(crate) fn request(&self, consumer: &str, initial: bool) -> gpio::LineRequest {
         gpio::LineRequest {
@@ -95,6 +122,8 @@ impl From<PinEdges> for gpio::Edges {
             PinEdges::Rising => Self::Rising,
             PinEdges::Falling => Self::Falling,
             PinEdges::Both => Self::Both,
+            PinEdges::HighLevel => Self::HighLevel,
+            PinEdges::LowLevel => Self::LowLevel,
         }
     }
 }

@@ -156,7 +156,12 @@ impl Driver {
     /// Component initialisers are guest code too, under the limit of `start`.
     fn instantiate(self: &Arc<Self>, loaded: &Loaded) -> Result<Instance, (String, Store<Guest>)> {
         let next = self.generation() + 1;
-        let mut store = Guest::store(self.clone(), self.engine.wasmtime(), next);
+        let mut store = Guest::store(
+            self.clone(),
+            self.engine.wasmtime(),
+            loaded.filters.clone(),
+            next,
+        );
         let Some(_nested) = stack::enter() else {
             let why = "there is no room for it on the stack of the thread that starts it";
             return Err((why.to_owned(), store));
@@ -164,7 +169,7 @@ impl Driver {
         store.data_mut().clock.begin(&self.limits, true);
         store.set_epoch_deadline(1);
         let _in_flight = self.engine.ticker.enter();
-        match loaded.instantiate(&mut store) {
+        match loaded.driver.instantiate(&mut store) {
             Ok(bindings) => Ok(Instance { store, bindings }),
             Err(error) => {
                 let cause = death::cause(store.data(), &error);
@@ -280,5 +285,6 @@ impl Driver {
         self.services.unpublish(self, guest.generation, None, code);
         guest.sources.remove_all(cx, self);
         guest.heritage.end(cx, self);
+        self.tell_of_filters();
     }
 }

@@ -7,7 +7,7 @@ use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::heritage::LineName;
 use loopgate_devices::gpio::{Edges, Error, GpioLine};
-use loopgate_workloop::Context;
+use loopgate_workloop::{Context, InterruptLine, RateCapped};
 use std::sync::Arc;
 use wasmtime::component::Resource;
 
@@ -46,6 +46,8 @@ impl HostPin for Guest {
             Edge::Rising => Edges::Rising,
             Edge::Falling => Edges::Falling,
             Edge::Both => Edges::Both,
+            Edge::HighLevel => Edges::HighLevel,
+            Edge::LowLevel => Edges::LowLevel,
         };
         let pin = self.table.get(&pin)?;
         if pin.output {
@@ -61,6 +63,7 @@ impl HostPin for Guest {
         }
         match line.interrupt(edges) {
             Ok(interrupt) => {
+                let interrupt = self.capped(&name, interrupt);
                 let feed = Feed::Line(name, Box::new(line), interrupt);
                 Ok(self.line(feed).map_err(Into::into))
             }
@@ -97,12 +100,25 @@ impl Guest {
         };
         let line = opened.map_err(|error| ErrorCode::from(self.device_error(&error)))?;
         self.pins.insert(name, output, &line);
+        self.levels.opened(name, &line);
         self.push(Pin {
             name: name.to_owned(),
             output,
             line,
         })
         .ok_or(ErrorCode::NoResources)
+    }
+
+    /// The line with the rate that its entry allows.
+    fn capped(&self, name: &LineName, line: Arc<dyn InterruptLine>) -> Arc<dyn InterruptLine> {
+        let cap = match name {
+            LineName::Pin(pin, _) => self.driver.grants.rate_cap(pin),
+            LineName::Readable(_) | LineName::Writable(_) => None,
+        };
+        match cap {
+            Some(per_second) => Arc::new(RateCapped::new(line, per_second)),
+            None => line,
+        }
     }
 
     /// The log says why, since a code cannot.

@@ -8,8 +8,10 @@ use crate::bindings::loopgate::driver::work_loop::{
 };
 use crate::driver::Driver;
 use crate::error::ErrorCode;
+use crate::filter::Filter;
 use crate::guest::Guest;
 use crate::heritage::{Fed, LineName, retire};
+use crate::limits::LimitHit;
 use crate::mailbox::Mailbox;
 use crate::requests::Turns;
 use crate::time::Time;
@@ -64,6 +66,12 @@ impl Sources {
     /// The command gate with this token.
     pub(crate) fn gate(&self, token: u32) -> Option<(Arc<CommandGate>, Arc<Turns>)> {
         self.gates.get(&token).cloned()
+    }
+
+    /// How many have a filter that decides.
+    fn filtered(&self) -> usize {
+        let sources = self.interrupts.values();
+        sources.filter(|(source, _)| source.is_filtered()).count()
     }
 
     /// How many there are.
@@ -212,12 +220,42 @@ impl HostInterruptEventSource for Guest {
             .transpose()?;
         let created = match feed {
             Some(None) => Err(ErrorCode::BadArgument),
-            Some(Some(feed)) => self.fed(feed, token),
-            None => self.source(None, token).map(|(source, _)| (source, None)),
+            Some(Some(feed)) => self.fed(feed, token, None),
+            None => self
+                .source(None, token, None)
+                .map(|(source, _)| (source, None)),
         };
         Ok(created
             .and_then(|created| self.keep(created, token))
             .map_err(Into::into))
+    }
+
+    fn create_filtered(&mut self, line: Resource<Line>, token: u32) -> Answer<Resource<Interrupt>> {
+        if self.sources.interrupts.contains_key(&token) {
+            return Ok(Err(WitErrorCode::BadArgument));
+        }
+        let created = match (self.filter(token), self.table.get_mut(&line)?) {
+            (Ok(filter), line) => match line.take() {
+                Some(feed) => self.fed(feed, token, Some(filter)),
+                None => Err(ErrorCode::BadArgument),
+            },
+            (Err(code), _) => Err(code),
+        };
+        Ok(created
+            .and_then(|created| self.keep(created, token))
+            .map_err(Into::into))
+    }
+
+    fn set_filter_word(&mut self, this: Resource<Interrupt>, word: u64) -> wasmtime::Result<()> {
+        let Interrupt { source, fed, .. } = self.table.get(&this)?;
+        if !(self.handing_over && *fed) {
+            source.set_filter_word(word);
+        }
+        Ok(())
+    }
+
+    fn is_filtered(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<bool> {
+        Ok(self.table.get(&this)?.source.is_filtered())
     }
 
     fn interrupt_occurred(&mut self, this: Resource<Interrupt>) -> Answer<()> {
@@ -425,26 +463,47 @@ impl Guest {
         })
     }
 
+    /// A filter for a new source.
+    fn filter(&self, token: u32) -> Result<Arc<Filter>, ErrorCode> {
+        let driver = &self.driver;
+        let limit = driver.limits.filters;
+        if self.sources.filtered() >= limit as usize {
+            driver.log.host(&LimitHit::Filters(limit).to_string());
+            return Err(ErrorCode::NoResources);
+        }
+        // It has imported this call, so it was compiled for filters.
+        let program = self.filters.as_ref().ok_or(ErrorCode::Unsupported)?;
+        Filter::new(driver, program, token, self.levels.clone()).map_err(|cause| {
+            driver.log.host(&format!(
+                "there can be no filter, which runs in an instance without imports: {cause}"
+            ));
+            ErrorCode::NotPermitted
+        })
+    }
+
     /// The source that a line feeds.
     fn fed(
         &mut self,
         line: Feed,
         token: u32,
+        filter: Option<Arc<Filter>>,
     ) -> Result<(Arc<InterruptEventSource>, Option<Fed>), ErrorCode> {
         match line {
             Feed::Line(name, device, line) => {
-                let (source, token) = self.source(Some(line), token)?;
+                let (source, token) = self.source(Some(line), token, filter.clone())?;
                 let by = Fed {
                     name,
                     _device: device,
                     token,
+                    filter,
                 };
                 Ok((source, Some(by)))
             }
             Feed::Inherited(name) => {
                 let inherited = self.heritage.source(&name);
-                let (by, source) = inherited.ok_or(ErrorCode::BadArgument)?;
+                let (mut by, source) = inherited.ok_or(ErrorCode::BadArgument)?;
                 by.token.store(token, Relaxed);
+                by.refilter(&source, filter);
                 if !matches!(name, LineName::Pin(..)) {
                     // A port tells again what is still true when its line is
                     // switched on: the last version may not have answered.
@@ -466,6 +525,7 @@ impl Guest {
         &self,
         line: Option<Arc<dyn InterruptLine>>,
         token: u32,
+        filter: Option<Arc<Filter>>,
     ) -> Result<(Arc<InterruptEventSource>, Arc<AtomicU32>), ErrorCode> {
         let driver = self.driver.clone();
         let queue = line
@@ -476,7 +536,12 @@ impl Guest {
         let action = Arc::new(move |cx: &Context, _: &InterruptEventSource, interrupts| {
             driver.interrupt_occurred(cx, called.load(Relaxed), interrupts);
         });
-        let source = InterruptEventSource::new(line, queue, Some(action))?;
+        let source = match (line, filter) {
+            (Some(line), Some(filter)) => {
+                InterruptEventSource::filtered(line, queue, filter, Some(action))
+            }
+            (line, _) => InterruptEventSource::new(line, queue, Some(action)),
+        }?;
         self.driver.share_time(&*source);
         Ok((source, token))
     }

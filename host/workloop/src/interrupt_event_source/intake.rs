@@ -4,9 +4,14 @@ use std::sync::Arc;
 
 use crate::attachment::Attachment;
 use crate::instant::Instant;
-use crate::interrupt::{InterruptLine, InterruptSink, Occurrence, Trigger};
+use crate::interrupt::{
+    InterruptFilter, InterruptLine, InterruptSink, Occurrence, Trigger, Verdict,
+};
 use crate::sync::Ring;
 use crate::sync::atomic::{AtomicU64, Ordering};
+
+use super::filtering::Filtering;
+use super::mask::Mask;
 
 pub(super) struct Intake {
     pub(super) attachment: Attachment,
@@ -20,7 +25,9 @@ pub(super) struct Intake {
 
 pub(super) struct Device {
     pub(super) line: Arc<dyn InterruptLine>,
-    pub(super) level: bool,
+    pub(super) filtering: Filtering,
+    /// `None` for an edge line, which no occurrence switches off.
+    pub(super) mask: Option<Mask>,
     /// When full it loses the oldest, as the kernel's queue of edges does.
     pub(super) ring: Ring<Occurrence>,
 }
@@ -34,11 +41,16 @@ pub(super) struct Counter {
 }
 
 impl Intake {
-    pub(super) fn new(line: Option<Arc<dyn InterruptLine>>, queue: usize) -> Self {
+    pub(super) fn new(
+        line: Option<Arc<dyn InterruptLine>>,
+        queue: usize,
+        filter: Option<Arc<dyn InterruptFilter>>,
+    ) -> Self {
         Self {
             attachment: Attachment::new(),
             device: line.map(|line| Device {
-                level: line.trigger() == Trigger::Level,
+                filtering: Filtering::new(filter),
+                mask: (line.trigger() == Trigger::Level).then(Mask::new),
                 ring: Ring::new(queue),
                 line,
             }),
@@ -73,17 +85,36 @@ impl Intake {
     }
 }
 
+impl Device {
+    /// Switches the line on, unless it went off for an occurrence meanwhile.
+    pub(super) fn switch_on(&self) {
+        self.line.enable();
+        if self.mask.as_ref().is_some_and(Mask::is_masked) {
+            self.line.disable();
+        }
+    }
+}
+
 impl InterruptSink for Intake {
     fn interrupt_occurred(&self, occurrence: Occurrence) {
         let Some(device) = &self.device else { return };
-        // Off first ([70]): an active level would interrupt for ever.
-        if device.level {
-            device.line.disable();
-        }
+        let verdict = device.filtering.verdict(occurrence);
         // Pushed before it is counted: the poll finds all that it counts,
         // except what was displaced.
-        device.ring.force_push(occurrence);
-        self.occurred.add(1);
+        let count = || {
+            device.ring.force_push(occurrence);
+            self.occurred.add(1);
+        };
+        match (verdict, &device.mask) {
+            (Verdict::NotMine, _) => return,
+            // Off first ([70]): an active level would interrupt for ever.
+            (Verdict::Mine, Some(mask)) => {
+                mask.begin();
+                device.line.disable();
+                mask.counted(count);
+            }
+            (Verdict::Mine, None) | (Verdict::MineKeepLineOn, _) => count(),
+        }
         self.attachment.signal();
     }
 

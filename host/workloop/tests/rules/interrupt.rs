@@ -7,7 +7,7 @@ use loopgate_workloop::{
     Occurrence, Trigger,
 };
 
-use crate::support::{Bench, Line, dynamic, interrupt, ms};
+use crate::support::{Bench, Line, dynamic, interrupt, ms, with_filters};
 
 /// A source of `line`, added and enabled, which logs count and lost.
 fn counting(bench: &Bench, line: &Arc<Line>) -> Arc<InterruptEventSource> {
@@ -347,4 +347,30 @@ fn software_interrupts_count_up_and_carry_their_time() {
     source.signal(ms(6)).unwrap();
     bench.settle();
     assert_eq!(bench.log.take(), "2 0.006000000 s");
+}
+
+/// Group F: the rules above, with a filter that takes everything.
+#[test]
+fn rule_083_the_rest_is_as_without_a_filter() {
+    with_filters(|| {
+        rule_061_all_that_is_pending_is_one_call();
+        rule_062_interrupts_during_the_action_are_the_next_call();
+        rule_063_the_second_call_is_a_second_run();
+        rule_064_a_nested_run_does_not_come_back_in();
+        rule_065_counts_never_wrap();
+        rule_066_what_was_counted_is_delivered_after_disable();
+        rule_061_what_is_discarded_is_said();
+        rule_067_without_a_line_enable_and_disable_do_nothing();
+        rule_068_enable_and_disable_switch_the_line_and_signal_nothing();
+        rule_069_born_enabled_with_the_line_off();
+        rule_070_a_level_line_goes_off_before_it_is_counted();
+        rule_071_the_line_comes_back_unless_the_driver_disabled_it();
+        rule_072_an_early_enable_lets_the_next_one_in();
+        rule_073_a_software_interrupt_leaves_the_line_alone();
+        rule_074_construction_and_registration_fail_cleanly();
+        rule_074_without_an_action_counts_are_kept();
+        rule_074a_pending_counts_survive_a_removal();
+        what_finds_no_room_is_reported_lost();
+        software_interrupts_count_up_and_carry_their_time();
+    });
 }

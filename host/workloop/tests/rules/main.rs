@@ -9,11 +9,13 @@
 mod chain;
 mod command_gate;
 mod event_source;
+mod filter;
 mod gate;
 mod interrupt;
 mod one_thread;
 mod quota;
 mod races;
+mod rate_cap;
 mod support;
 mod timer;
 mod work_loop;

@@ -1,5 +1,6 @@
 //! What the tests of this crate share.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as RealInstant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant as RealInstant};
 use loopgate_workloop::{
     Attachment, Context, Error, EventSource, Instant, InterruptAction, InterruptEventSource,
     InterruptLine, InterruptSink, Interrupts, Occurrence, Pass, TimerAction, TimerEventSource,
-    Trigger, VirtualClock, WorkLoop,
+    Trigger, Verdict, VirtualClock, WorkLoop,
 };
 
 /// A loop without a thread, in virtual time.
@@ -109,7 +110,26 @@ pub fn interrupt(
 ) -> Arc<InterruptEventSource> {
     let action: InterruptAction = Arc::new(action);
     let line = line.map(|line| line.clone() as Arc<dyn InterruptLine>);
-    InterruptEventSource::new(line, 4, Some(action)).unwrap()
+    match line {
+        Some(line) if FILTERING.get() => {
+            let mine = |_, _| Ok(Verdict::Mine);
+            InterruptEventSource::filtered(line, 4, Arc::new(mine), Some(action))
+        }
+        line => InterruptEventSource::new(line, 4, Some(action)),
+    }
+    .unwrap()
+}
+
+thread_local! {
+    static FILTERING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `f`, in which [`interrupt`] gives every source with a line a filter that
+/// takes everything for its own.
+pub fn with_filters(f: impl FnOnce()) {
+    FILTERING.set(true);
+    f();
+    FILTERING.set(false);
 }
 
 /// Waits for what another thread does, up to a limit that only a defect meets.

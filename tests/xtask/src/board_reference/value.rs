@@ -33,6 +33,7 @@ const SCALARS: &[Scalar] = &[
     scalar("bool", "`true` or `false`", "`true` or `false`"),
     scalar("u32", "number", "numbers"),
     scalar("u64", "number", "numbers"),
+    scalar("NonZeroU32", "number", "numbers"),
     scalar("Span", "time, like `\"10 ms\"`", "times"),
     scalar("Bytes", "size, like `\"4 KiB\"`", "sizes"),
     scalar("Rate", "rate, like `\"16 KiB/s\"`", "rates"),
