@@ -44,7 +44,8 @@ impl Guest {
         if let Some(mailbox) = &self.sources.mailbox {
             let parked = self.requests.next_deadline();
             let sent = self.submissions.next_deadline();
-            mailbox.arm(parked.into_iter().chain(sent).chain(also).min());
+            let earliest = parked.into_iter().chain(sent).chain(also).min();
+            Context::with_current(|cx| mailbox.arm(cx, &self.driver, earliest));
         }
     }
 

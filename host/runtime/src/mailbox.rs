@@ -1,8 +1,8 @@
 //! The calls that an instance is owed besides those of its own sources: parked
 //! requests that go on, requests of other drivers, and what became of its own.
 //!
-//! They come through two sources of the host's own on the driver's loop, so
-//! that each is an event like every other: never from within the handler that
+//! They come through sources of the host's own on the driver's loop, so that
+//! each is an event like every other: never from within the handler that
 //! caused it, and never nested in another driver's.
 
 use crate::driver::Driver;
@@ -12,15 +12,16 @@ use loopgate_workloop::{
 };
 use parking_lot::Mutex;
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 
-/// Belongs to one instance and ends with it. Made when it first parks a
-/// request, publishes a service or opens another driver's: many never do.
+/// Belongs to one instance and ends with it. Made when it first parks or
+/// submits a request, or publishes a service: many never do.
 pub(crate) struct Mailbox {
     clock: Arc<dyn Clock>,
     mail: Arc<InterruptEventSource>,
-    deadline: Arc<TimerEventSource>,
+    /// Made with the first deadline: every source costs each pass a look.
+    deadline: OnceLock<Arc<TimerEventSource>>,
     posted: Mutex<Posted>,
     /// Requests of other drivers that wait in this one's services.
     waiting: AtomicU32,
@@ -37,9 +38,9 @@ struct Posted {
 }
 
 impl Mailbox {
-    /// With its sources on the driver's loop. The gate is closed by `cx`.
+    /// With its source on the driver's loop. The gate is closed by `cx`.
     pub(crate) fn new(cx: &Context, driver: &Arc<Driver>) -> Result<Arc<Self>, Error> {
-        let (delivering, expiring) = (driver.clone(), driver.clone());
+        let delivering = driver.clone();
         let mail = InterruptEventSource::new(
             None,
             0,
@@ -49,32 +50,22 @@ impl Mailbox {
                 },
             )),
         )?;
-        let clock = driver.time.clock();
-        let deadline = TimerEventSource::new(
-            clock.clone(),
-            Some(Arc::new(
-                move |cx: &Context, _: &TimerEventSource, _, now| {
-                    expiring.expire_requests(cx, now);
-                },
-            )),
-        );
-        let mailbox = Arc::new(Self {
-            clock,
+        add(cx, driver, mail.clone())?;
+        Ok(Arc::new(Self {
+            clock: driver.time.clock(),
             mail,
-            deadline,
+            deadline: OnceLock::new(),
             posted: Mutex::default(),
             waiting: AtomicU32::new(0),
-        });
-        for source in mailbox.sources() {
-            driver.share_time(&*source);
-            driver.work_loop.add_event_source(cx, source)?;
-        }
-        Ok(mailbox)
+        }))
     }
 
-    /// Both, to be taken off the loop.
-    pub(crate) fn sources(&self) -> [Arc<dyn EventSource>; 2] {
-        [self.mail.clone(), self.deadline.clone()]
+    /// Its sources, to be taken off the loop.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = Arc<dyn EventSource>> {
+        let deadline = self.deadline.get().cloned();
+        let deadline = deadline.map(|source| source as Arc<dyn EventSource>);
+        let mail: Arc<dyn EventSource> = self.mail.clone();
+        std::iter::once(mail).chain(deadline)
     }
 
     /// There is something to deliver.
@@ -83,12 +74,19 @@ impl Mailbox {
         let _ = self.mail.signal(self.clock.now());
     }
 
-    /// The earliest deadline is now this one.
-    pub(crate) fn arm(&self, deadline: Option<Instant>) {
+    /// The earliest deadline is now this one. The gate is closed by `cx`.
+    pub(crate) fn arm(&self, cx: &Context, driver: &Arc<Driver>, deadline: Option<Instant>) {
         match deadline {
-            // Refused without an action only, and it has one.
-            Some(deadline) => drop(self.deadline.wake_at(deadline)),
-            None => self.deadline.cancel_timeout(),
+            Some(deadline) => {
+                let timer = self.deadline.get_or_init(|| timer(cx, driver));
+                // Refused without an action only, and it has one.
+                let _ = timer.wake_at(deadline);
+            }
+            None => {
+                if let Some(timer) = self.deadline.get() {
+                    timer.cancel_timeout();
+                }
+            }
         }
     }
 
@@ -145,4 +143,24 @@ impl Mailbox {
         drop(posted);
         self.signal();
     }
+}
+
+fn timer(cx: &Context, driver: &Arc<Driver>) -> Arc<TimerEventSource> {
+    let expiring = driver.clone();
+    let timer = TimerEventSource::new(
+        driver.time.clock(),
+        Some(Arc::new(
+            move |cx: &Context, _: &TimerEventSource, _, now| {
+                expiring.expire_requests(cx, now);
+            },
+        )),
+    );
+    // After the loop's end there is nothing to wait for either.
+    let _ = add(cx, driver, timer.clone());
+    timer
+}
+
+fn add(cx: &Context, driver: &Driver, source: Arc<dyn EventSource>) -> Result<(), Error> {
+    driver.share_time(&*source);
+    driver.work_loop.add_event_source(cx, source)
 }

@@ -2,6 +2,7 @@
 
 use crate::bindings::exports::loopgate::driver::handlers as wit;
 use crate::bindings::loopgate::driver::request::{self as wit_request, Arguments};
+use crate::board_file::BoardFile;
 use crate::driver::{Driver, Handler};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
@@ -10,7 +11,7 @@ use crate::requests::{Client, Outcome, Pending, Reply, Requests, Turns};
 use crate::submission::Submission;
 use loopgate_workloop::{CommandGate, Context, EventSource as _, Wakeups};
 use parking_lot::RwLock;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use wasmtime::Store;
@@ -34,7 +35,8 @@ pub(crate) struct Service {
     pub(crate) withdrawn: AtomicBool,
     pub(crate) turns: Arc<Turns>,
     /// Its driver's, where requests of other drivers are announced.
-    pub(crate) mailbox: Arc<Mailbox>,
+    /// Of its driver; none where no other driver may open the service.
+    pub(crate) mailbox: Option<Arc<Mailbox>>,
     /// Requests of other drivers that were not handed over yet.
     pub(crate) queue: Queue,
 }
@@ -267,8 +269,10 @@ impl Service {
         if self.turns.outside.load(Relaxed) > 0 {
             self.gate.wakeup(Requests::turn(self.token), Wakeups::One);
         }
-        if self.mailbox.has_waiting() {
-            self.mailbox.signal();
+        if let Some(mailbox) = &self.mailbox
+            && mailbox.has_waiting()
+        {
+            mailbox.signal();
         }
     }
 
@@ -286,18 +290,33 @@ impl Service {
 }
 
 /// The services of a board by name.
-#[derive(Default)]
-pub(crate) struct Services(RwLock<BTreeMap<String, Arc<Service>>>);
+pub(crate) struct Services {
+    published: RwLock<BTreeMap<String, Arc<Service>>>,
+    /// Those that some driver may open.
+    used: BTreeSet<String>,
+}
 
 impl Services {
+    pub(crate) fn new(file: &BoardFile) -> Self {
+        let uses = file.drivers.iter().flat_map(|driver| &driver.uses);
+        Self {
+            published: RwLock::default(),
+            used: uses.map(|service| service.get_ref().clone()).collect(),
+        }
+    }
+
+    pub(crate) fn is_used(&self, name: &str) -> bool {
+        self.used.contains(name)
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Service>> {
-        self.0.read().get(name).cloned()
+        self.published.read().get(name).cloned()
     }
 
     /// Fails where the name is taken.
     pub(crate) fn publish(&self, service: Service) -> Result<Arc<Service>, ErrorCode> {
         use std::collections::btree_map::Entry;
-        match self.0.write().entry(service.name.clone()) {
+        match self.published.write().entry(service.name.clone()) {
             Entry::Occupied(_) => Err(ErrorCode::BadArgument),
             Entry::Vacant(place) => Ok(place.insert(Arc::new(service)).clone()),
         }
@@ -317,7 +336,7 @@ impl Services {
                 && service.generation == generation
                 && token.is_none_or(|token| token == service.token)
         };
-        let mut services = self.0.write();
+        let mut services = self.published.write();
         for (_, service) in services.extract_if(.., |_, service| of(service)) {
             service.withdraw(code);
         }
@@ -325,7 +344,7 @@ impl Services {
 
     /// What a driver publishes now.
     pub(crate) fn of(&self, driver: &Arc<Driver>) -> Vec<Arc<Service>> {
-        self.0
+        self.published
             .read()
             .values()
             .filter(|service| Arc::ptr_eq(&service.driver, driver))

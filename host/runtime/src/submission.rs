@@ -62,7 +62,12 @@ impl Submission {
     pub(crate) fn give_up(self: &Arc<Self>, code: ErrorCode) -> bool {
         match self.end(Err(code)) {
             Some(Stage::Waiting) => self.service.dequeue(self),
-            Some(Stage::Handed(id)) => self.service.mailbox.post_cancelled(id),
+            Some(Stage::Handed(id)) => {
+                // It was handed over from there.
+                if let Some(mailbox) = &self.service.mailbox {
+                    mailbox.post_cancelled(id);
+                }
+            }
             Some(Stage::Over(_)) | None => return false,
         }
         true

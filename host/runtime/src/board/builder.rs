@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::error::BoardError;
 use crate::ports::Ports;
 use crate::recording::VcdFile;
+use crate::service::Services;
 use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
 use crate::time::Time;
@@ -94,7 +95,7 @@ impl Builder {
         let simulation = Simulation::new(&file, &time, self.vcd.as_ref())?;
         let mut board = Board {
             started: time.now(),
-            services: Arc::default(),
+            services: Arc::new(Services::new(&file)),
             loops: Vec::new(),
             waits: Waits::new(),
             drivers: Vec::new(),

@@ -224,7 +224,9 @@ impl Guest {
                 },
             )
             .collect();
-        let mailbox = self.mailbox()?;
+        // Every source costs each pass a look: one only where it can get mail.
+        let used = self.driver.services.is_used(&name);
+        let mailbox = used.then(|| self.mailbox()).transpose()?;
         let service = self.driver.services.publish(Service {
             name,
             driver: self.driver.clone(),

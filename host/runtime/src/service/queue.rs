@@ -32,10 +32,12 @@ impl Service {
                 ErrorCode::Aborted
             });
         };
+        // Without one nobody has been granted the service.
+        let mailbox = self.mailbox.as_ref().ok_or(ErrorCode::NotGranted)?;
         queued.push_back(submission);
-        self.mailbox.count_waiting(1, 0);
+        mailbox.count_waiting(1, 0);
         drop(queue);
-        self.mailbox.signal();
+        mailbox.signal();
         Ok(())
     }
 
@@ -44,8 +46,7 @@ impl Service {
         if let Some(queued) = &mut *self.queue.0.lock() {
             let before = queued.len();
             queued.retain(|other| !Arc::ptr_eq(other, submission));
-            self.mailbox
-                .count_waiting(0, (before - queued.len()) as u32);
+            self.left((before - queued.len()) as u32);
         }
     }
 
@@ -57,8 +58,14 @@ impl Service {
         if queued.is_empty() || !self.admits(requests) {
             return None;
         }
-        self.mailbox.count_waiting(0, 1);
+        self.left(1);
         queued.pop_front()
+    }
+
+    fn left(&self, count: u32) {
+        if let Some(mailbox) = &self.mailbox {
+            mailbox.count_waiting(0, count);
+        }
     }
 
     /// Off its loop the gate admits nobody, and says so.
@@ -81,7 +88,7 @@ impl Service {
 
     fn end_waiting(&self, waiting: Option<VecDeque<Arc<Submission>>>, code: ErrorCode) {
         let waiting = waiting.unwrap_or_default();
-        self.mailbox.count_waiting(0, waiting.len() as u32);
+        self.left(waiting.len() as u32);
         for submission in waiting {
             submission.settle(Err(code));
         }
