@@ -73,15 +73,7 @@ impl Filter {
         }))
     }
 
-    /// Gives its instance back: another filter has its place.
-    pub(crate) fn end(&self) {
-        let ended = self.running.lock().take();
-        drop(ended);
-    }
-}
-
-impl InterruptFilter for Filter {
-    fn filter(&self, word: u64, occurrence: Occurrence) -> Result<Verdict, FilterFault> {
+    fn ask(&self, word: u64, occurrence: Occurrence) -> Result<Verdict, FilterFault> {
         let levels = self.levels.now();
         // On whatever stack the interrupt occurs. Without room for it nobody
         // can say that the interrupt is not the driver's.
@@ -92,18 +84,27 @@ impl InterruptFilter for Filter {
         let Some(running) = guard.as_mut() else {
             return Ok(Verdict::Mine);
         };
-        match running.call(&self.driver.limits, self.token, word, levels, occurrence) {
-            Ok(verdict) => {
-                self.driver.counters.filtered(verdict != Verdict::NotMine);
-                Ok(verdict)
-            }
-            Err(cause) => {
-                *guard = None;
-                self.driver.counters.filtered(true);
-                self.driver.filter_failed(self.token, &cause);
-                Err(FilterFault)
-            }
-        }
+        let called = running.call(&self.driver.limits, self.token, word, levels, occurrence);
+        called.map_err(|cause| {
+            *guard = None;
+            self.driver.filter_failed(self.token, &cause);
+            FilterFault
+        })
+    }
+
+    /// Gives its instance back: another filter has its place.
+    pub(crate) fn end(&self) {
+        let ended = self.running.lock().take();
+        drop(ended);
+    }
+}
+
+impl InterruptFilter for Filter {
+    fn filter(&self, word: u64, occurrence: Occurrence) -> Result<Verdict, FilterFault> {
+        let verdict = self.ask(word, occurrence);
+        let claimed = verdict != Ok(Verdict::NotMine);
+        self.driver.counters.filtered(claimed);
+        verdict
     }
 }
 
@@ -124,6 +125,7 @@ impl Running {
         let fuel = limits.filter_fuel + first;
         // Without fuel accounting there would be no such engine.
         let _ = self.store.set_fuel(fuel);
+        self.store.data_mut().forget_refusals();
         let called = self.bindings.loopgate_driver_handlers().call_filter(
             &mut self.store,
             token,
@@ -134,8 +136,10 @@ impl Running {
             occurrence.high,
         );
         let verdict = called.map_err(|error| program::cause(&self.store, limits, &error))?;
-        let used = fuel.saturating_sub(self.store.get_fuel().unwrap_or(0));
-        if self.budget.spend(second, used) > limits.filter_budget.saturating_add(first) {
+        // Initialisers are not charged.
+        let left = self.store.get_fuel().unwrap_or(0);
+        let used = fuel.saturating_sub(left).saturating_sub(first);
+        if self.budget.spend(second, used) > limits.filter_budget {
             return Err(LimitHit::FilterBudget(limits.filter_budget).to_string());
         }
         Ok(verdict.into())

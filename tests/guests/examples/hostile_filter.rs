@@ -50,7 +50,7 @@ impl Driver for Hostile {
                 black_box(recurse(black_box(1)));
             }
             "alloc" => loop {
-                std::mem::forget(black_box(vec![1_u8; 1 << 20]));
+                std::mem::forget(black_box(Vec::<u8>::with_capacity(1 << 20)));
             },
             "import" => info!("reached the log"),
             _ => {}

@@ -130,7 +130,7 @@ fn a_filter_that_fails_is_switched_off_and_harms_nobody() {
         ("spin", "limit `filter-fuel`: more than 10000 instructions"),
         ("trap", "and a filter has none; to panic is to print"),
         ("recurse", "in one call"),
-        ("alloc", "limit"),
+        ("alloc", "limit `memory`: asked for"),
         (
             "import",
             "it called the import `loopgate:driver/log@0.1.0#log`",

@@ -28,6 +28,13 @@ pub(crate) struct Program {
 /// The data of a filter's store.
 pub(crate) struct State(MemoryLimiter);
 
+impl State {
+    /// A call begins.
+    pub(super) fn forget_refusals(&mut self) {
+        self.0.refused = None;
+    }
+}
+
 /// An import was called.
 #[derive(Debug, thiserror::Error)]
 #[error("it called the import `{0}`, and a filter has none; to panic is to print")]
@@ -101,11 +108,12 @@ pub(crate) fn is_wanted(engine: &wasmtime::Engine, component: &Component) -> boo
 
 /// Why a filter fails, in the words of the limit or trap.
 pub(super) fn cause(store: &Store<State>, limits: &Limits, error: &wasmtime::Error) -> String {
-    if let Some(imported) = error.downcast_ref::<Imported>() {
-        return imported.to_string();
-    }
+    // What is refused memory gives up in its own way.
     if let Some(hit) = &store.data().0.refused {
         return hit.to_string();
+    }
+    if let Some(imported) = error.downcast_ref::<Imported>() {
+        return imported.to_string();
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => LimitHit::FilterFuel(limits.filter_fuel).to_string(),
