@@ -4,12 +4,14 @@ use super::Board;
 use super::request::{Cancel, Mode, Request, SelectorName};
 use super::virtual_time::Stepped;
 use crate::bindings::loopgate::driver::request::Arguments;
+use crate::driver::Driver;
 use crate::error::{ErrorCode, RequestError};
 use crate::requests::{Reply, Requests};
 use crate::service::{Answer, Circumstances, Service};
 use crate::status::State;
 use crate::time::Time;
 use loopgate_workloop::{Clock as _, Context, Inside, Instant, Wake};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
 
@@ -40,7 +42,8 @@ impl Board {
         request: Request,
         cancel: Option<&Cancel>,
     ) -> Result<Reply, RequestError> {
-        let Some(service) = self.services.get(service) else {
+        let found = self.services.get(service);
+        let Some(service) = found.or_else(|| self.once_started(service, request.mode)) else {
             return Err(self.no_service(service));
         };
         let arguments = Arguments {
@@ -78,13 +81,37 @@ impl Board {
         outcome.map_err(|code| describe(code, &service, cancelled()))
     }
 
+    /// A service that its driver is about to publish, be it anew: the gate is
+    /// closed until that has happened.
+    fn once_started(&self, name: &str, mode: Mode) -> Option<Arc<Service>> {
+        let driver = self.provider(name)?;
+        let Mode::Run(timeout) = mode else {
+            return None;
+        };
+        if driver.life().state != State::Starting {
+            return None;
+        }
+        Context::with_current(|cx| {
+            let gate = driver.work_loop.gate();
+            if let Some(span) = timeout {
+                let deadline = self.time.now().saturating_add(span);
+                gate.close_until(cx, deadline).ok()?;
+            } else {
+                gate.close(cx);
+            }
+            gate.open(cx).ok()
+        })?;
+        self.services.get(name)
+    }
+
+    fn provider(&self, service: &str) -> Option<&Arc<Driver>> {
+        let entry = self.file.provider_of(service)?;
+        let mut drivers = self.drivers.iter();
+        drivers.find(|driver| driver.name == *entry.name.get_ref())
+    }
+
     fn no_service(&self, name: &str) -> RequestError {
-        let failed = self.file.provider_of(name).and_then(|entry| {
-            self.drivers
-                .iter()
-                .find(|driver| driver.name == *entry.name.get_ref())
-        });
-        if let Some(driver) = failed {
+        if let Some(driver) = self.provider(name) {
             let why = match driver.life().state {
                 State::Running => "the driver does not publish it".to_owned(),
                 _ => driver.whereabouts(),
