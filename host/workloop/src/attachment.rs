@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::Error;
-use crate::gate::{Key, Wakeups};
+use crate::gate::{Gate, Key, Wakeups};
 use crate::identity;
 use crate::quota::Quota;
 use crate::sync::Mutex;
@@ -98,11 +98,10 @@ impl Attachment {
         self.quota.set(quota).map_err(|_| Error::NotPermitted)
     }
 
-    /// Tells a removal that waits for callers to look again.
-    pub fn caller_left(&self) {
-        if let Some(shared) = self.shared() {
-            shared.gate().wakeup_on(self.left(), Wakeups::All);
-        }
+    /// Tells a removal that waits for callers to look again. By the gate at
+    /// hand: the last caller to give up may have let go of the loop by now.
+    pub(crate) fn caller_left(&self, gate: &Gate) {
+        gate.wakeup_on(Key::Left(self.id), Wakeups::All);
     }
 
     pub(crate) fn id(&self) -> u64 {

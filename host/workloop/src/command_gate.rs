@@ -297,14 +297,14 @@ impl CommandGate {
     /// Sleeps until `enable`, a removal or an abort.
     fn poll_stall(&self, cx: &Context, gate: &Gate) -> Poll<Wake> {
         let woken = ready!(gate.poll_sleep_on(cx, self.enabled(), None));
-        self.end_stall();
+        self.end_stall(gate);
         // An error is the loop's end; the gate was not released.
         Poll::Ready(woken.unwrap_or(Wake::Interrupted))
     }
 
-    fn end_stall(&self) {
+    fn end_stall(&self, gate: &Gate) {
         if self.stalled.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.attachment.caller_left();
+            self.attachment.caller_left(gate);
         }
     }
 
@@ -330,7 +330,7 @@ impl CommandGate {
         let stalled = self.is_stalled(cx, gate);
         let waited = gate.abandon_entry(cx);
         if stalled {
-            self.end_stall();
+            self.end_stall(gate);
         } else if waited {
             self.entering.fetch_sub(1, Ordering::AcqRel);
         }

@@ -65,8 +65,8 @@ pub trait EventSource: Send + Sync + 'static {
     }
 
     /// Whether callers wait inside for a condition that the removal has made
-    /// void. The removal waits, with the gate open, until
-    /// [`Attachment::caller_left`] finds that none is.
+    /// void. The removal waits, with the gate open, until none does: only those
+    /// of a [`CommandGate`](crate::CommandGate) end by themselves.
     fn has_stalled_callers(&self) -> bool {
         false
     }
