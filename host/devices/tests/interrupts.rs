@@ -1,5 +1,5 @@
-//! Edges and levels on their way to a sink. Tests named `rule_` are after group G
-//! of the catalogue (see `host/workloop/tests/README.md`).
+//! Edges and levels on their way to a sink. Tests named `rule_` and `race_` are
+//! after group G and the races of the catalogue (see `host/workloop/tests/README.md`).
 
 mod common;
 
@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use common::{Fixture, Sink, at, listen};
 use loopgate_devices::gpio::{Direction, Edges, Error, GpioController, LineRequest};
-use loopgate_workloop::{InterruptLine, InterruptSink, Occurrence, Trigger};
+use loopgate_workloop::{
+    Context, EventSource, InterruptEventSource, InterruptLine, InterruptSink, Occurrence, Trigger,
+    Verdict, VirtualClock, WorkLoop,
+};
 
 /// How long a test waits for what happens at once.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -73,11 +76,10 @@ fn rule_088_an_edge_while_disabled_is_forgotten_and_takes_no_number() {
 }
 
 #[test]
-fn rule_084_085_a_line_is_off_until_it_is_registered_and_enabled() {
+fn rule_084_a_line_is_off_until_it_is_registered_and_enabled() {
     let fixture = Fixture::new();
     let line = fixture.input("down");
     let interrupt = line.interrupt(Edges::Both).unwrap();
-    interrupt.enable();
     let sink = Arc::new(Sink::default());
     interrupt.register(sink.clone()).unwrap();
     fixture.board.set("down", true).unwrap();
@@ -86,10 +88,28 @@ fn rule_084_085_a_line_is_off_until_it_is_registered_and_enabled() {
     assert_eq!(twice, Err(loopgate_workloop::Error::NoResources));
     interrupt.enable();
     interrupt.unregister();
-    interrupt.unregister();
     interrupt.register(sink.clone()).unwrap();
     fixture.board.set("down", false).unwrap();
     assert_eq!(sink.take(), [], "off again after it was registered again");
+}
+
+#[test]
+fn rule_085_calls_on_a_line_that_nobody_registered_do_nothing() {
+    let fixture = Fixture::new();
+    let line = fixture.input("down");
+    let interrupt = line.interrupt(Edges::Both).unwrap();
+    let sink = Arc::new(Sink::default());
+    for level in [true, false] {
+        interrupt.enable();
+        interrupt.disable();
+        interrupt.enable();
+        interrupt.register(sink.clone()).unwrap();
+        fixture.board.set("down", level).unwrap();
+        assert_eq!(sink.take(), [], "it is off, whatever was called before");
+        interrupt.enable();
+        interrupt.unregister();
+        interrupt.unregister();
+    }
 }
 
 #[test]
@@ -200,7 +220,7 @@ fn rule_088_a_level_interrupts_when_it_begins_and_when_it_is_found() {
 }
 
 #[test]
-fn a_level_whose_sink_leaves_it_on_is_quiet_until_it_is_looked_at() {
+fn race_x14_a_level_whose_sink_leaves_it_on_is_quiet_until_it_is_looked_at() {
     let fixture = Fixture::new();
     let line = fixture.input("down");
     let (interrupt, sink) = listen(&line, Edges::HighLevel);
@@ -339,6 +359,45 @@ fn rule_086_unregister_and_disable_wait_for_a_running_call() {
         off_waits_for_a_running_call(|line| line.unregister());
         off_waits_for_a_running_call(|line| line.disable());
     }
+}
+
+/// As [`off_waits_for_a_running_call`], where the sink is a source that asks a
+/// filter: the filter can use its source's line meanwhile.
+#[test]
+fn race_x13_a_line_unregistered_while_its_filter_runs() {
+    let fixture = Fixture::new();
+    let interrupt = fixture.input("down").interrupt(Edges::Both).unwrap();
+    let (entered, has_entered) = mpsc::channel();
+    let (let_leave, leave) = mpsc::channel::<()>();
+    let leave = parking_lot::Mutex::new(leave);
+    let left = Arc::new(AtomicBool::new(false));
+    let (in_filter, has_left) = (interrupt.clone(), left.clone());
+    let filter = move |_, _| {
+        entered.send(()).unwrap();
+        leave.lock().recv_timeout(PATIENCE).unwrap();
+        in_filter.disable();
+        has_left.store(true, Ordering::SeqCst);
+        Ok(Verdict::Mine)
+    };
+    let source =
+        InterruptEventSource::filtered(interrupt.clone(), 4, Arc::new(filter), None).unwrap();
+    let cx = Context::detached("driver");
+    let work_loop = WorkLoop::new(Arc::new(VirtualClock::new()));
+    work_loop.add_event_source(&cx, source.clone()).unwrap();
+    source.enable(&cx);
+    let board = fixture.board.clone();
+    let caller = thread::spawn(move || board.set("down", true).unwrap());
+    has_entered.recv_timeout(PATIENCE).unwrap();
+    let (went_in, goes_in) = mpsc::channel();
+    let remover = thread::spawn(move || {
+        went_in.send(()).unwrap();
+        interrupt.unregister();
+        left.load(Ordering::SeqCst)
+    });
+    goes_in.recv_timeout(PATIENCE).unwrap();
+    let_leave.send(()).unwrap();
+    assert!(remover.join().unwrap(), "unregistered while the filter ran");
+    caller.join().unwrap();
 }
 
 #[test]

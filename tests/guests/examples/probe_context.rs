@@ -10,24 +10,38 @@ use loopgate_test_guests::service_name;
 
 /// Tells of itself; `scalars[0]` is whose request it is, an index of `FROM`.
 const TELL: u32 = 1;
-/// Sleeps for a millisecond, or with `scalars[0]` = 1 until its client gives up.
+/// Sleeps for a millisecond, or with `scalars[0]` = 1 until its client gives up,
+/// with 2 until the driver that has submitted it does.
 const SLEEP: u32 = 2;
 /// Causes an interrupt, and a timeout that asks the drivers that config `near`
-/// and `far` name to tell.
+/// and `far` name to tell, and submits the same to them.
 const CAUSE: u32 = 3;
 
-const FROM: [&str; 3] = [
+const FROM: [&str; 4] = [
     "command, from a client",
     "command, from a handler on this loop",
     "command, from a handler on another loop",
+    "command, submitted by another driver",
 ];
+/// The last of them.
+const SUBMITTED: u64 = 3;
 
 struct Probe {
-    /// The services to ask, with what one tells then.
-    others: Vec<(String, u64)>,
+    others: Vec<Other>,
+    /// Those that sleep until the driver that has submitted them gives up.
+    submitted: Vec<RequestId>,
     interrupt: Interrupt,
     timer: Timer,
     _service: Service,
+}
+
+/// A driver to ask.
+struct Other {
+    client: Client,
+    /// What it tells when it is asked.
+    from: u64,
+    /// Submitted to it, to be cancelled once it is there.
+    asleep: Option<RequestId>,
 }
 
 impl Driver for Probe {
@@ -39,11 +53,19 @@ impl Driver for Probe {
             .selector(TELL, "tell", "whose request it is", "")
             .selector(SLEEP, "sleep", "1: without end", "")
             .selector(CAUSE, "cause", "", "");
-        let others = [("near", 1), ("far", 2)].into_iter();
+        let mut others = Vec::new();
+        for (key, from) in [("near", 1), ("far", 2)] {
+            if let Some(service) = cx.config(key) {
+                others.push(Other {
+                    client: cx.client(service)?,
+                    from,
+                    asleep: None,
+                });
+            }
+        }
         Ok(Self {
-            others: others
-                .filter_map(|(key, from)| Some((cx.config(key)?.to_owned(), from)))
-                .collect(),
+            others,
+            submitted: Vec::new(),
             interrupt: cx.software_interrupt()?,
             timer: cx.timer()?,
             _service: service.publish()?,
@@ -57,20 +79,34 @@ impl Driver for Probe {
 
     fn timeout(&mut self, _: TimerId, _: Timeout) -> Result<()> {
         tell("timeout-occurred");
-        for (service, from) in &self.others {
-            let ask = Ask {
-                selector: TELL,
-                scalars: [*from, 0, 0, 0],
-                data: &[],
-                reply_max: 0,
-            };
-            Client::open(service)?.run_command(&ask, 100.millis())?;
+        for (other, context) in self.others.iter_mut().zip(0..) {
+            let client = &other.client;
+            client.run_command(&ask(TELL, other.from), 100.millis())?;
+            // Taken in this order, so the first one sleeps when the second is over.
+            other.asleep = Some(client.submit_with_context(&ask(SLEEP, 2), None, context)?);
+            client.submit_with_context(&ask(TELL, SUBMITTED), None, context)?;
         }
         Ok(())
     }
 
-    fn cancelled(&mut self, _: RequestId) {
-        tell("cancelled");
+    fn completed(&mut self, context: u32, _: RequestId, _: Result<Reply>) -> Result<()> {
+        tell("completed");
+        let mut others = self.others.iter_mut().zip(0..);
+        let other = others.find(|(_, index)| *index == context);
+        if let Some((other, _)) = other
+            && let Some(id) = other.asleep.take()
+        {
+            other.client.cancel(id)?;
+        }
+        Ok(())
+    }
+
+    fn cancelled(&mut self, id: RequestId) {
+        tell(if self.submitted.contains(&id) {
+            "cancelled, of a submitted request"
+        } else {
+            "cancelled, of a client's request"
+        });
     }
 
     fn stop(&mut self) {
@@ -87,6 +123,10 @@ impl AsyncDriver for Probe {
                 tell(from.and_then(|from| FROM.get(from)).unwrap_or(&"command"));
             }
             SLEEP if scalar == 1 => this.sleep(1).await?,
+            SLEEP if scalar == 2 => {
+                this.with(|probe| probe.submitted.push(request.id()));
+                this.sleep(1).await?;
+            }
             SLEEP => {
                 let _ = this.sleep_until(1, now() + 1.millis()).await;
                 tell("resume");
@@ -97,6 +137,14 @@ impl AsyncDriver for Probe {
             })?,
         }
         Ok(().into())
+    }
+}
+
+fn ask(selector: u32, scalar: u64) -> Ask<'static> {
+    Ask {
+        selector,
+        scalars: [scalar, 0, 0, 0],
+        ..Ask::default()
     }
 }
 

@@ -111,6 +111,26 @@ fn rule_10_a_submission_is_completed_once_however_it_is_answered() {
     }
 }
 
+/// The submitter goes on, the provider's handler starts it and returns, and an
+/// interrupt completes it by its number.
+#[test]
+fn rule_150_the_way_of_a_request_and_of_its_completion() {
+    for work_loop in LOOPS {
+        let board = virtual_board(both("", work_loop));
+        submit(&board, NEVER, 0, 0, 0);
+        settle(&board);
+        assert_eq!(usage(&board, "pending"), (1, 0), "handed over");
+        assert_eq!(usage(&board, "submit"), (0, 1));
+        assert!(completed(&board).is_empty(), "started, and not completed");
+        let board = virtual_board(both("", work_loop));
+        submit(&board, ON_INTERRUPT, 0, 7, 0);
+        settle(&board);
+        assert_eq!(completed(&board), ["completed 1 as 1000: ok 7 0"]);
+        assert_eq!(usage(&board, "pending"), (0, 0));
+        assert_eq!(usage(&board, "submit"), (0, 0));
+    }
+}
+
 /// Up calls do not nest: `submit` is back before the provider is called, and
 /// that call is back before `completed`.
 #[test]
@@ -132,6 +152,21 @@ fn rule_150b_a_completion_can_submit_the_next_which_has_an_id_of_its_own() {
     settle(&board);
     let told = (0..5).map(|n| format!("completed {} as {}: ok 7 0", n + 1, n + 1000));
     assert_eq!(completed(&board), told.collect::<Vec<_>>());
+}
+
+/// By what its handler returns, or by the request's number within it.
+#[test]
+fn rule_150e_a_driver_may_complete_at_once() {
+    for work_loop in LOOPS {
+        for (selector, outcome) in [(NOW, "ok 7 0"), (EARLY, "ok 0 0"), (BOTH, "ok 1 0")] {
+            let board = virtual_board(both("", work_loop));
+            submit(&board, selector, 0, 7, 0);
+            settle(&board);
+            let told = format!("completed 1 as 1000: {outcome}");
+            assert_eq!(completed(&board), [told], "{selector} {work_loop}");
+            assert_eq!(usage(&board, "pending"), (0, 0));
+        }
+    }
 }
 
 /// What was not handed over cannot be completed: its id is not known yet.
