@@ -186,7 +186,9 @@ impl InterruptLine for Eager {
         *self.0.lock().unwrap() = Some(sink);
         Ok(())
     }
-    fn unregister(&self) {}
+    fn unregister(&self) {
+        self.0.lock().unwrap().take();
+    }
     fn enable(&self) {
         let sink = self.0.lock().unwrap().clone().unwrap();
         sink.interrupt_occurred(Occurrence::default());
