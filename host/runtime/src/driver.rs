@@ -251,7 +251,9 @@ impl Driver {
         self.has_failed_filters.store(true, Relaxed);
     }
 
-    fn tell_of_filters(&self) {
+    /// Also of a source that goes before its next interrupt is delivered: else
+    /// what is to be said could pile up. In the gate.
+    pub(crate) fn tell_of_filters(&self) {
         if self.has_failed_filters.swap(false, Relaxed) {
             let failed = std::mem::take(&mut *self.failed_filters.lock());
             for text in failed {

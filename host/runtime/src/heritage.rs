@@ -274,6 +274,7 @@ impl Heritage {
 /// lost, and reported so.
 pub(crate) fn retire(cx: &Context, driver: &Driver, source: &Arc<InterruptEventSource>) {
     withdraw(cx, driver, source);
+    driver.tell_of_filters();
     driver.counters.lost(source.discard_pending());
 }
 

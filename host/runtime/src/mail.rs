@@ -8,6 +8,9 @@ use crate::submission::Submission;
 use loopgate_workloop::{Context, Instant};
 use std::sync::Arc;
 
+/// Of mail.
+const KINDS: usize = 4;
+
 /// A call that the instance is owed.
 pub(crate) enum Mail {
     Resume(u64, Wake),
@@ -52,13 +55,12 @@ impl Guest {
     /// The next call that it is owed. The kinds take turns: one that always
     /// has more must not starve the others.
     pub(crate) fn next_mail(&mut self) -> Option<Mail> {
-        const KINDS: usize = 4;
-        let first = self.looks;
+        let (first, service) = turns(self.looks, self.services.len());
         self.looks = self.looks.wrapping_add(1);
-        (0..KINDS).find_map(|kind| self.mail_of(first.wrapping_add(kind) % KINDS))
+        (0..KINDS).find_map(|kind| self.mail_of((first + kind) % KINDS, service))
     }
 
-    fn mail_of(&mut self, kind: usize) -> Option<Mail> {
+    fn mail_of(&mut self, kind: usize, service: usize) -> Option<Mail> {
         let mailbox = self.sources.mailbox.as_ref()?;
         match kind {
             0 => {
@@ -75,19 +77,42 @@ impl Guest {
                 let outcome = over.outcome()?;
                 Some(Mail::Completed(over.context, over.id, outcome))
             }
-            _ => self.next_submission().map(Mail::Command),
+            _ => self.next_submission(service).map(Mail::Command),
         }
     }
 
-    /// Also the services take turns.
-    fn next_submission(&mut self) -> Option<Arc<Submission>> {
+    /// The services are asked in turn, from this one on.
+    fn next_submission(&self, first: usize) -> Option<Arc<Submission>> {
         if !self.sources.mailbox.as_ref()?.has_waiting() {
             return None;
         }
-        let (before, from) = self
-            .services
-            .split_at(self.looks % self.services.len().max(1));
+        let (before, from) = self.services.split_at(first);
         let mut services = from.iter().chain(before);
         services.find_map(|service| service.next_submission(&self.requests))
+    }
+}
+
+/// Which kind, and which of the services, a look begins with. While the other
+/// kinds have mail, only every fourth look gets to a service: each of these must
+/// begin with another one.
+fn turns(look: usize, services: usize) -> (usize, usize) {
+    (look % KINDS, look / KINDS % services.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn whatever_kind_has_its_turn_every_service_has_one() {
+        for services in 1..10 {
+            for kind in 0..KINDS {
+                let looks = (0..KINDS * services).map(|look| turns(look, services));
+                let first = looks.filter(|&(first, _)| first == kind);
+                let asked: BTreeSet<_> = first.map(|(_, service)| service).collect();
+                assert_eq!(asked.len(), services, "{services}");
+            }
+        }
     }
 }

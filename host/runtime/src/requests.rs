@@ -1,12 +1,13 @@
 //! The requests of one driver instance that wait for their completion.
 
 use crate::error::ErrorCode;
+use crate::mailbox::Mailbox;
 use crate::submission::Submission;
 use loopgate_workloop::{CommandGate, Instant, Wakeups};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 /// What a driver answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -51,6 +52,10 @@ pub(crate) struct Turns {
     pub(crate) outside: AtomicU32,
     /// The latest turn was a driver's.
     pub(crate) driver_was_last: AtomicBool,
+    /// The instance's, where requests of other drivers are announced; none
+    /// where no other driver may open a service of the gate. Of the gate, since
+    /// whoever leaves one of its services lets the requests of all go on.
+    pub(crate) mailbox: OnceLock<Arc<Mailbox>>,
 }
 
 impl Turns {

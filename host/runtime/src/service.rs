@@ -6,7 +6,6 @@ use crate::board_file::BoardFile;
 use crate::driver::{Driver, Handler};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
-use crate::mailbox::Mailbox;
 use crate::requests::{Client, Outcome, Pending, Reply, Requests, Turns};
 use crate::submission::Submission;
 use loopgate_workloop::{CommandGate, Context, EventSource as _, Wakeups};
@@ -34,9 +33,6 @@ pub(crate) struct Service {
     /// Taken back by its driver, while clients may still wait for it.
     pub(crate) withdrawn: AtomicBool,
     pub(crate) turns: Arc<Turns>,
-    /// Its driver's, where requests of other drivers are announced.
-    /// Of its driver; none where no other driver may open the service.
-    pub(crate) mailbox: Option<Arc<Mailbox>>,
     /// Requests of other drivers that were not handed over yet.
     pub(crate) queue: Queue,
 }
@@ -269,7 +265,7 @@ impl Service {
         if self.turns.outside.load(Relaxed) > 0 {
             self.gate.wakeup(Requests::turn(self.token), Wakeups::One);
         }
-        if let Some(mailbox) = &self.mailbox
+        if let Some(mailbox) = self.turns.mailbox.get()
             && mailbox.has_waiting()
         {
             mailbox.signal();

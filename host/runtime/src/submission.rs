@@ -64,7 +64,7 @@ impl Submission {
             Some(Stage::Waiting) => self.service.dequeue(self),
             Some(Stage::Handed(id)) => {
                 // It was handed over from there.
-                if let Some(mailbox) = &self.service.mailbox {
+                if let Some(mailbox) = self.service.turns.mailbox.get() {
                     mailbox.post_cancelled(id);
                 }
             }

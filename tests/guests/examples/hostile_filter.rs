@@ -9,12 +9,13 @@ use std::hint::black_box;
 
 const FILTERED: u32 = 1;
 const CALLS: u32 = 2;
+const DROP: u32 = 3;
 
 const HOWS: [&str; 6] = ["", "spin", "trap", "recurse", "alloc", "import"];
 
 struct Hostile {
     calls: u64,
-    source: Interrupt,
+    source: Option<Interrupt>,
     _service: Service,
 }
 
@@ -32,10 +33,11 @@ impl Driver for Hostile {
         let service = cx
             .service("hostile-filter")
             .selector(FILTERED, "filtered", "", "1 while the filter decides")
-            .selector(CALLS, "calls", "", "calls of the handler");
+            .selector(CALLS, "calls", "", "calls of the handler")
+            .selector(DROP, "drop", "", "1 if there was a source to drop");
         Ok(Self {
             calls: 0,
-            source,
+            source: Some(source),
             _service: service.publish()?,
         })
     }
@@ -65,7 +67,8 @@ impl Driver for Hostile {
 
     fn command(&mut self, request: Request) -> Result<Reply> {
         let answer = match request.selector {
-            FILTERED => u64::from(self.source.is_filtered()),
+            FILTERED => u64::from(self.source.as_ref().is_some_and(Interrupt::is_filtered)),
+            DROP => u64::from(self.source.take().is_some()),
             _ => self.calls,
         };
         Ok(Reply::new(answer, answer.to_string()))

@@ -1,5 +1,6 @@
 //! Leaves requests pending and ends them in every way, also in wrong ones. What
-//! it got goes into a report, which a second service gives.
+//! it got goes into a report, which a second service gives. A third one, which
+//! config `beside` names, has the gate of the first.
 
 #![forbid(unsafe_code)]
 
@@ -43,17 +44,20 @@ struct Probe {
     interrupt: Interrupt,
     held: Vec<Held>,
     report: Vec<String>,
-    _services: [Service; 2],
+    _gate: CommandGate,
+    _report: Service,
 }
 
 impl Driver for Probe {
     fn start(cx: &Context) -> Result<Self> {
+        let (gate, report) = publish(cx)?;
         Ok(Self {
             timer: cx.timer()?,
             interrupt: cx.software_interrupt()?,
             held: Vec::new(),
             report: Vec::new(),
-            _services: publish(cx)?,
+            _gate: gate,
+            _report: report,
         })
     }
 
@@ -148,7 +152,7 @@ impl Probe {
     }
 }
 
-fn publish(cx: &Context) -> Result<[Service; 2]> {
+fn publish(cx: &Context) -> Result<(CommandGate, Service)> {
     let name = service_name(cx, "pending");
     let report = format!("{name}-report");
     let pending = cx
@@ -172,7 +176,14 @@ fn publish(cx: &Context) -> Result<[Service; 2]> {
         .selector(UNKNOWN, "unknown", "an id", "what completing it gave")
         .selector(FAIL_ALL, "fail-all", "", "nothing")
         .selector(TRAP, "trap", "", "nothing");
-    Ok([pending.publish()?, report.publish()?])
+    let gate = cx.command_gate()?;
+    pending.publish_through(&gate)?;
+    if let Some(name) = cx.config("beside") {
+        let beside = cx.service(name).serial();
+        let beside = beside.selector(NOW, "now", "0, answer", "the answer");
+        beside.publish_through(&gate)?;
+    }
+    Ok((gate, report.publish()?))
 }
 
 fn told(result: Result<()>) -> &'static str {

@@ -142,6 +142,18 @@ fn a_filter_that_fails_is_switched_off_and_harms_nobody() {
     }
 }
 
+/// Else what is to be said of filters could pile up without end.
+#[test]
+fn what_a_filter_failed_of_is_told_also_if_its_source_goes_at_once() {
+    let board = virtual_board(hostile("hostile_filter", "trap", ""));
+    let ((), log) = log::capture(|| {
+        board.sim().set("IN", true).unwrap();
+        assert_eq!(ask(&board, "hostile-filter", "drop"), 1);
+        assert_eq!(ask(&board, "hostile-filter", "calls"), 0, "not delivered");
+    });
+    assert!(log.contains("the filter of interrupt source"), "{log}");
+}
+
 #[test]
 fn limits_of_filters_are_the_boards_to_set() {
     for (limits, edges, words) in [

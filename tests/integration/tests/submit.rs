@@ -585,6 +585,32 @@ fn an_endless_stream_of_submissions_keeps_no_client_out() {
     });
 }
 
+/// A client of a service that no driver may open has its turn at the same gate.
+#[test]
+fn a_client_of_another_service_of_the_gate_lets_the_next_submission_go() {
+    for work_loop in LOOPS {
+        let provider = entry(
+            "pending",
+            &guest("probe_pending"),
+            "provides = [\"pending\", \"pending-report\", \"beside\"]\n\
+             config = { beside = \"beside\" }",
+        );
+        let board = virtual_board(provider + &submitter("pending", work_loop, "", ""));
+        submit(&board, LATER, 30, 1, 0);
+        submit(&board, NOW, 0, 2, 0);
+        // The first is the provider's by then.
+        settle(&board);
+        let mut request = Request::named("now");
+        request.scalars = [0, 3, 0, 0];
+        assert_eq!(board.call("beside", request).unwrap().scalar, 3);
+        settle(&board);
+        assert_eq!(
+            completed(&board),
+            ["completed 1 as 1000: ok 1 0", "completed 2 as 1001: ok 2 0"]
+        );
+    }
+}
+
 /// On threads, in every order that they find.
 #[test]
 fn rule_10_races_of_completion_cancel_deadline_and_end_complete_it_once() {

@@ -225,8 +225,10 @@ impl Guest {
             )
             .collect();
         // Every source costs each pass a look: one only where it can get mail.
-        let used = self.driver.services.is_used(&name);
-        let mailbox = used.then(|| self.mailbox()).transpose()?;
+        if self.driver.services.is_used(&name) {
+            let mailbox = self.mailbox()?;
+            turns.mailbox.get_or_init(|| mailbox);
+        }
         let service = self.driver.services.publish(Service {
             name,
             driver: self.driver.clone(),
@@ -238,7 +240,6 @@ impl Guest {
             selectors,
             withdrawn: AtomicBool::new(false),
             turns,
-            mailbox,
             queue: Queue::default(),
         })?;
         self.services.push(service);

@@ -33,7 +33,7 @@ impl Service {
             });
         };
         // Without one nobody has been granted the service.
-        let mailbox = self.mailbox.as_ref().ok_or(ErrorCode::NotGranted)?;
+        let mailbox = self.turns.mailbox.get().ok_or(ErrorCode::NotGranted)?;
         queued.push_back(submission);
         mailbox.count_waiting(1, 0);
         drop(queue);
@@ -63,7 +63,7 @@ impl Service {
     }
 
     fn left(&self, count: u32) {
-        if let Some(mailbox) = &self.mailbox {
+        if let Some(mailbox) = self.turns.mailbox.get() {
             mailbox.count_waiting(0, count);
         }
     }
