@@ -42,8 +42,17 @@ impl Board {
         request: Request,
         cancel: Option<&Cancel>,
     ) -> Result<Reply, RequestError> {
-        let found = self.services.get(service);
-        let Some(service) = found.or_else(|| self.once_started(service, request.mode)) else {
+        let may_wait = request.mode != Mode::Attempt;
+        let deadline = match request.mode {
+            Mode::Run(Some(span)) => Some(self.time.now().saturating_add(span)),
+            Mode::Run(None) | Mode::Attempt => None,
+        };
+        let once_started = || {
+            may_wait
+                .then(|| self.once_started(service, deadline))
+                .flatten()
+        };
+        let Some(service) = self.services.get(service).or_else(once_started) else {
             return Err(self.no_service(service));
         };
         let arguments = Arguments {
@@ -54,7 +63,6 @@ impl Board {
         service
             .check(&arguments)
             .map_err(|(code, message)| RequestError::new(code, message))?;
-        let may_wait = request.mode != Mode::Attempt;
         let circumstances = Circumstances {
             may_wait,
             immediate: request.immediate,
@@ -62,8 +70,7 @@ impl Board {
         };
         let outcome = Context::with_current(|cx| match request.mode {
             Mode::Attempt => service.attempt(cx, circumstances, &arguments),
-            Mode::Run(timeout) => {
-                let deadline = timeout.map(|span| self.time.now().saturating_add(span));
+            Mode::Run(_) => {
                 if let Some(cancel) = cancel {
                     cancel.begin(cx);
                 }
@@ -83,18 +90,14 @@ impl Board {
 
     /// A service that its driver is about to publish, be it anew: the gate is
     /// closed until that has happened.
-    fn once_started(&self, name: &str, mode: Mode) -> Option<Arc<Service>> {
+    fn once_started(&self, name: &str, deadline: Option<Instant>) -> Option<Arc<Service>> {
         let driver = self.provider(name)?;
-        let Mode::Run(timeout) = mode else {
-            return None;
-        };
         if driver.life().state != State::Starting {
             return None;
         }
         Context::with_current(|cx| {
             let gate = driver.work_loop.gate();
-            if let Some(span) = timeout {
-                let deadline = self.time.now().saturating_add(span);
+            if let Some(deadline) = deadline {
                 gate.close_until(cx, deadline).ok()?;
             } else {
                 gate.close(cx);
