@@ -67,7 +67,9 @@ pub fn inspect(component: &Path, board: Option<&BoardFile>) -> Result<Inspection
         }
         for entry in entries {
             grants.extend(granted(entry));
-            missing.extend(lacking(entry, &imports));
+            missing.extend(lacking(entry, |function| {
+                interface::can_call(engine.wasmtime(), &compiled, function)
+            }));
         }
     }
     Ok(Inspection {
@@ -154,30 +156,30 @@ fn granted(entry: &DriverEntry) -> Vec<String> {
     pins.chain(ports).chain(provides).chain(uses).collect()
 }
 
-/// What the component imports and the entry leaves empty. Names are chosen at
-/// run time, so only whole kinds can be missing here.
-fn lacking(entry: &DriverEntry, imports: &[Finding]) -> Vec<String> {
+/// What the component can ask for and the entry leaves empty. Names are chosen
+/// at run time, so only whole kinds can be missing here.
+fn lacking(entry: &DriverEntry, can_call: impl Fn(&str) -> bool) -> Vec<String> {
     let driver = entry.name.get_ref();
-    let imported = |interface: &str| {
-        imports.iter().any(|finding| {
-            finding
-                .import
-                .starts_with(&format!("loopgate:driver/{interface}@"))
-        })
-    };
     let mut missing = Vec::new();
-    if imported("gpio") && entry.gpio.is_empty() {
+    if can_call("[static]pin.open") && entry.gpio.is_empty() {
         missing.push(format!(
             "`{driver}` uses pins, but its entry grants none; add `[driver.gpio]`"
         ));
     }
-    if imported("serial") && entry.serial.is_empty() {
+    if can_call("[static]port.open") && entry.serial.is_empty() {
         missing.push(format!(
             "`{driver}` uses serial ports, but its entry grants none; add `[driver.serial]`"
         ));
     }
-    if imported("request") && entry.provides.is_empty() && entry.uses.is_empty() {
-        missing.push(format!("`{driver}` uses requests, but its entry has neither `provides` nor `uses`; add what it is to serve or to open"));
+    if can_call("publish") && entry.provides.is_empty() {
+        missing.push(format!(
+            "`{driver}` publishes services, but its entry names none; add them to `provides`"
+        ));
+    }
+    if can_call("[static]client.open") && entry.uses.is_empty() {
+        missing.push(format!(
+            "`{driver}` opens services, but its entry names none; add them to `uses`"
+        ));
     }
     missing
 }

@@ -3,7 +3,7 @@
 use loopgate::board_file::ClockKind;
 use loopgate::{Board, BoardError, BoardFile, State};
 use loopgate_integration::{
-    assert_running, data, driver, entry, guest, log, state, target, virtual_board,
+    assert_running, data, driver, entry, guest, log, root, state, target, virtual_board,
 };
 use std::path::{Path, PathBuf};
 
@@ -229,5 +229,37 @@ fn a_damaged_real_capture_is_refused() {
     for length in [0, 1, bytes.len() / 2, bytes.len() - 1] {
         let (_directory, path) = file("truncated.sr", &bytes[..length]);
         assert_names_place_cause_and_remedy(&capture_error(&path, "IR Toy IRRX"), &path, "");
+    }
+}
+
+#[test]
+fn check_misses_nothing_of_the_samples_on_their_board() {
+    let board = BoardFile::read(root().join("sample-drivers/board.toml")).unwrap();
+    assert!(board.drivers.len() >= 5);
+    for entry in &board.drivers {
+        let component = board.resolve(entry.component.get_ref());
+        let found = loopgate::inspect(&component, Some(&board)).unwrap();
+        assert!(found.loads && found.missing.is_empty(), "{found:?}");
+    }
+}
+
+#[test]
+fn check_names_each_kind_that_an_entry_leaves_empty() {
+    for (name, lacks) in [
+        ("blink", &["pins"][..]),
+        ("button_led", &["pins", "publishes services"]),
+        ("serial_echo", &["serial ports", "publishes services"]),
+        ("block_cache", &["publishes services", "opens services"]),
+    ] {
+        let text = format!(
+            "[board]\nbackend = \"sim\"\n{}",
+            entry("d", &driver(name), "")
+        );
+        let board = BoardFile::parse(&text, "board.toml").unwrap();
+        let found = loopgate::inspect(&driver(name), Some(&board)).unwrap();
+        assert_eq!(found.missing.len(), lacks.len(), "{name}: {found:?}");
+        for (missing, kind) in found.missing.iter().zip(lacks) {
+            assert!(missing.contains(kind), "{name}: {missing}");
+        }
     }
 }

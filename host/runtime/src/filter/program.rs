@@ -4,6 +4,7 @@ use super::INITIALISERS;
 use crate::bindings::{Driver as Bindings, DriverPre};
 use crate::engine::cause_of;
 use crate::guest::MemoryLimiter;
+use crate::interface;
 use crate::limits::{LimitHit, Limits};
 use crate::text::printable_within;
 use std::sync::OnceLock;
@@ -97,13 +98,7 @@ impl Program {
 /// Whether the component can ask for a filter at all.
 pub(crate) fn is_wanted(engine: &wasmtime::Engine, component: &Component) -> bool {
     const CREATE: &str = "[static]interrupt-event-source.create-filtered";
-    let component = component.component_type();
-    component.imports(engine).any(|(_, item)| match &item.ty {
-        ComponentItem::ComponentInstance(instance) => {
-            instance.exports(engine).any(|(name, _)| name == CREATE)
-        }
-        _ => false,
-    })
+    interface::can_call(engine, component, CREATE)
 }
 
 /// Why a filter fails, in the words of the limit or trap.

@@ -16,6 +16,7 @@ use crate::bindings::{self, Driver, PACKAGE, VERSION};
 use crate::error::ComponentError;
 use crate::guest::Guest;
 use crate::text::printable_within;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 /// A linker with every interface of the world `driver`; WASI is added for
@@ -35,6 +36,18 @@ pub(crate) fn imports(engine: &wasmtime::Engine, component: &Component) -> Vec<S
         .imports(engine)
         .map(|(name, _)| name.to_owned())
         .collect()
+}
+
+/// Whether a component can call this function of the world's at all: linkers
+/// leave out what is not called.
+pub(crate) fn can_call(engine: &wasmtime::Engine, component: &Component, function: &str) -> bool {
+    let component = component.component_type();
+    component.imports(engine).any(|(_, item)| match &item.ty {
+        ComponentItem::ComponentInstance(instance) => {
+            instance.exports(engine).any(|(name, _)| name == function)
+        }
+        _ => false,
+    })
 }
 
 /// Whether the world has an import of this name.
