@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 
 /// Belongs to one instance and ends with it. Made when it first parks or
-/// submits a request, or publishes a service: many never do.
+/// submits a request, or publishes a service that another driver may open: many
+/// never do.
 pub(crate) struct Mailbox {
     clock: Arc<dyn Clock>,
     mail: Arc<InterruptEventSource>,

@@ -149,6 +149,15 @@ impl Drop for StopOnPanic<'_> {
     }
 }
 
+/// KiB of memory, and file descriptors, that this process has.
+pub fn held() -> (u64, usize) {
+    let pages = std::fs::read_to_string("/proc/self/statm").expect("it has a size");
+    let resident = pages.split_whitespace().nth(1).expect("of several numbers");
+    let resident: u64 = resident.parse().expect("a number");
+    let descriptors = std::fs::read_dir("/proc/self/fd").expect("it has descriptors");
+    (resident * 4, descriptors.count())
+}
+
 /// Waits, in real time, for a condition that must come true.
 pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();

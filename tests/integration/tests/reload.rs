@@ -219,14 +219,11 @@ fn requests_in_flight_end_as_driver_died() {
             board.status().drivers[0].usage.requests == 1
         });
         board.reload("pending").unwrap();
-        let mut left = 0;
         for client in clients {
             // One that came late is the new version's, which ends it below.
             let error = client_ends(&board, client);
             assert_eq!(error, ErrorCode::DriverDied);
-            left += 1;
         }
-        assert_eq!(left, 3);
     });
 }
 
@@ -289,11 +286,10 @@ fn a_driver_that_had_failed_or_fails_in_its_stop_stays_stopped() {
 }
 
 #[test]
-fn rule_15_a_client_of_the_old_version_is_told_so() {
+fn a_request_that_was_given_up_is_nothing_to_the_next_version() {
     let component = Component::of(&guest("probe_pending"));
     let rest = "provides = [\"pending\", \"pending-report\"]";
     let board = virtual_board(entry("pending", &component.path(), rest));
-    // In the gate, the service of the version that ends meanwhile in hand.
     let wait = Request::named("never").mode(Mode::Run(Some(MILLISECOND)));
     let error = board.call("pending", wait).unwrap_err();
     assert_eq!(error.code, ErrorCode::TimedOut);

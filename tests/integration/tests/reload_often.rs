@@ -2,19 +2,13 @@
 //! since it counts what the process holds.
 
 use loopgate::Board;
-use loopgate_integration::{assert_running, driver, entry, real_board, until};
+use loopgate_integration::{assert_running, driver, entry, held, real_board, until};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 const RELOADS: u64 = 1000;
 const EDGE: Duration = Duration::from_millis(1);
-
-/// KiB of memory and file descriptors that this process has.
-fn held() -> (u64, usize) {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: u64 = pages.split_whitespace().nth(1).unwrap().parse().unwrap();
-    let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().count();
-    (pages * 4, descriptors)
-}
 
 /// Edges made, delivered, and reported as lost.
 fn edges(board: &Board) -> (u64, u64, u64) {
@@ -33,9 +27,9 @@ fn rule_04_every_edge_is_delivered_or_lost_over_a_thousand_reloads() {
     let begun = board.now();
     let times = (1_u32..).map(move |number| (begun.saturating_add(number * EDGE), number % 2 == 1));
     // Until the reloads are done.
-    let enough = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let enough = Arc::new(AtomicBool::new(false));
     let going = enough.clone();
-    let play = times.take_while(move |_| !going.load(std::sync::atomic::Ordering::Relaxed));
+    let play = times.take_while(move |_| !going.load(Relaxed));
     board.sim().play("BUTTON", play).unwrap();
     let mut before = held();
     for number in 1..=RELOADS {
@@ -48,7 +42,7 @@ fn rule_04_every_edge_is_delivered_or_lost_over_a_thousand_reloads() {
         until("another edge", || edges(&board).0 > made);
     }
     let after = held();
-    enough.store(true, std::sync::atomic::Ordering::Relaxed);
+    enough.store(true, Relaxed);
     assert_running(&board, "button");
     assert_eq!(board.status().drivers[0].generation, RELOADS + 1);
     until("all is delivered", || {

@@ -142,7 +142,10 @@ fn alive(driver: &Driver) -> Result<(), RequestError> {
         None => Ok(()),
         Some(cause) => Err(RequestError::new(
             ErrorCode::DriverDied,
-            format!("driver `{}` failed: {cause}", driver.name),
+            format!(
+                "driver `{0}` failed: {cause}; mend it, and `loopgate start {0}`",
+                driver.name
+            ),
         )),
     }
 }

@@ -232,7 +232,10 @@ impl Driver {
     pub(crate) fn whereabouts(&self) -> String {
         let life = self.life();
         match (life.state, life.cause) {
-            (_, Some(cause)) => format!("it failed: {cause}"),
+            (_, Some(cause)) => format!(
+                "it failed: {cause}; `loopgate start {}` starts it again",
+                self.name
+            ),
             (State::Starting, None) => "it is starting; ask again".to_owned(),
             (State::Running, None) => "it was reloaded; ask the new version".to_owned(),
             (State::Stopped | State::Failed, None) => format!(
