@@ -1,52 +1,32 @@
 //! `work-loop`: the driver's sources on its loop.
 
-use super::interrupt::{Feed, Line};
+mod gate;
+mod interrupt;
+mod timer;
+
+pub use gate::Gate;
+pub use interrupt::Interrupt;
+pub use timer::Timer;
+
 use crate::bindings::WitErrorCode;
-use crate::bindings::loopgate::driver::work_loop::{
-    EventSource as AnySource, Host, HostCommandGate, HostInterruptEventSource,
-    HostTimerEventSource, HostWorkLoop, Occurrence,
-};
+use crate::bindings::loopgate::driver::work_loop::{EventSource as AnySource, Host, HostWorkLoop};
 use crate::driver::Driver;
 use crate::error::ErrorCode;
-use crate::filter::Filter;
 use crate::guest::Guest;
-use crate::heritage::{Fed, LineName, retire};
-use crate::limits::LimitHit;
+use crate::heritage::{Fed, retire};
 use crate::mailbox::Mailbox;
 use crate::requests::Turns;
 use crate::time::Time;
 use loopgate_workloop::{
-    CommandGate, Context, EventSource, Instant, InterruptEventSource, InterruptLine,
-    TimerEventSource,
+    CommandGate, Context, EventSource, InterruptEventSource, TimerEventSource,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 use wasmtime::component::Resource;
 
 /// The driver's work loop as the guest holds it: there is only one.
 pub struct Loop;
-
-/// An interrupt source as the guest holds it.
-pub struct Interrupt {
-    token: u32,
-    source: Arc<InterruptEventSource>,
-    /// Whether a line feeds it.
-    fed: bool,
-}
-
-/// A timer as the guest holds it.
-pub struct Timer {
-    token: u32,
-    source: Arc<TimerEventSource>,
-}
-
-/// A command gate as the guest holds it.
-pub struct Gate {
-    token: u32,
-    source: Arc<CommandGate>,
-}
 
 /// The sources of one instance by token: to keep tokens unique, to find a
 /// service's gate, and to take all of them off the loop when the instance ends.
@@ -210,232 +190,6 @@ impl HostWorkLoop for Guest {
     }
 }
 
-impl HostInterruptEventSource for Guest {
-    fn create(&mut self, line: Option<Resource<Line>>, token: u32) -> Answer<Resource<Interrupt>> {
-        if self.sources.interrupts.contains_key(&token) {
-            return Ok(Err(WitErrorCode::BadArgument));
-        }
-        let feed = line
-            .map(|line| self.table.get_mut(&line).map(Line::take))
-            .transpose()?;
-        let created = match feed {
-            Some(None) => Err(ErrorCode::BadArgument),
-            Some(Some(feed)) => self.fed(feed, token, None),
-            None => self
-                .source(None, token, None)
-                .map(|(source, _)| (source, None)),
-        };
-        Ok(created
-            .and_then(|created| self.keep(created, token))
-            .map_err(Into::into))
-    }
-
-    fn create_filtered(&mut self, line: Resource<Line>, token: u32) -> Answer<Resource<Interrupt>> {
-        if self.sources.interrupts.contains_key(&token) {
-            return Ok(Err(WitErrorCode::BadArgument));
-        }
-        let created = match (self.filter(token), self.table.get_mut(&line)?) {
-            (Ok(filter), line) => match line.take() {
-                Some(feed) => self.fed(feed, token, Some(filter)),
-                None => Err(ErrorCode::BadArgument),
-            },
-            (Err(code), _) => Err(code),
-        };
-        Ok(created
-            .and_then(|created| self.keep(created, token))
-            .map_err(Into::into))
-    }
-
-    fn set_filter_word(&mut self, this: Resource<Interrupt>, word: u64) -> wasmtime::Result<()> {
-        let Interrupt { source, fed, .. } = self.table.get(&this)?;
-        if !(self.handing_over && *fed) {
-            source.set_filter_word(word);
-        }
-        Ok(())
-    }
-
-    fn is_filtered(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<bool> {
-        Ok(self.table.get(&this)?.source.is_filtered())
-    }
-
-    fn interrupt_occurred(&mut self, this: Resource<Interrupt>) -> Answer<()> {
-        let now = self.driver.time.now();
-        Ok(self.table.get(&this)?.source.signal(now).map_err(code))
-    }
-
-    fn take_occurrences(
-        &mut self,
-        this: Resource<Interrupt>,
-        max: u32,
-    ) -> wasmtime::Result<Vec<Occurrence>> {
-        let mut taken = Vec::new();
-        self.table
-            .get(&this)?
-            .source
-            .take_occurrences(max as usize, &mut taken);
-        let occurrence = |o: loopgate_workloop::Occurrence| Occurrence {
-            sequence: o.sequence,
-            timestamp: o.timestamp.as_nanos(),
-            high: o.high,
-        };
-        Ok(taken.into_iter().map(occurrence).collect())
-    }
-
-    fn enable(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<()> {
-        let source = &self.table.get(&this)?.source;
-        Context::with_current(|cx| source.enable(cx));
-        Ok(())
-    }
-
-    fn disable(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<()> {
-        let Interrupt { source, fed, .. } = self.table.get(&this)?;
-        if !(self.handing_over && *fed) {
-            Context::with_current(|cx| source.disable(cx));
-        }
-        Ok(())
-    }
-
-    fn is_enabled(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<bool> {
-        Ok(self.table.get(&this)?.source.is_enabled())
-    }
-
-    fn drop(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<()> {
-        let Interrupt { token, source, fed } = self.table.delete(this)?;
-        if !(self.handing_over && fed) {
-            self.sources.interrupts.remove(&token);
-            Context::with_current(|cx| retire(cx, &self.driver, &source));
-        }
-        Ok(())
-    }
-}
-
-impl HostTimerEventSource for Guest {
-    fn create(&mut self, token: u32) -> Answer<Resource<Timer>> {
-        if self.sources.timers.contains_key(&token) {
-            return Ok(Err(WitErrorCode::BadArgument));
-        }
-        let driver = self.driver.clone();
-        let action = Arc::new(move |cx: &Context, _: &TimerEventSource, deadline, now| {
-            driver.timeout_occurred(cx, token, deadline, now);
-        });
-        let source = TimerEventSource::new(self.driver.time.clock(), Some(action));
-        self.driver.share_time(&*source);
-        let handle = self.push(Timer {
-            token,
-            source: source.clone(),
-        });
-        Ok(handle.ok_or(WitErrorCode::NoResources).inspect(|_| {
-            self.sources.timers.insert(token, source);
-        }))
-    }
-
-    fn set_timeout(&mut self, this: Resource<Timer>, after: u64) -> Answer<()> {
-        Ok(self
-            .table
-            .get(&this)?
-            .source
-            .set_timeout(Duration::from_nanos(after))
-            .map_err(code))
-    }
-
-    fn wake_at(&mut self, this: Resource<Timer>, deadline: u64) -> Answer<()> {
-        Ok(self
-            .table
-            .get(&this)?
-            .source
-            .wake_at(Instant::from_nanos(deadline))
-            .map_err(code))
-    }
-
-    fn cancel_timeout(&mut self, this: Resource<Timer>) -> wasmtime::Result<()> {
-        self.table.get(&this)?.source.cancel_timeout();
-        Ok(())
-    }
-
-    fn enable(&mut self, this: Resource<Timer>) -> wasmtime::Result<()> {
-        let source = &self.table.get(&this)?.source;
-        Context::with_current(|cx| source.enable(cx));
-        Ok(())
-    }
-
-    fn disable(&mut self, this: Resource<Timer>) -> wasmtime::Result<()> {
-        let source = &self.table.get(&this)?.source;
-        Context::with_current(|cx| source.disable(cx));
-        Ok(())
-    }
-
-    fn is_enabled(&mut self, this: Resource<Timer>) -> wasmtime::Result<bool> {
-        Ok(self.table.get(&this)?.source.is_enabled())
-    }
-
-    fn drop(&mut self, this: Resource<Timer>) -> wasmtime::Result<()> {
-        let Timer { token, source } = self.table.delete(this)?;
-        self.sources.timers.remove(&token);
-        let source: Arc<dyn EventSource> = source;
-        self.release(&source);
-        Ok(())
-    }
-}
-
-impl HostCommandGate for Guest {
-    fn create(&mut self, token: u32) -> Answer<Resource<Gate>> {
-        if self.sources.gates.contains_key(&token) {
-            return Ok(Err(WitErrorCode::BadArgument));
-        }
-        let source = CommandGate::new(self.driver.scope(), None);
-        let handle = self.push(Gate {
-            token,
-            source: source.clone(),
-        });
-        Ok(handle.ok_or(WitErrorCode::NoResources).inspect(|_| {
-            self.sources.gates.insert(token, (source, Arc::default()));
-        }))
-    }
-
-    fn command_wakeup(
-        &mut self,
-        this: Resource<Gate>,
-        event: u64,
-        one: bool,
-    ) -> wasmtime::Result<()> {
-        let token = self.table.get(&this)?.token;
-        if self.requests.wake(token, event, one) {
-            self.signal_mail();
-        }
-        Ok(())
-    }
-
-    fn enable(&mut self, this: Resource<Gate>) -> wasmtime::Result<()> {
-        let source = &self.table.get(&this)?.source;
-        Context::with_current(|cx| source.enable(cx));
-        self.signal_mail();
-        Ok(())
-    }
-
-    fn disable(&mut self, this: Resource<Gate>) -> wasmtime::Result<()> {
-        let source = &self.table.get(&this)?.source;
-        Context::with_current(|cx| source.disable(cx));
-        Ok(())
-    }
-
-    fn is_enabled(&mut self, this: Resource<Gate>) -> wasmtime::Result<bool> {
-        Ok(self.table.get(&this)?.source.is_enabled())
-    }
-
-    fn drop(&mut self, this: Resource<Gate>) -> wasmtime::Result<()> {
-        let Gate { token, source } = self.table.delete(this)?;
-        self.sources.gates.remove(&token);
-        self.services.retain(|service| service.token != token);
-        let code = self.aborted();
-        self.requests.end_all(Some(token), code);
-        let services = &self.driver.services;
-        services.unpublish(&self.driver, self.generation, Some(token), code);
-        let source: Arc<dyn EventSource> = source;
-        self.release(&source);
-        Ok(())
-    }
-}
-
 impl Guest {
     fn any(&self, source: &AnySource) -> wasmtime::Result<Arc<dyn EventSource>> {
         Ok(match source {
@@ -461,109 +215,6 @@ impl Guest {
             }
             AnySource::Timer(_) | AnySource::CommandGate(_) => None,
         })
-    }
-
-    /// A filter for a new source.
-    fn filter(&self, token: u32) -> Result<Arc<Filter>, ErrorCode> {
-        let driver = &self.driver;
-        let limit = driver.limits.filters;
-        if self.sources.filtered() >= limit as usize {
-            driver.log.host(&LimitHit::Filters(limit).to_string());
-            return Err(ErrorCode::NoResources);
-        }
-        // It has imported this call, so it was compiled for filters.
-        let program = self.filters.as_ref().ok_or(ErrorCode::Unsupported)?;
-        Filter::new(driver, program, token, self.levels.clone()).map_err(|cause| {
-            driver.log.host(&format!(
-                "there can be no filter, which runs in an instance without imports: {cause}"
-            ));
-            ErrorCode::NotPermitted
-        })
-    }
-
-    /// The source that a line feeds.
-    fn fed(
-        &mut self,
-        line: Feed,
-        token: u32,
-        filter: Option<Arc<Filter>>,
-    ) -> Result<(Arc<InterruptEventSource>, Option<Fed>), ErrorCode> {
-        match line {
-            Feed::Line(name, device, line) => {
-                let (source, token) = self.source(Some(line), token, filter.clone())?;
-                let by = Fed {
-                    name,
-                    _device: device,
-                    token,
-                    filter,
-                };
-                Ok((source, Some(by)))
-            }
-            Feed::Inherited(name) => {
-                let inherited = self.heritage.source(&name);
-                let (mut by, source) = inherited.ok_or(ErrorCode::BadArgument)?;
-                by.token.store(token, Relaxed);
-                by.refilter(&source, filter);
-                if !matches!(name, LineName::Pin(..)) {
-                    // A port tells again what is still true when its line is
-                    // switched on: the last version may not have answered.
-                    Context::with_current(|cx| source.disable(cx));
-                }
-                // A pin's line is on, or edges would go uncounted; but this
-                // version has not said so yet.
-                source.attachment().set_enabled(false);
-                if source.attachment().is_attached() {
-                    self.sources.inherited.insert(token, false);
-                }
-                Ok((source, Some(by)))
-            }
-        }
-    }
-
-    /// A new source, which calls itself `token` until that is changed.
-    fn source(
-        &self,
-        line: Option<Arc<dyn InterruptLine>>,
-        token: u32,
-        filter: Option<Arc<Filter>>,
-    ) -> Result<(Arc<InterruptEventSource>, Arc<AtomicU32>), ErrorCode> {
-        let driver = self.driver.clone();
-        let queue = line
-            .as_ref()
-            .map_or(0, |_| driver.limits.occurrences as usize);
-        let token = Arc::new(AtomicU32::new(token));
-        let called = token.clone();
-        let action = Arc::new(move |cx: &Context, _: &InterruptEventSource, interrupts| {
-            driver.interrupt_occurred(cx, called.load(Relaxed), interrupts);
-        });
-        let source = match (line, filter) {
-            (Some(line), Some(filter)) => {
-                InterruptEventSource::filtered(line, queue, filter, Some(action))
-            }
-            (line, _) => InterruptEventSource::new(line, queue, Some(action)),
-        }?;
-        self.driver.share_time(&*source);
-        Ok((source, token))
-    }
-
-    /// Gives the guest a handle of it; a source without one ends.
-    fn keep(
-        &mut self,
-        (source, fed): (Arc<InterruptEventSource>, Option<Fed>),
-        token: u32,
-    ) -> Result<Resource<Interrupt>, ErrorCode> {
-        let handle = self.push(Interrupt {
-            token,
-            source: source.clone(),
-            fed: fed.is_some(),
-        });
-        if handle.is_some() {
-            self.sources.interrupts.insert(token, (source, fed));
-        } else {
-            self.sources.inherited.remove(&token);
-            Context::with_current(|cx| retire(cx, &self.driver, &source));
-        }
-        handle.ok_or(ErrorCode::NoResources)
     }
 
     /// The guest dropped its handle: off the loop with it (deviates from

@@ -1,0 +1,227 @@
+//! Interrupt sources.
+
+use super::{Answer, code};
+use crate::bindings::WitErrorCode;
+use crate::bindings::loopgate::driver::work_loop::{HostInterruptEventSource, Occurrence};
+use crate::error::ErrorCode;
+use crate::filter::Filter;
+use crate::guest::Guest;
+use crate::heritage::{Fed, LineName, retire};
+use crate::interface::interrupt::{Feed, Line};
+use crate::limits::LimitHit;
+use loopgate_workloop::{Context, EventSource as _, InterruptEventSource, InterruptLine};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use wasmtime::component::Resource;
+
+/// An interrupt source as the guest holds it.
+pub struct Interrupt {
+    pub(super) token: u32,
+    pub(super) source: Arc<InterruptEventSource>,
+    /// Whether a line feeds it.
+    pub(super) fed: bool,
+}
+
+impl HostInterruptEventSource for Guest {
+    fn create(&mut self, line: Option<Resource<Line>>, token: u32) -> Answer<Resource<Interrupt>> {
+        if self.sources.interrupts.contains_key(&token) {
+            return Ok(Err(WitErrorCode::BadArgument));
+        }
+        let feed = line
+            .map(|line| self.table.get_mut(&line).map(Line::take))
+            .transpose()?;
+        let created = match feed {
+            Some(None) => Err(ErrorCode::BadArgument),
+            Some(Some(feed)) => self.fed(feed, token, None),
+            None => self
+                .source(None, token, None)
+                .map(|(source, _)| (source, None)),
+        };
+        Ok(created
+            .and_then(|created| self.keep(created, token))
+            .map_err(Into::into))
+    }
+
+    fn create_filtered(&mut self, line: Resource<Line>, token: u32) -> Answer<Resource<Interrupt>> {
+        if self.sources.interrupts.contains_key(&token) {
+            return Ok(Err(WitErrorCode::BadArgument));
+        }
+        let created = match (self.filter(token), self.table.get_mut(&line)?) {
+            (Ok(filter), line) => match line.take() {
+                Some(feed) => self.fed(feed, token, Some(filter)),
+                None => Err(ErrorCode::BadArgument),
+            },
+            (Err(code), _) => Err(code),
+        };
+        Ok(created
+            .and_then(|created| self.keep(created, token))
+            .map_err(Into::into))
+    }
+
+    fn set_filter_word(&mut self, this: Resource<Interrupt>, word: u64) -> wasmtime::Result<()> {
+        let Interrupt { source, fed, .. } = self.table.get(&this)?;
+        if !(self.handing_over && *fed) {
+            source.set_filter_word(word);
+        }
+        Ok(())
+    }
+
+    fn is_filtered(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<bool> {
+        Ok(self.table.get(&this)?.source.is_filtered())
+    }
+
+    fn interrupt_occurred(&mut self, this: Resource<Interrupt>) -> Answer<()> {
+        let now = self.driver.time.now();
+        Ok(self.table.get(&this)?.source.signal(now).map_err(code))
+    }
+
+    fn take_occurrences(
+        &mut self,
+        this: Resource<Interrupt>,
+        max: u32,
+    ) -> wasmtime::Result<Vec<Occurrence>> {
+        let mut taken = Vec::new();
+        self.table
+            .get(&this)?
+            .source
+            .take_occurrences(max as usize, &mut taken);
+        let occurrence = |o: loopgate_workloop::Occurrence| Occurrence {
+            sequence: o.sequence,
+            timestamp: o.timestamp.as_nanos(),
+            high: o.high,
+        };
+        Ok(taken.into_iter().map(occurrence).collect())
+    }
+
+    fn enable(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<()> {
+        let source = &self.table.get(&this)?.source;
+        Context::with_current(|cx| source.enable(cx));
+        Ok(())
+    }
+
+    fn disable(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<()> {
+        let Interrupt { source, fed, .. } = self.table.get(&this)?;
+        if !(self.handing_over && *fed) {
+            Context::with_current(|cx| source.disable(cx));
+        }
+        Ok(())
+    }
+
+    fn is_enabled(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<bool> {
+        Ok(self.table.get(&this)?.source.is_enabled())
+    }
+
+    fn drop(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<()> {
+        let Interrupt { token, source, fed } = self.table.delete(this)?;
+        if !(self.handing_over && fed) {
+            self.sources.interrupts.remove(&token);
+            Context::with_current(|cx| retire(cx, &self.driver, &source));
+        }
+        Ok(())
+    }
+}
+
+impl Guest {
+    /// A filter for a new source.
+    fn filter(&self, token: u32) -> Result<Arc<Filter>, ErrorCode> {
+        let driver = &self.driver;
+        let limit = driver.limits.filters;
+        if self.sources.filtered() >= limit as usize {
+            driver.log.host(&LimitHit::Filters(limit).to_string());
+            return Err(ErrorCode::NoResources);
+        }
+        // It has imported this call, so it was compiled for filters.
+        let program = self.filters.as_ref().ok_or(ErrorCode::Unsupported)?;
+        Filter::new(driver, program, token, self.levels.clone()).map_err(|cause| {
+            driver.log.host(&format!(
+                "there can be no filter, which runs in an instance without imports: {cause}"
+            ));
+            ErrorCode::NotPermitted
+        })
+    }
+
+    /// The source that a line feeds.
+    fn fed(
+        &mut self,
+        line: Feed,
+        token: u32,
+        filter: Option<Arc<Filter>>,
+    ) -> Result<(Arc<InterruptEventSource>, Option<Fed>), ErrorCode> {
+        match line {
+            Feed::Line(name, device, line) => {
+                let (source, token) = self.source(Some(line), token, filter.clone())?;
+                let by = Fed {
+                    name,
+                    _device: device,
+                    token,
+                    filter,
+                };
+                Ok((source, Some(by)))
+            }
+            Feed::Inherited(name) => {
+                let inherited = self.heritage.source(&name);
+                let (mut by, source) = inherited.ok_or(ErrorCode::BadArgument)?;
+                by.token.store(token, Relaxed);
+                by.refilter(&source, filter);
+                if !matches!(name, LineName::Pin(..)) {
+                    // A port tells again what is still true when its line is
+                    // switched on: the last version may not have answered.
+                    Context::with_current(|cx| source.disable(cx));
+                }
+                // A pin's line is on, or edges would go uncounted; but this
+                // version has not said so yet.
+                source.attachment().set_enabled(false);
+                if source.attachment().is_attached() {
+                    self.sources.inherited.insert(token, false);
+                }
+                Ok((source, Some(by)))
+            }
+        }
+    }
+
+    /// A new source, which calls itself `token` until that is changed.
+    fn source(
+        &self,
+        line: Option<Arc<dyn InterruptLine>>,
+        token: u32,
+        filter: Option<Arc<Filter>>,
+    ) -> Result<(Arc<InterruptEventSource>, Arc<AtomicU32>), ErrorCode> {
+        let driver = self.driver.clone();
+        let queue = line
+            .as_ref()
+            .map_or(0, |_| driver.limits.occurrences as usize);
+        let token = Arc::new(AtomicU32::new(token));
+        let called = token.clone();
+        let action = Arc::new(move |cx: &Context, _: &InterruptEventSource, interrupts| {
+            driver.interrupt_occurred(cx, called.load(Relaxed), interrupts);
+        });
+        let source = match (line, filter) {
+            (Some(line), Some(filter)) => {
+                InterruptEventSource::filtered(line, queue, filter, Some(action))
+            }
+            (line, _) => InterruptEventSource::new(line, queue, Some(action)),
+        }?;
+        self.driver.share_time(&*source);
+        Ok((source, token))
+    }
+
+    /// Gives the guest a handle of it; a source without one ends.
+    fn keep(
+        &mut self,
+        (source, fed): (Arc<InterruptEventSource>, Option<Fed>),
+        token: u32,
+    ) -> Result<Resource<Interrupt>, ErrorCode> {
+        let handle = self.push(Interrupt {
+            token,
+            source: source.clone(),
+            fed: fed.is_some(),
+        });
+        if handle.is_some() {
+            self.sources.interrupts.insert(token, (source, fed));
+        } else {
+            self.sources.inherited.remove(&token);
+            Context::with_current(|cx| retire(cx, &self.driver, &source));
+        }
+        handle.ok_or(ErrorCode::NoResources)
+    }
+}
