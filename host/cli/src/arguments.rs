@@ -54,13 +54,16 @@ pub(crate) enum Command {
     Call(Call),
     /// Puts the present version of a component in the place of the running driver
     #[command(
-        after_help = "The old version's `stop` is called, then the new one's `start`. Edges and bytes that \
+        after_help = "A version with state hands it to the new one, and all that it has open: outputs keep their \
+        levels, nothing that waits is lost. Before that its begun requests have to end, within its limit `drain`. \
+        If anything fails, the old version goes on.\n\n\
+        Of a version without state `stop` is called, then the new one's `start`. Edges and bytes that \
         arrive meanwhile go to the new one; requests in flight end as `driver-died`. A version that cannot be \
         loaded leaves the old one running.\n\n\
         `loopgate run` does this by itself when the component's file changes.\n\n\
-        Example:\n  loopgate reload blink"
+        Examples:\n  loopgate reload blink\n  loopgate reload --force modbus --json"
     )]
-    Reload(Named),
+    Reload(Reload),
     /// Stops a driver: its lines are released, its services end
     #[command(after_help = "Example:\n  loopgate stop blink")]
     Stop(Named),
@@ -89,6 +92,15 @@ pub(crate) struct Run {
     pub(crate) recording: Recording,
     #[command(flatten)]
     pub(crate) socket: Socket,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reload {
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// Ends requests that have begun as `driver-died`, instead of waiting for them
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,13 +4,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use loopgate::LogLine;
 use loopgate::control::{Client, Request, Response};
+use loopgate::units::show_bytes;
+use loopgate::{Handed, LogLine};
 use serde_json::json;
 
-use crate::arguments::{Logs, Named};
+use crate::arguments::{Logs, Named, Reload};
 use crate::board;
 use crate::output::{plain, print, print_json, print_json_line};
+use crate::status::time;
 
 /// One of the requests that change a driver.
 pub(crate) fn change(named: Named, request: impl FnOnce(String) -> Request) -> Result<ExitCode> {
@@ -35,6 +37,71 @@ pub(crate) fn change(named: Named, request: impl FnOnce(String) -> Request) -> R
         }
         other => board::unexpected(&other),
     }
+}
+
+/// A new version takes the running one's place.
+pub(crate) fn reload(reload: Reload) -> Result<ExitCode> {
+    let Reload { named, force } = reload;
+    let driver = named.driver;
+    match board::ask(&named.socket, &Request::Reload { driver, force })? {
+        Response::Reloaded {
+            name,
+            state,
+            reload,
+        } => {
+            if named.json {
+                let generation = reload.generation;
+                print_json(&json!({
+                    "name": name, "state": state, "generation": generation, "last-reload": reload
+                }))?;
+            } else {
+                let (name, state) = (plain(&name), plain(&state));
+                print(&format!("{name}: {state}, {}", told(&reload)))?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        other => board::unexpected(&other),
+    }
+}
+
+/// What there is to say of a reload.
+pub(crate) fn told(reload: &loopgate::Reload) -> String {
+    let Handed {
+        pins,
+        ports,
+        interrupts,
+        timers,
+        gates,
+        services,
+        requests,
+    } = reload.handed_over;
+    let parts = [
+        (pins, "pins"),
+        (ports, "ports"),
+        (interrupts, "interrupt sources"),
+        (timers, "timers"),
+        (gates, "gates"),
+        (services, "services"),
+        (requests, "requests"),
+    ];
+    let had = parts.into_iter().filter(|&(count, _)| count > 0);
+    let had: Vec<_> = had.map(|(count, what)| format!("{count} {what}")).collect();
+    let had = if had.is_empty() {
+        "nothing".to_owned()
+    } else {
+        had.join(", ")
+    };
+    let state = match reload.state_bytes {
+        Some(bytes) => format!("with {} of state", show_bytes(bytes)),
+        None => "started afresh".to_owned(),
+    };
+    format!(
+        "generation {}, {state}; its gate was closed for {}, {} events waited, {} were lost; handed over: {had}",
+        reload.generation,
+        time(reload.gate_closed_ns),
+        reload.events_waiting,
+        reload.lost,
+    )
 }
 
 /// How long one request waits for a line: the host's answer to a connection

@@ -134,6 +134,7 @@ impl Board {
             usage: driver.counters.used(),
             counts: driver.counters.counts(),
             handler_time: driver.counters.handler_time(),
+            last_reload: driver.last_reload(),
         }
     }
 }

@@ -9,6 +9,8 @@ use crate::limits::{LimitHit, Limits};
 use crate::log::LineBuffer;
 use crate::requests::Requests;
 use crate::service::Service;
+use crate::staging::Phase;
+use crate::status::Usage;
 use crate::submission::Submissions;
 use crate::ticker::TICK;
 use loopgate_workloop::Context;
@@ -38,6 +40,8 @@ pub(crate) struct Guest {
     /// The component for filters, where it asks for any.
     pub(crate) filters: Option<Arc<Program>>,
     pub(crate) levels: Arc<Levels>,
+    /// What it can reach.
+    pub(crate) phase: Phase,
     /// For the version after it.
     pub(crate) pins: OpenPins,
     /// What the version before it has left.
@@ -74,6 +78,7 @@ impl Guest {
             output: LineBuffer::default(),
             filters,
             levels: Arc::new(Levels::new(&driver.entry)),
+            phase: Phase::Aside,
             pins: OpenPins::default(),
             heritage: Heritage::default(),
             handing_over: false,
@@ -82,9 +87,7 @@ impl Guest {
         };
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| &mut guest.memory);
-        // Lists are copied before host code sees them, so this is what bounds
-        // them; the slack is for the rest of a call's arguments.
-        store.set_hostcall_fuel(limits.payload as usize + (8 << 10));
+        store.set_hostcall_fuel(fuel(limits.payload));
         // Handles also exist without a table entry (`resource.new`, WASI's).
         store.set_max_component_handles(limits.handles as usize + 64);
         store.epoch_deadline_callback(|mut cx| {
@@ -92,6 +95,22 @@ impl Guest {
             Ok(UpdateDeadline::Continue(1))
         });
         store
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            memory: self.memory.in_use(),
+            sources: self.sources.len(),
+            requests: self.requests.len(),
+            submissions: self.submissions.len(),
+        }
+    }
+
+    /// Events that wait for a handler.
+    pub(crate) fn waiting(&self, now: loopgate_workloop::Instant) -> u64 {
+        let mailbox = self.sources.mailbox.as_ref();
+        let requests = mailbox.map_or(0, |mailbox| mailbox.waiting());
+        self.sources.waiting(now) + u64::from(requests)
     }
 
     /// What the next version takes over; this one's `stop` follows.
@@ -128,6 +147,12 @@ impl Guest {
         }
         handle
     }
+}
+
+/// Lists are copied before host code sees them, so this is what bounds them;
+/// the slack is for the rest of a call's arguments.
+pub(crate) fn fuel(bytes: u64) -> usize {
+    bytes as usize + (8 << 10)
 }
 
 /// Watches the time of the running handler.

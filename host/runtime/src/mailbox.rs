@@ -126,7 +126,12 @@ impl Mailbox {
     }
 
     pub(crate) fn has_waiting(&self) -> bool {
-        self.waiting.load(SeqCst) > 0
+        self.waiting() > 0
+    }
+
+    /// Requests of other drivers that wait for their turn.
+    pub(crate) fn waiting(&self) -> u32 {
+        self.waiting.load(SeqCst)
     }
 
     /// Whether there is anything to deliver but parked requests.

@@ -10,13 +10,15 @@ use loopgate_workloop::Instant;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// A request on its way between two drivers, which may be on different loops.
 /// Whoever ends it first has ended it; the others find out.
 pub(crate) struct Submission {
     pub(crate) id: u64,
-    /// Which of the client's handles it was submitted through.
-    pub(crate) client: u32,
+    /// Which of the client's handles it was submitted through. Changes with
+    /// the client's version.
+    pub(crate) client: AtomicU32,
     pub(crate) context: u32,
     pub(crate) service: Arc<Service>,
     pub(crate) arguments: Arguments,
@@ -155,7 +157,10 @@ impl Submissions {
     }
 
     pub(crate) fn cancel(&self, client: u32, id: u64) -> Result<(), ErrorCode> {
-        let of = self.open.get(&id).filter(|open| open.client == client);
+        let of = self
+            .open
+            .get(&id)
+            .filter(|open| open.client.load(Relaxed) == client);
         if of.is_some_and(|open| open.give_up(ErrorCode::Aborted)) {
             Ok(())
         } else {
@@ -165,7 +170,9 @@ impl Submissions {
 
     /// The driver drops this handle.
     pub(crate) fn cancel_all(&self, client: u32) {
-        self.give_up(ErrorCode::Aborted, |open| open.client == client);
+        self.give_up(ErrorCode::Aborted, |open| {
+            open.client.load(Relaxed) == client
+        });
     }
 
     pub(crate) fn expire(&self, now: Instant) {
@@ -178,6 +185,20 @@ impl Submissions {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let deadline = |open: &Arc<Submission>| open.deadline.filter(|_| !open.is_over());
         self.open.values().filter_map(deadline).min()
+    }
+
+    /// The next version goes on with these: each belongs to its handle of the
+    /// service; without one it is as if the handle was dropped.
+    pub(crate) fn rename_clients(&self, clients: &[(Arc<Service>, u32)]) {
+        for open in self.open.values() {
+            let mut clients = clients.iter();
+            match clients.find(|(service, _)| Arc::ptr_eq(service, &open.service)) {
+                Some((_, client)) => open.client.store(*client, Relaxed),
+                None => {
+                    open.give_up(ErrorCode::Aborted);
+                }
+            }
+        }
     }
 
     /// The instance has ended.

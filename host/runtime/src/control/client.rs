@@ -61,7 +61,9 @@ impl Client {
             Request::Call(call) if !call.attempt => Duration::from_millis(call.timeout_ms),
             Request::Logs { wait_ms, .. } => Duration::from_millis(*wait_ms),
             // Compiling may take a while, and a driver its time to start.
-            Request::Start { .. } | Request::Reload { .. } => Duration::from_mins(1),
+            Request::Start { .. } => Duration::from_mins(1),
+            // Requests that have begun may take a minute to end.
+            Request::Reload { .. } => Duration::from_mins(2),
             _ => Duration::ZERO,
         };
         let deadline = Instant::now() + allowed.min(super::TIMEOUT_MAX) + PATIENCE;

@@ -35,10 +35,13 @@ pub enum Request {
         driver: String,
     },
     /// Reloads a driver, see [`Board::reload`](crate::Board::reload):
-    /// [`Response::Driver`].
+    /// [`Response::Reloaded`].
     Reload {
         /// The driver.
         driver: String,
+        /// Whether requests that have begun are ended.
+        #[serde(default)]
+        force: bool,
     },
     /// The latest lines of a driver's log, see [`Board::logs`](crate::Board::logs):
     /// [`Response::Logs`].
@@ -111,8 +114,7 @@ pub enum Response<S = serde_json::Value> {
     Lines(Vec<Line>),
     /// To [`Request::SimSet`].
     Done,
-    /// To [`Request::Start`], [`Request::Stop`] and [`Request::Reload`]: how the
-    /// driver is now.
+    /// To [`Request::Start`] and [`Request::Stop`]: how the driver is now.
     Driver {
         /// Its name.
         name: String,
@@ -120,6 +122,15 @@ pub enum Response<S = serde_json::Value> {
         state: String,
         /// Counts its instances.
         generation: u64,
+    },
+    /// To [`Request::Reload`].
+    Reloaded {
+        /// The driver.
+        name: String,
+        /// How it is now, as in the status.
+        state: String,
+        /// How the new version took its place.
+        reload: crate::Reload,
     },
     /// To [`Request::Logs`].
     Logs(Vec<LogLine>),

@@ -3,10 +3,12 @@
 use super::interrupt::{Feed, Line};
 use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::gpio::{Direction, Edge, Host, HostPin};
+use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::heritage::LineName;
-use loopgate_devices::gpio::{Edges, Error, GpioLine};
+use crate::staging::{LateLine, Staging};
+use loopgate_devices::gpio::{self, Edges, Error, GpioLine, LineRequest};
 use loopgate_workloop::{Context, InterruptLine, RateCapped};
 use std::sync::Arc;
 use wasmtime::component::Resource;
@@ -19,6 +21,34 @@ pub struct Pin {
 }
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
+
+/// The pin as the last version has it; else a new one, which nothing drives
+/// before the commit.
+fn adopt(
+    staging: &mut Staging,
+    driver: &Driver,
+    name: &str,
+    output: bool,
+    request: LineRequest,
+) -> Result<Arc<dyn GpioLine>, Error> {
+    let gpio = &driver.devices.gpio;
+    match staging.pins.remove(name) {
+        Some((was_output, line)) if was_output == output => Ok(line),
+        Some(other) => {
+            staging.pins.insert(name.to_owned(), other);
+            Err(Error::Busy {
+                line: request.line,
+                consumer: "the version before this one, the other way".to_owned(),
+            })
+        }
+        None => match request.direction {
+            gpio::Direction::Input => gpio.request(&request),
+            gpio::Direction::Output { initial } => {
+                Ok(staging.output(LateLine::new(gpio.clone(), request, initial)))
+            }
+        },
+    }
+}
 
 impl Host for Guest {}
 
@@ -36,6 +66,9 @@ impl HostPin for Guest {
         let pin = self.table.get(&pin)?;
         if !pin.output {
             return Ok(Err(WitErrorCode::NotPermitted));
+        }
+        if let Err(code) = self.may_act() {
+            return Ok(Err(code.into()));
         }
         let answer = pin.line.set(high);
         Ok(answer.map_err(|error| self.device_error(&error)))
@@ -58,13 +91,16 @@ impl HostPin for Guest {
         }
         let name = LineName::Pin(pin.name.clone(), edges);
         let line = pin.line.clone();
+        if let Some((source, fed)) = self.staging().and_then(|staging| staging.fed(&name)) {
+            return Ok(self.line(Feed::Adopted(source, fed)).map_err(Into::into));
+        }
         if self.is_inherited(&name) {
             return Ok(self.line(Feed::Inherited(name)).map_err(Into::into));
         }
         match line.interrupt(edges) {
             Ok(interrupt) => {
                 let interrupt = self.capped(&name, interrupt);
-                let feed = Feed::Line(name, Box::new(line), interrupt);
+                let feed = Feed::Line(name, Arc::new(line), interrupt);
                 Ok(self.line(feed).map_err(Into::into))
             }
             Err(error) => Ok(Err(self.device_error(&error))),
@@ -89,16 +125,26 @@ impl Guest {
             .grants
             .pin(name, output)
             .map_err(|reason| ErrorCode::from(self.refused(&reason)))?;
-        let inherited = Context::with_current(|cx| self.heritage.pin(cx, &driver, name, output));
-        let opened = match inherited {
-            Some(line) if output => line.set(initial).map(|()| line),
-            Some(line) => Ok(line),
-            None => driver
-                .devices
-                .gpio
-                .request(&entry.request(&driver.name, initial)),
+        self.may_open()?;
+        let request = entry.request(&driver.name, initial);
+        let is_open = self.pins.is_open(name);
+        let line = match self.staging() {
+            Some(_) if is_open => Err(Error::Busy {
+                line: request.line,
+                consumer: driver.name.clone(),
+            }),
+            Some(staging) => adopt(staging, &driver, name, output, request),
+            None => {
+                let inherited =
+                    Context::with_current(|cx| self.heritage.pin(cx, &driver, name, output));
+                match inherited {
+                    Some(line) if output => line.set(initial).map(|()| line),
+                    Some(line) => Ok(line),
+                    None => driver.devices.gpio.request(&request),
+                }
+            }
         };
-        let line = opened.map_err(|error| ErrorCode::from(self.device_error(&error)))?;
+        let line = line.map_err(|error| ErrorCode::from(self.device_error(&error)))?;
         self.pins.insert(name, output, &line);
         self.levels.opened(name, &line);
         self.push(Pin {

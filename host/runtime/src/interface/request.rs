@@ -13,7 +13,7 @@ use crate::ticker::TICK;
 use loopgate_workloop::{Context, EventSource as _, Instant};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::time::Duration;
 use wasmtime::component::Resource;
 
@@ -71,10 +71,17 @@ impl HostClient for Guest {
             self.driver.log.host(&reason);
             return Ok(Err(WitErrorCode::NotGranted));
         }
+        if let Err(code) = self.may_open() {
+            return Ok(Err(code.into()));
+        }
         let Some(service) = self.driver.services.get(&service) else {
             return Ok(Err(WitErrorCode::NoDevice));
         };
-        Ok(self.push(Client(service)).ok_or(WitErrorCode::NoResources))
+        let handle = self.push(Client(service.clone()));
+        if let (Some(handle), Some(staging)) = (&handle, self.staging()) {
+            staging.clients.push((service, handle.rep()));
+        }
+        Ok(handle.ok_or(WitErrorCode::NoResources))
     }
 
     fn run_command(
@@ -120,7 +127,7 @@ impl HostClient for Guest {
         let submission = admitted.map(|(id, mailbox)| {
             Arc::new(Submission {
                 id,
-                client: this.rep(),
+                client: AtomicU32::new(this.rep()),
                 context,
                 service,
                 arguments,
@@ -141,7 +148,11 @@ impl HostClient for Guest {
     }
 
     fn drop(&mut self, this: Resource<Client>) -> wasmtime::Result<()> {
-        self.submissions.cancel_all(this.rep());
+        let rep = this.rep();
+        self.submissions.cancel_all(rep);
+        if let Some(staging) = self.staging() {
+            staging.clients.retain(|&(_, client)| client != rep);
+        }
         self.table.delete(this)?;
         Ok(())
     }
@@ -158,6 +169,7 @@ impl Guest {
         if self.stopping {
             return Err(ErrorCode::NotPermitted);
         }
+        self.may_act()?;
         self.check(service, arguments)?;
         if !service.gate.attachment().is_attached() && !service.is_gone() {
             return Err(ErrorCode::NotReady);
@@ -206,6 +218,7 @@ impl Guest {
             self.driver.log.host(&reason);
             return Err(ErrorCode::NotGranted);
         }
+        self.may_open()?;
         let (gate, turns) = self.sources.gate(token).ok_or(ErrorCode::BadArgument)?;
         self.check_selectors(&name, input_max, &selectors)?;
         let selectors = selectors
@@ -224,15 +237,10 @@ impl Guest {
                 },
             )
             .collect();
-        // Every source costs each pass a look: one only where it can get mail.
-        if self.driver.services.is_used(&name) {
-            let mailbox = self.mailbox()?;
-            turns.mailbox.get_or_init(|| mailbox);
-        }
-        let service = self.driver.services.publish(Service {
+        let service = Arc::new(Service {
             name,
             driver: self.driver.clone(),
-            generation: self.generation,
+            generation: AtomicU64::new(self.generation),
             gate,
             token,
             serial: queueing == Queueing::Serial,
@@ -241,9 +249,32 @@ impl Guest {
             withdrawn: AtomicBool::new(false),
             turns,
             queue: Queue::default(),
-        })?;
+        });
+        if self.staging().is_none() {
+            self.offer(service.clone())?;
+        } else if self.is_taken(&service.name) {
+            return Err(ErrorCode::BadArgument);
+        }
         self.services.push(service);
         Ok(())
+    }
+
+    /// Has clients find the service.
+    pub(crate) fn offer(&mut self, service: Arc<Service>) -> Result<(), ErrorCode> {
+        // Every source costs each pass a look: one only where it can get mail.
+        if self.driver.services.is_used(&service.name) {
+            let mailbox = self.mailbox()?;
+            service.turns.mailbox.get_or_init(|| mailbox);
+        }
+        self.driver.services.publish(service)
+    }
+
+    /// Whether this instance, or another driver, offers a service of this name.
+    fn is_taken(&self, name: &str) -> bool {
+        let mut own = self.services.iter();
+        let other = self.driver.services.get(name);
+        own.any(|service| service.name == name)
+            || other.is_some_and(|other| !Arc::ptr_eq(&other.driver, &self.driver))
     }
 
     fn check_selectors(
@@ -305,6 +336,7 @@ impl Guest {
     }
 
     fn park(&mut self, id: u64, event: u64, deadline: Option<Instant>) -> Result<(), ErrorCode> {
+        self.may_act()?;
         self.mailbox()?;
         self.requests.park(id, event, deadline)?;
         if deadline.is_some() {
@@ -341,6 +373,7 @@ impl Guest {
         arguments: &Arguments,
         timeout: Option<Duration>,
     ) -> Result<crate::Reply, ErrorCode> {
+        self.may_act()?;
         self.check(service, arguments)?;
         Context::with_current(|cx| {
             self.close_gate_of(cx, service, timeout)?;

@@ -70,7 +70,8 @@ impl Service {
 
     /// Off its loop the gate admits nobody, and says so.
     fn admits(&self, requests: &Requests) -> bool {
-        let turn = || !self.serial || !(requests.is_busy(self.token) || self.turns.is_outside());
+        let free = || !self.serial || !(requests.is_busy(self.token) || self.turns.is_outside());
+        let turn = || !self.driver.is_draining() && free();
         !self.gate.attachment().is_attached() || (self.gate.is_enabled() && turn())
     }
 
