@@ -166,9 +166,10 @@ pub trait Driver: Sized + 'static {
     /// [`restore`](Self::restore) come next. What `start` opens and creates is
     /// what this version had: pins, ports, services and clients by their names,
     /// timers, gates and software interrupts in the order in which each kind is
-    /// created. Outputs keep their levels and armed timers stay armed, and
-    /// nothing can be driven, written or asked before `restore` has returned:
-    /// that is `not-permitted`.
+    /// created. Outputs keep their levels, armed timers stay armed, a disabled
+    /// gate stays disabled; interrupts are enabled, as always. Nothing can be
+    /// driven, written or asked before `restore` has returned: that is
+    /// `not-permitted`.
     ///
     /// # Errors
     ///

@@ -113,7 +113,7 @@ impl Interrupt {
             source: named(created, || "interrupt source".into())?,
             id: InterruptId(token),
         };
-        added(interrupt, Self::enable)
+        added(interrupt).inspect(Self::enable)
     }
 }
 

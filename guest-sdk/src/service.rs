@@ -66,7 +66,8 @@ impl CommandGate {
             gate: named(created, || "command gate".into())?,
             id: GateId(token),
         };
-        added(gate, Self::enable)
+        // Enabled from birth; one that is taken over stays as it was left.
+        added(gate)
     }
 }
 

@@ -79,7 +79,8 @@ impl Timer {
             source: named(created, || "timer".into())?,
             id: TimerId(token),
         };
-        added(timer, Self::enable)
+        // Enabled from birth; one that is taken over stays as it was left.
+        added(timer)
     }
 }
 

@@ -70,10 +70,9 @@ pub(crate) mod sealed {
     }
 }
 
-/// A new source as drivers get it: on the loop, and enabled.
-pub(crate) fn added<S: EventSource>(source: S, enable: impl FnOnce(&S)) -> Result<S> {
+/// A new source as drivers get it: on the loop.
+pub(crate) fn added<S: EventSource>(source: S) -> Result<S> {
     WorkLoop::get().add_event_source(&source)?;
-    enable(&source);
     Ok(source)
 }
 

@@ -30,6 +30,7 @@ struct Probe {
     others: Vec<Other>,
     /// Those that sleep until the driver that has submitted them gives up.
     submitted: Vec<RequestId>,
+    stateful: bool,
     interrupt: Interrupt,
     timer: Timer,
     _service: Service,
@@ -66,6 +67,7 @@ impl Driver for Probe {
         Ok(Self {
             others,
             submitted: Vec::new(),
+            stateful: cx.config("stateful").is_some(),
             interrupt: cx.software_interrupt()?,
             timer: cx.timer()?,
             _service: service.publish()?,
@@ -107,6 +109,20 @@ impl Driver for Probe {
         } else {
             "cancelled, of a client's request"
         });
+    }
+
+    fn save(&self) -> Result<Saved> {
+        tell("save-state");
+        if self.stateful {
+            Saved::new(1, &())
+        } else {
+            Err(ErrorCode::Unsupported.into())
+        }
+    }
+
+    fn restore(&mut self, _: &Saved) -> Result<()> {
+        tell("restore-state");
+        Ok(())
     }
 
     fn stop(&mut self) {
