@@ -10,6 +10,7 @@ mod filter;
 mod gate;
 mod interrupt;
 mod sleep;
+mod submission;
 mod support;
 mod timer;
 mod waits;

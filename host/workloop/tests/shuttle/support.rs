@@ -1,23 +1,62 @@
 //! What the scenarios share.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use loopgate_workloop::{
     CommandGate, Context, Error, Event, EventSource as _, InterruptLine, InterruptSink, Trigger,
     VirtualClock, WorkLoop,
 };
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::sync::atomic::Ordering;
-use shuttle::thread;
+use shuttle::{Config, Runner, thread};
 
 pub const EVENT: Event = Event { scope: 1, key: 1 };
 
+/// Runs `scenario` under schedules, half of them chosen by priorities with a few
+/// changes (PCT), which finds what few preemptions cause, half at random. Prints
+/// how long each half took; what fails prints its schedule.
+///
+/// `LOOPGATE_SCHEDULES` says how many, `LOOPGATE_REPLAY` is a schedule to follow
+/// instead.
 pub fn explore(scenario: impl Fn() + Send + Sync + 'static) {
-    let schedules = std::env::var("LOOPGATE_SCHEDULES")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(3_000);
-    shuttle::check_pct(scenario, schedules, 3);
+    let name = name_of(&scenario);
+    let scenario = Arc::new(scenario);
+    if let Ok(schedule) = std::env::var("LOOPGATE_REPLAY") {
+        return shuttle::replay(move || scenario(), &schedule);
+    }
+    let half = schedules().div_ceil(2);
+    run(name, "pct", half, PctScheduler::new(3, half), &scenario);
+    run(name, "random", half, RandomScheduler::new(half), &scenario);
+}
+
+fn run(
+    name: &str,
+    kind: &str,
+    number: usize,
+    scheduler: impl Scheduler + 'static,
+    scenario: &Arc<impl Fn() + Send + Sync + 'static>,
+) {
+    let begun = Instant::now();
+    let scenario = scenario.clone();
+    Runner::new(scheduler, Config::new()).run(move || scenario());
+    let took = begun.elapsed().as_millis();
+    // `cargo xtask shuttle` reads this.
+    println!("explored {name} {kind} {number} schedules in {took} ms");
+}
+
+fn schedules() -> usize {
+    let wanted = std::env::var("LOOPGATE_SCHEDULES").ok();
+    wanted.map_or(3_000, |wanted| {
+        wanted.parse().expect("a number of schedules")
+    })
+}
+
+/// The path of the test that `_` is a closure of, in this program.
+fn name_of<T>(_: &T) -> &'static str {
+    let path = std::any::type_name::<T>();
+    let path = path.split_once("::").map_or(path, |(_, path)| path);
+    path.trim_end_matches("::{{closure}}")
 }
 
 pub fn clock() -> Arc<VirtualClock> {
