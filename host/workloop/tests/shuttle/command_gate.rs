@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use loopgate_workloop::{Clock, CommandGate, Context, Error, EventSource, WorkLoop};
 use shuttle::thread;
@@ -96,6 +97,44 @@ fn a_polling_client_and_a_removal_meet() {
             })
         };
         join(clients.into_iter().chain([enabler, remover]));
+        let gate = work_loop.gate();
+        assert_eq!((gate.depth(), gate.waiting()), (0, 0));
+    });
+}
+
+/// Some give up at a deadline, stalled or still on their way in, while the gate
+/// is enabled and then removed: counts and records end with them.
+#[test]
+fn callers_that_give_up_meet_enable_and_removal() {
+    explore(|| {
+        let clock = clock();
+        let work_loop = WorkLoop::new(clock.clone());
+        let gate = CommandGate::new(1, None);
+        let cx = Context::detached("main");
+        work_loop.add_event_source(&cx, gate.clone()).unwrap();
+        gate.disable(&cx);
+        let deadline = clock.now().saturating_add(Duration::from_millis(1));
+        let hasty = ["a", "b"].map(|name| {
+            let gate = gate.clone();
+            spawn(name, move |cx| match gate.enter_until(cx, deadline) {
+                Ok(()) => gate.leave(cx).unwrap(),
+                Err(error) => assert!(
+                    matches!(error, Error::TimedOut | Error::Aborted | Error::NotReady),
+                    "{error:?}"
+                ),
+            })
+        });
+        let enabler = {
+            let gate = gate.clone();
+            spawn("enabler", move |cx| gate.enable(cx))
+        };
+        clock.advance_to(deadline);
+        let source: Arc<dyn EventSource> = gate.clone();
+        work_loop.remove_event_source(&cx, &source).unwrap();
+        assert_eq!(gate.stalled_callers(), 0);
+        join(hasty.into_iter().chain([enabler]));
+        assert!(!gate.has_callers());
+        assert!(gate.attachment().work_loop().is_none());
         let gate = work_loop.gate();
         assert_eq!((gate.depth(), gate.waiting()), (0, 0));
     });
