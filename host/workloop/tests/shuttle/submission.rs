@@ -204,6 +204,27 @@ fn everything_that_can_end_a_request_meets() {
     });
 }
 
+/// The provider does not look meanwhile: it could not hand them over, and need
+/// not hold them.
+#[test]
+fn what_is_given_up_while_it_waits_leaves_the_queue() {
+    explore(|| {
+        let pair = Pair::new(true);
+        let cx = Context::detached("main");
+        let sent: Vec<_> = (1..=REQUESTS)
+            .filter_map(|id| pair.client.submit(&cx, &pair.provider, id))
+            .collect();
+        let ends = [End::Cancelled, End::Late];
+        join(ends.map(|end| {
+            let pair = pair.clone();
+            spawn("actor", move |cx| pair.act(cx, end))
+        }));
+        assert!(pair.provider.queue().is_empty());
+        pair.finish(&cx);
+        check(&pair, &ends, &sent);
+    });
+}
+
 /// Nobody looks but the loops' own threads: an arrival, a cancellation or a
 /// completion that did not signal its loop would leave all of them waiting.
 #[test]

@@ -170,6 +170,7 @@ fn one_arming_fires_once_across_disable_enable_removal_and_addition() {
         clock.advance(Duration::from_millis(1));
         join([arms, toggles]);
         assert_eq!(fired.load(Ordering::SeqCst), at_removal, "it is off");
+        assert_eq!(timer.next_deadline(), None, "on no loop it is not armed");
         work_loop.add_event_source(&cx, source).unwrap();
         timer.enable(&cx);
         clock.advance(Duration::from_millis(1));

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use loopgate_workloop::{Clock, Waits, WorkLoop};
+use loopgate_workloop::{Clock, Context, Waits, WorkLoop};
+use shuttle::thread;
 
 use crate::support::{clock, explore, join, spawn};
 
@@ -57,5 +58,35 @@ fn holders_that_keep_an_order_are_never_refused() {
             })
         });
         join(threads);
+    });
+}
+
+/// A wait that is over counts no longer, whichever way round the next one is.
+#[test]
+fn who_has_waited_is_not_thought_to_wait_still() {
+    explore(|| {
+        let clock = clock();
+        let never = clock.now().saturating_add(Duration::from_hours(1));
+        let waits = Waits::new();
+        let loops = Arc::new([(); 2].map(|()| WorkLoop::with_waits(clock.clone(), waits.clone())));
+        let [a, b] = ["a", "b"].map(Context::detached);
+        let both = |cx: &Context, [first, second]: [usize; 2]| {
+            let (loops, cx) = (loops.clone(), cx.clone());
+            thread::spawn(move || {
+                loops[first].close_gate(&cx);
+                loops[second].close_gate_until(&cx, never).unwrap();
+                loops[second].open_gate(&cx).unwrap();
+                loops[first].open_gate(&cx).unwrap();
+            })
+        };
+        let one = |cx: &Context, only: usize| {
+            let (loops, cx) = (loops.clone(), cx.clone());
+            thread::spawn(move || {
+                loops[only].close_gate(&cx);
+                loops[only].open_gate(&cx).unwrap();
+            })
+        };
+        join([both(&a, [0, 1]), one(&b, 1)]);
+        join([one(&a, 0), both(&b, [1, 0])]);
     });
 }

@@ -70,8 +70,8 @@ impl Provider {
                 && self.settle(submission, End::Completed)
             {
                 known.pending.remove(&number);
+                self.go_on();
             }
-            self.go_on();
         });
     }
 
