@@ -1,0 +1,201 @@
+//! One device line that feeds the sources of several owners.
+
+mod fan;
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::identity;
+use crate::instant::Instant;
+use crate::interrupt::{InterruptLine, InterruptSink, Trigger};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::timer_event_source::{TimerAction, TimerEventSource};
+use fan::{Fan, Slot, Switch};
+
+/// A line that several sharers see as a line of their own, each.
+///
+/// - Whoever is on is called, in the order of the slots; nobody's claim ends
+///   the round (\[89\]). A new sharer takes the first free slot (\[92\]).
+/// - While any sharer masks the line for work that waits, it is off for all of
+///   them (\[90\]), and comes back with the last one's `enable`.
+/// - Who has never switched on, or has switched off, is not called and holds
+///   nothing (\[91\] deviates): a driver could silence its neighbours for ever.
+/// - Who masks the line for longer than its [`Share::hold`] leaves it, and
+///   cannot come back by the same share.
+///
+/// Occurrences are numbered for each sharer, so that it sees no gap for what
+/// came while it was off. A level that a sharer's `enable` finds active, or a
+/// mask that ends, calls all that are on.
+pub struct SharedLine(Arc<Core>);
+
+/// What one sharer takes part on.
+pub struct Share {
+    /// Only what leaves the line at this level; without it, everything.
+    pub only: Option<bool>,
+    /// How long it may mask the line for the others.
+    pub hold: Duration,
+    /// Called once, with no lock held, after the sharer had to leave: by the
+    /// action of [`SharedLine::watch`], or by whoever ends its mask too late.
+    pub overrun: Box<dyn Fn() + Send + Sync>,
+}
+
+struct Core {
+    line: Arc<dyn InterruptLine>,
+    trigger: Trigger,
+    clock: Arc<dyn Clock>,
+    fan: Arc<Fan>,
+    watch: Arc<TimerEventSource>,
+}
+
+/// A share, and who has it.
+struct Owner {
+    id: u64,
+    share: Share,
+    /// It had to leave.
+    left: AtomicBool,
+}
+
+/// The line as a sharer sees it; dropping it leaves.
+struct Sharer {
+    core: Arc<Core>,
+    // Behind `core`: what `overrun` holds may be what holds the device.
+    owner: Arc<Owner>,
+}
+
+impl SharedLine {
+    /// Sharers at a time.
+    pub const SHARERS_MAX: usize = 128;
+
+    /// Registers with the line, which is off until a sharer switches on, and is
+    /// let go with the last sharer.
+    ///
+    /// # Errors
+    /// What the line says.
+    pub fn new(line: Arc<dyn InterruptLine>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let fan = Arc::new(Fan::new());
+        line.register(fan.clone())?;
+        Ok(Self(Arc::new_cyclic(|core: &Weak<Core>| {
+            let core = core.clone();
+            let action: TimerAction = Arc::new(move |_, _, _, now| expire(&core, now));
+            Core {
+                trigger: line.trigger(),
+                line,
+                watch: TimerEventSource::new(clock.clone(), Some(action)),
+                clock,
+                fan,
+            }
+        })))
+    }
+
+    /// The line for one sharer, which is in a slot while it is registered.
+    /// Registering is `NoResources` where all slots are taken, and
+    /// `NotPermitted` once it had to leave.
+    pub fn share(&self, share: Share) -> Arc<dyn InterruptLine> {
+        Arc::new(Sharer {
+            core: Arc::clone(&self.0),
+            owner: Arc::new(Owner {
+                id: identity::next(),
+                share,
+                left: AtomicBool::new(false),
+            }),
+        })
+    }
+
+    /// What ends masks at their limits. To be put on a loop that no sharer
+    /// runs on, since a sharer may be what holds its own loop up. Without one a
+    /// mask is looked at only when it ends. Armed while the line is masked, and
+    /// perhaps once after that.
+    pub fn watch(&self) -> &Arc<TimerEventSource> {
+        &self.0.watch
+    }
+}
+
+/// Has those leave that mask the line for too long.
+fn expire(core: &Weak<Core>, now: Instant) {
+    let Some(core) = core.upgrade() else { return };
+    let (overdue, next) = core.fan.take_overdue(now);
+    if let Some(next) = next {
+        core.watch.wake_by(next);
+    }
+    core.settle();
+    // An owner who is told may let go of the line, which is not to live on here.
+    drop(core);
+    overdue.into_iter().for_each(Slot::tell);
+}
+
+impl Core {
+    /// Switches the line to what the sharers want now. Where another thread,
+    /// or this one further up, is just switching it, that one looks again: the
+    /// line is called with no lock held, and calls back.
+    fn settle(&self) {
+        while let Some(switching) = self.fan.begin_switching() {
+            if switching.on {
+                self.line.enable();
+            } else {
+                self.line.disable();
+            }
+        }
+    }
+
+    fn turn(&self, id: u64, switch: Switch) {
+        let overdue = self.fan.turn(id, switch, &*self.clock);
+        self.settle();
+        overdue.into_iter().for_each(Slot::tell);
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.line.unregister();
+    }
+}
+
+impl InterruptLine for Sharer {
+    fn trigger(&self) -> Trigger {
+        self.core.trigger
+    }
+
+    fn register(&self, sink: Arc<dyn InterruptSink>) -> Result<(), Error> {
+        self.core.fan.join(&self.owner, sink)
+    }
+
+    fn unregister(&self) {
+        let slot = self.core.fan.leave(self.owner.id);
+        self.core.settle();
+        self.core.fan.wait_for_call(self.owner.id);
+        // With no lock held: it may be the last of its sink.
+        drop(slot);
+    }
+
+    fn enable(&self) {
+        self.core.turn(self.owner.id, Switch::On);
+    }
+
+    fn disable(&self) {
+        self.core.turn(self.owner.id, Switch::Off);
+        self.core.fan.wait_for_call(self.owner.id);
+    }
+
+    fn mask(&self) {
+        let until = self.core.clock.now();
+        let until = until.saturating_add(self.owner.share.hold);
+        if self.core.fan.mask(self.owner.id, until) {
+            self.core.watch.wake_by(until);
+            self.core.settle();
+        }
+    }
+}
+
+impl Drop for Sharer {
+    fn drop(&mut self) {
+        self.unregister();
+    }
+}
+
+impl Owner {
+    fn has_left(&self) -> bool {
+        self.left.load(Ordering::Acquire)
+    }
+}
