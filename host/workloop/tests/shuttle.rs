@@ -4,6 +4,9 @@
 //! a few thousand for each test; `LOOPGATE_SCHEDULES=100000` says how many.
 #![cfg(feature = "shuttle")]
 
+#[path = "shuttle/shared_line.rs"]
+mod shared_line;
+
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;

@@ -1,0 +1,288 @@
+//! A shared line: occurrences, masks, sharers that come and go, and limits, all
+//! at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use loopgate_workloop::{
+    Context, Error, EventSource, InterruptAction, InterruptEventSource, InterruptLine,
+    InterruptSink, Occurrence, Share, SharedLine, Trigger, Verdict, WorkLoop,
+};
+use shuttle::sync::Mutex;
+use shuttle::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use crate::{clock, explore, join, spawn};
+
+const HOLD: Duration = Duration::from_millis(1);
+
+/// A level line as the simulated board has it: what is caused from inside a call
+/// of the sink is delivered after that.
+#[derive(Default)]
+struct Wire(Mutex<Wired>);
+
+#[derive(Default)]
+struct Wired {
+    sink: Option<Arc<dyn InterruptSink>>,
+    on: bool,
+    active: bool,
+    due: bool,
+    delivering: bool,
+}
+
+impl Wire {
+    fn raise(&self) {
+        let mut wired = self.0.lock().unwrap();
+        wired.active = true;
+        wired.due = wired.on;
+        drop(wired);
+        self.deliver();
+    }
+
+    fn lower(&self) {
+        self.0.lock().unwrap().active = false;
+    }
+
+    fn deliver(&self) {
+        loop {
+            let mut wired = self.0.lock().unwrap();
+            if wired.delivering || !wired.due {
+                return;
+            }
+            (wired.delivering, wired.due) = (true, false);
+            let sink = wired.sink.clone();
+            drop(wired);
+            if let Some(sink) = sink {
+                sink.interrupt_occurred(Occurrence::default());
+            }
+            self.0.lock().unwrap().delivering = false;
+        }
+    }
+
+    /// On, at rest, and nobody's work undone.
+    fn is_idle(&self) -> bool {
+        let wired = self.0.lock().unwrap();
+        wired.on && !wired.active && !wired.due && !wired.delivering
+    }
+}
+
+impl InterruptLine for Wire {
+    fn trigger(&self) -> Trigger {
+        Trigger::Level
+    }
+    fn register(&self, sink: Arc<dyn InterruptSink>) -> Result<(), Error> {
+        self.0.lock().unwrap().sink = Some(sink);
+        Ok(())
+    }
+    fn unregister(&self) {
+        let mut wired = self.0.lock().unwrap();
+        wired.on = false;
+        let sink = wired.sink.take();
+        drop(wired);
+        drop(sink);
+    }
+    fn enable(&self) {
+        let mut wired = self.0.lock().unwrap();
+        wired.on = true;
+        wired.due = wired.active;
+        drop(wired);
+        self.deliver();
+    }
+    fn disable(&self) {
+        let mut wired = self.0.lock().unwrap();
+        (wired.on, wired.due) = (false, false);
+    }
+}
+
+fn wire() -> (Arc<Wire>, SharedLine) {
+    let wire = Arc::new(Wire::default());
+    let shared = SharedLine::new(wire.clone(), clock()).unwrap();
+    (wire, shared)
+}
+
+fn share(shared: &SharedLine) -> Arc<dyn InterruptLine> {
+    shared.share(Share {
+        only: None,
+        hold: HOLD,
+        overrun: Box::new(|| panic!("nobody is late")),
+    })
+}
+
+/// A loop with a source of a share, which calls these.
+fn sharer(
+    shared: &SharedLine,
+    verdict: impl Fn() -> Verdict + Send + Sync + 'static,
+    act: impl Fn() + Send + Sync + 'static,
+) -> (Arc<WorkLoop>, Arc<InterruptEventSource>) {
+    let work_loop = WorkLoop::new(clock());
+    let filter = Arc::new(move |_, _| Ok(verdict()));
+    let action: InterruptAction = Arc::new(move |_, _, _| act());
+    let source = InterruptEventSource::filtered(share(shared), 8, filter, Some(action)).unwrap();
+    let cx = Context::detached("main");
+    work_loop.add_event_source(&cx, source.clone()).unwrap();
+    source.enable(&cx);
+    (work_loop, source)
+}
+
+fn settle(work_loop: &WorkLoop, cx: &Context) {
+    while work_loop.has_work() {
+        work_loop.run_event_sources(cx);
+    }
+}
+
+/// A sink that masks its line whenever it is called.
+struct Masks(Mutex<Option<Arc<dyn InterruptLine>>>);
+
+impl InterruptSink for Masks {
+    fn interrupt_occurred(&self, _: Occurrence) {
+        let line = self.0.lock().unwrap().clone();
+        if let Some(line) = line {
+            line.mask();
+        }
+    }
+    fn occurrences_lost(&self, _: u32) {}
+}
+
+#[test]
+fn occurrences_masks_and_sharers_that_come_and_go_meet() {
+    explore(|| {
+        let (wire, shared) = wire();
+        let acting = Arc::new(AtomicBool::new(false));
+        // In the slot before the one that claims: not called while that acts.
+        let (asked, seen) = (Arc::new(AtomicU32::new(0)), acting.clone());
+        let counting = asked.clone();
+        let declines = move || {
+            assert!(!seen.load(Ordering::SeqCst));
+            counting.fetch_add(1, Ordering::SeqCst);
+            Verdict::NotMine
+        };
+        let _other = sharer(&shared, declines, || ());
+        let served = wire.clone();
+        let (work_loop, _source) = sharer(
+            &shared,
+            || Verdict::Mine,
+            move || {
+                acting.store(true, Ordering::SeqCst);
+                served.lower();
+                acting.store(false, Ordering::SeqCst);
+            },
+        );
+        let device = {
+            let wire = wire.clone();
+            spawn("device", move |_| {
+                wire.raise();
+                wire.raise();
+            })
+        };
+        let server = {
+            let work_loop = work_loop.clone();
+            spawn("server", move |cx| {
+                work_loop.run_event_sources(cx);
+                work_loop.run_event_sources(cx);
+            })
+        };
+        // Comes, and leaves with its mask.
+        let line = share(&shared);
+        let sink = Arc::new(Masks(Mutex::new(Some(line.clone()))));
+        line.register(sink.clone()).unwrap();
+        line.enable();
+        sink.0.lock().unwrap().take();
+        drop(line);
+        join([device, server]);
+        settle(&work_loop, &Context::detached("main"));
+        assert!(wire.is_idle());
+        let before = asked.load(Ordering::SeqCst);
+        wire.raise();
+        assert_eq!(asked.load(Ordering::SeqCst), before + 1);
+    });
+}
+
+/// Says whether it is being called.
+#[derive(Default)]
+struct Called(AtomicBool);
+
+impl InterruptSink for Called {
+    fn interrupt_occurred(&self, _: Occurrence) {
+        self.0.store(true, Ordering::SeqCst);
+        shuttle::thread::yield_now();
+        self.0.store(false, Ordering::SeqCst);
+    }
+    fn occurrences_lost(&self, _: u32) {}
+}
+
+#[test]
+fn who_has_switched_off_or_left_is_not_being_called() {
+    explore(|| {
+        let (wire, shared) = wire();
+        let lines = [(); 2].map(|()| {
+            let (line, sink) = (share(&shared), Arc::new(Called::default()));
+            line.register(sink.clone()).unwrap();
+            line.enable();
+            (line, sink)
+        });
+        let device = {
+            let wire = wire.clone();
+            spawn("device", move |_| {
+                wire.raise();
+                wire.raise();
+            })
+        };
+        let [(first, called), (second, also_called)] = lines;
+        let leaver = spawn("leaver", move |_| {
+            first.unregister();
+            assert!(!called.0.load(Ordering::SeqCst));
+        });
+        second.disable();
+        assert!(!also_called.0.load(Ordering::SeqCst));
+        join([device, leaver]);
+    });
+}
+
+/// The limit is met while the owner, on another thread, ends its mask: it had to
+/// leave, and is told so once, or it goes on.
+#[test]
+fn a_limit_and_the_end_of_a_mask_meet() {
+    explore(|| {
+        let clock = clock();
+        let wire = Arc::new(Wire::default());
+        let shared = SharedLine::new(wire.clone(), clock.clone()).unwrap();
+        let watching = WorkLoop::new(clock.clone());
+        let cx = Context::detached("main");
+        watching
+            .add_event_source(&cx, shared.watch().clone())
+            .unwrap();
+        let left = Arc::new(AtomicU32::new(0));
+        let counting = left.clone();
+        let line = shared.share(Share {
+            only: None,
+            hold: HOLD,
+            overrun: Box::new(move || {
+                counting.fetch_add(1, Ordering::SeqCst);
+            }),
+        });
+        let called = Arc::new(Called::default());
+        line.register(called).unwrap();
+        line.enable();
+        let neighbour = share(&shared);
+        neighbour.register(Arc::new(Called::default())).unwrap();
+        neighbour.enable();
+        let owner = {
+            let line = line.clone();
+            spawn("owner", move |_| {
+                line.mask();
+                line.enable();
+                line.mask();
+                line.enable();
+            })
+        };
+        clock.advance(HOLD);
+        settle(&watching, &cx);
+        join([owner]);
+        settle(&watching, &cx);
+        assert!(wire.is_idle());
+        let left = left.load(Ordering::SeqCst);
+        assert!(left <= 1);
+        line.unregister();
+        let again = line.register(Arc::new(Called::default()));
+        assert_eq!(again.is_err(), left == 1);
+    });
+}
