@@ -2,7 +2,7 @@
 
 mod fan;
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -11,7 +11,7 @@ use crate::identity;
 use crate::instant::Instant;
 use crate::interrupt::{InterruptLine, InterruptSink, Trigger};
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::timer_event_source::{TimerAction, TimerEventSource};
+use crate::timer_event_source::TimerEventSource;
 use fan::{Fan, Slot, Switch};
 
 /// A line that several sharers see as a line of their own, each.
@@ -36,8 +36,8 @@ pub struct Share {
     pub only: Option<bool>,
     /// How long it may mask the line for the others.
     pub hold: Duration,
-    /// Called once, with no lock held, after the sharer had to leave: by the
-    /// action of [`SharedLine::watch`], or by whoever ends its mask too late.
+    /// Called once, with no lock held, after the sharer had to leave: by
+    /// [`SharedLine::expire`], or by whoever ends its mask too late.
     pub overrun: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -71,21 +71,27 @@ impl SharedLine {
     /// Registers with the line, which is off until a sharer switches on, and is
     /// let go with the last sharer.
     ///
+    /// `watch` is armed for the end of each mask, and its action is to call
+    /// [`expire`](SharedLine::expire); several lines can have it in common. It
+    /// belongs on a loop that no sharer runs on, since a sharer may be what
+    /// holds its own loop up. It stays armed when a mask ends in time, so that
+    /// masks that come and go wake nobody.
+    ///
     /// # Errors
     /// What the line says.
-    pub fn new(line: Arc<dyn InterruptLine>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+    pub fn new(
+        line: Arc<dyn InterruptLine>,
+        clock: Arc<dyn Clock>,
+        watch: Arc<TimerEventSource>,
+    ) -> Result<Self, Error> {
         let fan = Arc::new(Fan::new());
         line.register(fan.clone())?;
-        Ok(Self(Arc::new_cyclic(|core: &Weak<Core>| {
-            let core = core.clone();
-            let action: TimerAction = Arc::new(move |_, _, _, now| expire(&core, now));
-            Core {
-                trigger: line.trigger(),
-                line,
-                watch: TimerEventSource::new(clock.clone(), Some(action)),
-                clock,
-                fan,
-            }
+        Ok(Self(Arc::new(Core {
+            trigger: line.trigger(),
+            line,
+            clock,
+            fan,
+            watch,
         })))
     }
 
@@ -103,26 +109,16 @@ impl SharedLine {
         })
     }
 
-    /// What ends masks at their limits. To be put on a loop that no sharer
-    /// runs on, since a sharer may be what holds its own loop up. Without one a
-    /// mask is looked at only when it ends. Armed while the line is masked, and
-    /// perhaps once after that.
-    pub fn watch(&self) -> &Arc<TimerEventSource> {
-        &self.0.watch
+    /// Has those leave whose mask has lasted for too long at `now`, and arms
+    /// the watch for the next.
+    pub fn expire(&self, now: Instant) {
+        let (overdue, next) = self.0.fan.take_overdue(now);
+        if let Some(next) = next {
+            self.0.watch.wake_by(next);
+        }
+        self.0.settle();
+        overdue.into_iter().for_each(Slot::tell);
     }
-}
-
-/// Has those leave that mask the line for too long.
-fn expire(core: &Weak<Core>, now: Instant) {
-    let Some(core) = core.upgrade() else { return };
-    let (overdue, next) = core.fan.take_overdue(now);
-    if let Some(next) = next {
-        core.watch.wake_by(next);
-    }
-    core.settle();
-    // An owner who is told may let go of the line, which is not to live on here.
-    drop(core);
-    overdue.into_iter().for_each(Slot::tell);
 }
 
 impl Core {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use loopgate_workloop::{
     Context, Error, EventSource, InterruptAction, InterruptEventSource, InterruptLine,
-    InterruptSink, Occurrence, Share, SharedLine, Trigger, Verdict,
+    InterruptSink, Occurrence, Share, SharedLine, TimerEventSource, Trigger, Verdict,
 };
 
 use crate::support::{Bench, Line, Log, ms};
@@ -16,14 +16,27 @@ const HOLD: Duration = Duration::from_millis(100);
 /// A line and who shares it.
 struct Shared {
     line: Arc<Line>,
-    shared: SharedLine,
+    shared: Arc<SharedLine>,
     log: Log,
+}
+
+/// A line of these, with its watch on the bench's loop.
+fn watched(bench: &Bench, line: Arc<dyn InterruptLine>) -> Arc<SharedLine> {
+    let watch = TimerEventSource::new(bench.clock.clone(), None);
+    let shared = SharedLine::new(line, bench.clock.clone(), watch.clone()).unwrap();
+    let shared = Arc::new(shared);
+    let expiring = Arc::downgrade(&shared);
+    watch.set_action(Some(Arc::new(move |_, _, _, now| {
+        expiring.upgrade().unwrap().expire(now);
+    })));
+    bench.add(&watch);
+    shared
 }
 
 impl Shared {
     fn new(bench: &Bench, trigger: Trigger) -> Self {
         let line = Line::new(trigger);
-        let shared = SharedLine::new(line.clone(), bench.clock.clone()).unwrap();
+        let shared = watched(bench, line.clone());
         line.log.take();
         Self {
             line,
@@ -73,10 +86,6 @@ impl Shared {
         let source = InterruptEventSource::filtered(line, 4, filter, Some(action)).unwrap();
         bench.add(&source);
         source
-    }
-
-    fn watch(&self, bench: &Bench) {
-        bench.add(self.shared.watch());
     }
 }
 
@@ -238,7 +247,6 @@ fn each_sharer_counts_for_itself() {
 fn a_mask_over_its_limit_ends_with_its_sharer() {
     let bench = Bench::new();
     let shared = Shared::new(&bench, Trigger::Level);
-    shared.watch(&bench);
     let stuck = shared.share("stuck", None);
     stuck
         .register(Arc::new(Sink("stuck", bench.log.clone())))
@@ -272,6 +280,7 @@ fn a_mask_over_its_limit_ends_with_its_sharer() {
 fn a_mask_that_ends_too_late_ends_with_its_sharer() {
     let bench = Bench::new();
     let shared = Shared::new(&bench, Trigger::Level);
+    // In an action, which no watch comes between.
     let clock = bench.clock.clone();
     let late = shared.acting(&bench, "late", Verdict::Mine, move |_, _| {
         clock.advance(HOLD);
@@ -297,7 +306,6 @@ fn a_mask_that_ends_too_late_ends_with_its_sharer() {
 fn the_watch_looks_for_the_mask_that_ends_first() {
     let bench = Bench::new();
     let shared = Shared::new(&bench, Trigger::Level);
-    shared.watch(&bench);
     let lines = [("long", 50), ("short", 10)].map(|(name, hold)| {
         let log = bench.log.clone();
         let line = shared.shared.share(Share {
@@ -355,7 +363,7 @@ fn an_active_level_calls_all_again_when_the_last_mask_ends() {
         sink: std::sync::Mutex::default(),
     });
     let shared = Shared {
-        shared: SharedLine::new(line.clone(), bench.clock.clone()).unwrap(),
+        shared: watched(&bench, line.clone()),
         line: Line::new(Trigger::Level),
         log: bench.log.clone(),
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use loopgate_workloop::{
     Context, Error, EventSource, InterruptAction, InterruptEventSource, InterruptLine,
-    InterruptSink, Occurrence, Share, SharedLine, Trigger, Verdict, WorkLoop,
+    InterruptSink, Occurrence, Share, SharedLine, TimerEventSource, Trigger, Verdict, WorkLoop,
 };
 use shuttle::sync::Mutex;
 use shuttle::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -95,7 +95,8 @@ impl InterruptLine for Wire {
 
 fn wire() -> (Arc<Wire>, SharedLine) {
     let wire = Arc::new(Wire::default());
-    let shared = SharedLine::new(wire.clone(), clock()).unwrap();
+    let watch = TimerEventSource::new(clock(), None);
+    let shared = SharedLine::new(wire.clone(), clock(), watch).unwrap();
     (wire, shared)
 }
 
@@ -244,12 +245,16 @@ fn a_limit_and_the_end_of_a_mask_meet() {
     explore(|| {
         let clock = clock();
         let wire = Arc::new(Wire::default());
-        let shared = SharedLine::new(wire.clone(), clock.clone()).unwrap();
+        let watch = TimerEventSource::new(clock.clone(), None);
+        let shared = SharedLine::new(wire.clone(), clock.clone(), watch.clone()).unwrap();
+        let shared = Arc::new(shared);
+        let expiring = Arc::downgrade(&shared);
+        watch.set_action(Some(Arc::new(move |_, _, _, now| {
+            expiring.upgrade().unwrap().expire(now);
+        })));
         let watching = WorkLoop::new(clock.clone());
         let cx = Context::detached("main");
-        watching
-            .add_event_source(&cx, shared.watch().clone())
-            .unwrap();
+        watching.add_event_source(&cx, watch).unwrap();
         let left = Arc::new(AtomicU32::new(0));
         let counting = left.clone();
         let line = shared.share(Share {
