@@ -24,6 +24,9 @@ use fan::{Fan, Slot, Switch};
 ///   nothing (\[91\] deviates): a driver could silence its neighbours for ever.
 /// - Who masks the line for longer than its [`Share::hold`] leaves it, and
 ///   cannot come back by the same share.
+/// - A level that nobody claims is looked at again every
+///   [`LOOK_AGAIN`](SharedLine::LOOK_AGAIN): the device of a driver that is gone
+///   may keep it active, and no line tells when another device joins in.
 ///
 /// Occurrences are numbered for each sharer, so that it sees no gap for what
 /// came while it was off. A level that a sharer's `enable` finds active, or a
@@ -43,10 +46,7 @@ pub struct Share {
 
 struct Core {
     line: Arc<dyn InterruptLine>,
-    trigger: Trigger,
-    clock: Arc<dyn Clock>,
     fan: Arc<Fan>,
-    watch: Arc<TimerEventSource>,
 }
 
 /// A share, and who has it.
@@ -68,11 +68,15 @@ impl SharedLine {
     /// Sharers at a time.
     pub const SHARERS_MAX: usize = 128;
 
+    /// How long a level that nobody claims is left alone.
+    pub const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
     /// Registers with the line, which is off until a sharer switches on, and is
     /// let go with the last sharer.
     ///
-    /// `watch` is armed for the end of each mask, and its action is to call
-    /// [`expire`](SharedLine::expire); several lines can have it in common. It
+    /// `watch` is armed for the end of each mask, and for another look, and its
+    /// action is to call [`expire`](SharedLine::expire); several lines can have
+    /// it in common. It
     /// belongs on a loop that no sharer runs on, since a sharer may be what
     /// holds its own loop up. It stays armed when a mask ends in time, so that
     /// masks that come and go wake nobody.
@@ -84,15 +88,9 @@ impl SharedLine {
         clock: Arc<dyn Clock>,
         watch: Arc<TimerEventSource>,
     ) -> Result<Self, Error> {
-        let fan = Arc::new(Fan::new());
+        let fan = Arc::new(Fan::new(line.trigger(), clock, watch));
         line.register(fan.clone())?;
-        Ok(Self(Arc::new(Core {
-            trigger: line.trigger(),
-            line,
-            clock,
-            fan,
-            watch,
-        })))
+        Ok(Self(Arc::new(Core { line, fan })))
     }
 
     /// The line for one sharer, which is in a slot while it is registered.
@@ -109,13 +107,10 @@ impl SharedLine {
         })
     }
 
-    /// Has those leave whose mask has lasted for too long at `now`, and arms
-    /// the watch for the next.
+    /// Has those leave whose mask has lasted for too long at `now`, looks again
+    /// where that is due, and arms the watch for the next time.
     pub fn expire(&self, now: Instant) {
-        let (overdue, next) = self.0.fan.take_overdue(now);
-        if let Some(next) = next {
-            self.0.watch.wake_by(next);
-        }
+        let overdue = self.0.fan.take_overdue(now);
         self.0.settle();
         overdue.into_iter().for_each(Slot::tell);
     }
@@ -136,7 +131,7 @@ impl Core {
     }
 
     fn turn(&self, id: u64, switch: Switch) {
-        let overdue = self.fan.turn(id, switch, &*self.clock);
+        let overdue = self.fan.turn(id, switch);
         self.settle();
         overdue.into_iter().for_each(Slot::tell);
     }
@@ -150,7 +145,7 @@ impl Drop for Core {
 
 impl InterruptLine for Sharer {
     fn trigger(&self) -> Trigger {
-        self.core.trigger
+        self.core.fan.trigger
     }
 
     fn register(&self, sink: Arc<dyn InterruptSink>) -> Result<(), Error> {
@@ -175,12 +170,8 @@ impl InterruptLine for Sharer {
     }
 
     fn mask(&self) {
-        let until = self.core.clock.now();
-        let until = until.saturating_add(self.owner.share.hold);
-        if self.core.fan.mask(self.owner.id, until) {
-            self.core.watch.wake_by(until);
-            self.core.settle();
-        }
+        self.core.fan.mask(&self.owner);
+        self.core.settle();
     }
 }
 

@@ -7,13 +7,17 @@ use super::{Owner, SharedLine};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::instant::Instant;
-use crate::interrupt::{InterruptSink, Occurrence};
+use crate::interrupt::{InterruptSink, Occurrence, Trigger};
 use crate::sync::atomic::Ordering;
 use crate::sync::thread::{self, ThreadId};
 use crate::sync::{Condvar, Mutex};
+use crate::timer_event_source::TimerEventSource;
 
 /// What the line calls.
 pub(super) struct Fan {
+    pub(super) trigger: Trigger,
+    clock: Arc<dyn Clock>,
+    watch: Arc<TimerEventSource>,
     /// A leaf: held for a look at the slots.
     state: Mutex<State>,
     /// A call of a sharer's sink has returned.
@@ -29,6 +33,8 @@ struct State {
     /// Somebody has switched on, or a mask has ended, since then: a level that
     /// is active already is to interrupt.
     due: bool,
+    /// When to switch it on once more, since nobody claimed a level.
+    look_again: Option<Instant>,
     /// Somebody is switching it, and will look again.
     switching: bool,
 }
@@ -67,13 +73,21 @@ struct Call<'a> {
 }
 
 impl Fan {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(
+        trigger: Trigger,
+        clock: Arc<dyn Clock>,
+        watch: Arc<TimerEventSource>,
+    ) -> Self {
         Self {
+            trigger,
+            clock,
+            watch,
             state: Mutex::new(State {
                 slots: Vec::new(),
                 calling: None,
                 on: false,
                 due: false,
+                look_again: None,
                 switching: false,
             }),
             called: Condvar::new(),
@@ -119,32 +133,34 @@ impl Fan {
 
     /// Switches a sharer on or off, which ends its mask; gives its slot where
     /// that comes too late, and it has to leave.
-    pub(super) fn turn(&self, id: u64, switch: Switch, clock: &dyn Clock) -> Option<Slot> {
+    pub(super) fn turn(&self, id: u64, switch: Switch) -> Option<Slot> {
         let mut state = self.state.lock();
         let place = state.slot(id)?;
         let slot = place.as_mut()?;
         let masking = slot.is_masking();
-        let overdue = masking && slot.is_overdue(clock.now());
+        let overdue = masking && slot.is_overdue(self.clock.now());
         slot.switch = switch;
         let overdue = if overdue { expel(place) } else { None };
         state.due |= masking || switch == Switch::On;
         overdue
     }
 
-    /// Masks the line for a sharer that is on; whether it is.
-    pub(super) fn mask(&self, id: u64, until: Instant) -> bool {
+    /// Masks the line for a sharer, if it is on.
+    pub(super) fn mask(&self, owner: &Owner) {
+        let until = self.clock.now().saturating_add(owner.share.hold);
         let mut state = self.state.lock();
-        let slot = state.slot(id).and_then(Option::as_mut);
+        let slot = state.slot(owner.id).and_then(Option::as_mut);
         let Some(slot) = slot.filter(|slot| slot.switch == Switch::On) else {
-            return false;
+            return;
         };
         slot.switch = Switch::Masked(until);
-        true
+        drop(state);
+        self.watch.wake_by(until);
     }
 
-    /// Empties the slots of those whose mask is overdue, and says when the next
-    /// one will be.
-    pub(super) fn take_overdue(&self, now: Instant) -> (Vec<Slot>, Option<Instant>) {
+    /// Empties the slots of those whose mask is overdue, and sees to the next
+    /// time that something is to be done.
+    pub(super) fn take_overdue(&self, now: Instant) -> Vec<Slot> {
         let mut state = self.state.lock();
         let overdue: Vec<Slot> = state
             .slots
@@ -152,9 +168,26 @@ impl Fan {
             .filter(|place| place.as_ref().is_some_and(|slot| slot.is_overdue(now)))
             .filter_map(expel)
             .collect();
-        state.due |= !overdue.is_empty();
+        let looks = state.look_again.take_if(|at| *at <= now).is_some();
+        state.due |= looks || !overdue.is_empty();
         let masks = state.slots.iter().flatten().filter_map(Slot::masks_until);
-        (overdue, masks.min())
+        let next = masks.chain(state.look_again).min();
+        drop(state);
+        if let Some(next) = next {
+            self.watch.wake_by(next);
+        }
+        overdue
+    }
+
+    /// A level was active, and perhaps nobody claimed it.
+    fn look_again_if_unclaimed(&self) {
+        let at = self.clock.now().saturating_add(SharedLine::LOOK_AGAIN);
+        let mut state = self.state.lock();
+        if state.is_wanted() {
+            state.look_again = Some(at);
+            drop(state);
+            self.watch.wake_by(at);
+        }
     }
 
     /// Waits until no other thread is in the sink of this sharer.
@@ -176,7 +209,10 @@ impl Fan {
             return None;
         }
         state.on = on;
-        state.due &= !on;
+        if on {
+            // The line interrupts, if it is active.
+            (state.due, state.look_again) = (false, None);
+        }
         state.switching = true;
         Some(Switching { on, fan: self })
     }
@@ -224,6 +260,9 @@ impl InterruptSink for Fan {
                 ..occurrence
             });
         });
+        if self.trigger == Trigger::Level {
+            self.look_again_if_unclaimed();
+        }
     }
 
     /// Nobody knows whose they were.

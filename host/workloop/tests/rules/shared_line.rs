@@ -382,3 +382,51 @@ fn an_active_level_calls_all_again_when_the_last_mask_ends() {
     assert_eq!(bench.log.take(), "a! a? b? a! a? b? a!");
     drop((a, b, shared));
 }
+
+/// The device of a sharer that is gone keeps the level active.
+#[test]
+fn a_level_that_nobody_claims_is_looked_at_again() {
+    let bench = Bench::new();
+    let line = Arc::new(Level {
+        active: AtomicBool::new(true),
+        sink: std::sync::Mutex::default(),
+    });
+    let shared = watched(&bench, line.clone());
+    let (mine, log) = (Arc::new(AtomicBool::new(false)), bench.log.clone());
+    let claims = mine.clone();
+    let filter = Arc::new(move |_, _| {
+        log.push("?");
+        Ok(match claims.load(Ordering::SeqCst) {
+            true => Verdict::Mine,
+            false => Verdict::NotMine,
+        })
+    });
+    let (log, served) = (bench.log.clone(), mine.clone());
+    let action: InterruptAction = Arc::new(move |_, _, _| {
+        log.push("!");
+        served.store(false, Ordering::SeqCst);
+    });
+    let share = shared.share(Share {
+        only: None,
+        hold: HOLD,
+        overrun: Box::new(|| panic!("it is quick")),
+    });
+    let source = InterruptEventSource::filtered(share, 4, filter, Some(action)).unwrap();
+    bench.add(&source);
+    source.enable(&bench.cx);
+    assert_eq!(bench.log.take(), "?");
+    bench.advance_to(1_009);
+    assert_eq!(bench.log.take(), "");
+    mine.store(true, Ordering::SeqCst);
+    bench.advance_to(1_010);
+    assert_eq!(bench.log.take(), "? ! ?", "and the level is active still");
+    line.active.store(false, Ordering::SeqCst);
+    bench.advance_to(1_020);
+    assert_eq!(bench.work_loop.next_deadline(), None, "until it is not");
+    line.active.store(true, Ordering::SeqCst);
+    source.enable(&bench.cx);
+    source.disable(&bench.cx);
+    bench.log.take();
+    bench.advance_to(1_100);
+    assert_eq!(bench.log.take(), "", "nobody wants it");
+}
