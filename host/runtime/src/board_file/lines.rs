@@ -17,7 +17,8 @@ impl<'a> Lines<'a> {
     pub(super) fn new(source: &'a Source) -> Self {
         Self {
             source,
-            unique: Unique::new("line", source),
+            unique: Unique::new("line", source)
+                .or_else(", or write `shared = true` in both if both only listen"),
             shared: HashMap::new(),
         }
     }
@@ -52,5 +53,75 @@ impl<'a> Lines<'a> {
             return Ok(());
         };
         Err(self.source.invalid(line.span(), &message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::board_file::BoardFile;
+
+    /// A board of drivers `d0`, `d1` and so on, each with these pins.
+    fn board(pins: &[&str]) -> Result<BoardFile, String> {
+        let entry = |(index, pins): (usize, &&str)| {
+            format!(
+                "[[driver]]\nname = \"d{index}\"\ncomponent = \"d.wasm\"\n[driver.gpio]\n{pins}\n"
+            )
+        };
+        let drivers: String = pins.iter().enumerate().map(entry).collect();
+        let text = format!("[board]\nbackend = \"sim\"\n{drivers}");
+        BoardFile::parse(&text, "board.toml").map_err(|error| error.to_string())
+    }
+
+    fn pin(more: &str) -> String {
+        format!("p = {{ line = \"L\", direction = \"input\", edges = \"both\"{more} }}")
+    }
+
+    #[test]
+    fn who_shares_a_line_agrees_on_it() {
+        let shared = pin(", shared = true, bias = \"pull-up\", debounce = \"1 ms\"");
+        let capped = shared.replace(" }", ", rate-cap = 9 }");
+        assert!(board(&[&shared, &capped, &shared]).is_ok());
+        let table = [
+            (shared.replace("pull-up", "pull-down"), "whose `bias`"),
+            (shared.replace("both", "rising"), "whose `edges`"),
+            (shared.replace("1 ms", "2 ms"), "whose `debounce`"),
+            (
+                shared.replace(" }", ", active-low = true }"),
+                "whose `active-low`",
+            ),
+            (
+                shared.replace(", shared = true", ""),
+                "write `shared = true` here",
+            ),
+            (
+                format!("{shared}\n{}", shared.replace("p =", "q =")),
+                "a second time",
+            ),
+        ];
+        for (other, words) in table {
+            let error = board(&[&shared, &shared, &other]).unwrap_err();
+            // The last line of the last entry, and where the first one is.
+            let last = 17 + other.lines().count() - 1;
+            assert!(
+                error.starts_with(&format!("board.toml:{last}: ")),
+                "{error}"
+            );
+            assert!(error.contains(words) && error.contains("`L`"), "{error}");
+            assert!(error.contains("board.toml:7") || words == "a second time");
+        }
+    }
+
+    #[test]
+    fn a_line_is_not_shared_by_one_side() {
+        let (alone, shared) = (pin(""), pin(", shared = true"));
+        let error = board(&[&alone, &shared]).unwrap_err();
+        assert!(
+            error.contains("line `L` belongs to `d0` already"),
+            "{error}"
+        );
+        assert!(error.contains("`shared = true`"), "{error}");
+        let output = "p = { line = \"L\", direction = \"output\", shared = true }";
+        let error = board(&[output]).unwrap_err();
+        assert!(error.contains("`shared` are for inputs"), "{error}");
     }
 }

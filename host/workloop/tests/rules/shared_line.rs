@@ -430,3 +430,41 @@ fn a_level_that_nobody_claims_is_looked_at_again() {
     bench.advance_to(1_100);
     assert_eq!(bench.log.take(), "", "nobody wants it");
 }
+
+/// A device may interrupt once more before it sees that its line is off.
+#[test]
+fn what_comes_while_the_line_goes_off_waits_for_the_end_of_the_mask() {
+    let bench = Bench::new();
+    let line = Arc::new(Level {
+        active: AtomicBool::new(true),
+        sink: std::sync::Mutex::default(),
+    });
+    let shared = watched(&bench, line.clone());
+    let lines = ["a", "b"].map(|name| {
+        let line = shared.share(Share {
+            only: None,
+            hold: HOLD,
+            overrun: Box::new(|| panic!("it is quick")),
+        });
+        line.register(Arc::new(Sink(name, bench.log.clone())))
+            .unwrap();
+        line
+    });
+    let interrupt = || {
+        let sink = line.sink.lock().unwrap().clone();
+        sink.unwrap().interrupt_occurred(Occurrence::default());
+    };
+    lines[0].enable();
+    lines[1].enable();
+    assert_eq!(bench.log.take(), "a1 a2 b1");
+    lines[0].mask();
+    interrupt();
+    assert_eq!(bench.log.take(), "");
+    lines[0].disable();
+    assert_eq!(bench.log.take(), "b2");
+    line.active.store(false, Ordering::SeqCst);
+    lines[1].mask();
+    interrupt();
+    lines[1].enable();
+    assert_eq!(bench.log.take(), "", "it was over");
+}

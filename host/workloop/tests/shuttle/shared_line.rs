@@ -24,22 +24,27 @@ struct Wire(Mutex<Wired>);
 struct Wired {
     sink: Option<Arc<dyn InterruptSink>>,
     on: bool,
-    active: bool,
+    /// A bit for each device that keeps it active.
+    active: u32,
     due: bool,
     delivering: bool,
 }
 
 impl Wire {
-    fn raise(&self) {
+    fn raise(&self, device: u32) {
         let mut wired = self.0.lock().unwrap();
-        wired.active = true;
+        wired.active |= device;
         wired.due = wired.on;
         drop(wired);
         self.deliver();
     }
 
-    fn lower(&self) {
-        self.0.lock().unwrap().active = false;
+    fn lower(&self, device: u32) {
+        self.0.lock().unwrap().active &= !device;
+    }
+
+    fn is_up(&self, device: u32) -> bool {
+        self.0.lock().unwrap().active & device != 0
     }
 
     fn deliver(&self) {
@@ -61,7 +66,7 @@ impl Wire {
     /// On, at rest, and nobody's work undone.
     fn is_idle(&self) -> bool {
         let wired = self.0.lock().unwrap();
-        wired.on && !wired.active && !wired.due && !wired.delivering
+        wired.on && wired.active == 0 && !wired.due && !wired.delivering
     }
 }
 
@@ -83,7 +88,7 @@ impl InterruptLine for Wire {
     fn enable(&self) {
         let mut wired = self.0.lock().unwrap();
         wired.on = true;
-        wired.due = wired.active;
+        wired.due = wired.active != 0;
         drop(wired);
         self.deliver();
     }
@@ -147,40 +152,42 @@ impl InterruptSink for Masks {
 fn occurrences_masks_and_sharers_that_come_and_go_meet() {
     explore(|| {
         let (wire, shared) = wire();
-        let acting = Arc::new(AtomicBool::new(false));
-        // In the slot before the one that claims: not called while that acts.
+        let acting = Arc::new(AtomicU32::new(0));
+        // In the slot before those that claim: not called while one of them acts.
         let (asked, seen) = (Arc::new(AtomicU32::new(0)), acting.clone());
         let counting = asked.clone();
         let declines = move || {
-            assert!(!seen.load(Ordering::SeqCst));
+            assert_eq!(seen.load(Ordering::SeqCst), 0);
             counting.fetch_add(1, Ordering::SeqCst);
             Verdict::NotMine
         };
         let _other = sharer(&shared, declines, || ());
-        let served = wire.clone();
-        let (work_loop, _source) = sharer(
-            &shared,
-            || Verdict::Mine,
-            move || {
-                acting.store(true, Ordering::SeqCst);
-                served.lower();
-                acting.store(false, Ordering::SeqCst);
-            },
-        );
+        let claimers = [1, 2].map(|device| {
+            let (asked, served, acting) = (wire.clone(), wire.clone(), acting.clone());
+            let verdict = move || match asked.is_up(device) {
+                true => Verdict::Mine,
+                false => Verdict::NotMine,
+            };
+            let act = move || {
+                acting.fetch_add(1, Ordering::SeqCst);
+                served.lower(device);
+                acting.fetch_sub(1, Ordering::SeqCst);
+            };
+            sharer(&shared, verdict, act)
+        });
         let device = {
             let wire = wire.clone();
             spawn("device", move |_| {
-                wire.raise();
-                wire.raise();
+                wire.raise(1);
+                wire.raise(2);
             })
         };
-        let server = {
-            let work_loop = work_loop.clone();
+        let servers = claimers.clone().map(|(work_loop, _)| {
             spawn("server", move |cx| {
                 work_loop.run_event_sources(cx);
                 work_loop.run_event_sources(cx);
             })
-        };
+        });
         // Comes, and leaves with its mask.
         let line = share(&shared);
         let sink = Arc::new(Masks(Mutex::new(Some(line.clone()))));
@@ -188,11 +195,16 @@ fn occurrences_masks_and_sharers_that_come_and_go_meet() {
         line.enable();
         sink.0.lock().unwrap().take();
         drop(line);
-        join([device, server]);
-        settle(&work_loop, &Context::detached("main"));
+        join(servers.into_iter().chain([device]));
+        let cx = Context::detached("main");
+        while claimers.iter().any(|(work_loop, _)| work_loop.has_work()) {
+            claimers
+                .iter()
+                .for_each(|(work_loop, _)| settle(work_loop, &cx));
+        }
         assert!(wire.is_idle());
         let before = asked.load(Ordering::SeqCst);
-        wire.raise();
+        wire.raise(4);
         assert_eq!(asked.load(Ordering::SeqCst), before + 1);
     });
 }
@@ -223,8 +235,8 @@ fn who_has_switched_off_or_left_is_not_being_called() {
         let device = {
             let wire = wire.clone();
             spawn("device", move |_| {
-                wire.raise();
-                wire.raise();
+                wire.raise(1);
+                wire.raise(1);
             })
         };
         let [(first, called), (second, also_called)] = lines;
