@@ -129,6 +129,7 @@ impl Board {
                 .iter()
                 .map(|(name, pin)| (name.clone(), pin.line.get_ref().clone()))
                 .collect(),
+            left_lines: driver.left_lines(),
             ports: driver.port_status(),
             limits: driver.limits.clone(),
             usage: driver.counters.used(),

@@ -98,7 +98,10 @@ impl Guest {
     pub(crate) fn hand_over(&mut self) -> Heritage {
         self.handing_over = true;
         let ports = self.driver.open_ports();
-        Heritage::new(&self.pins, ports.into_iter(), self.sources.take_fed())
+        // A pin that had to leave its line begins anew with the next version.
+        let left = self.driver.left_lines();
+        let fed = self.sources.take_fed(|pin| !left.contains_key(pin));
+        Heritage::new(&self.pins, ports.into_iter(), fed)
     }
 
     /// Its `start` has returned: what it has not taken over is closed.

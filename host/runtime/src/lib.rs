@@ -51,6 +51,7 @@ mod ports;
 mod recording;
 mod requests;
 mod service;
+mod shared_lines;
 mod simulation;
 mod stack;
 pub mod status;

@@ -41,6 +41,10 @@ pub struct DriverStatus {
     pub services: Vec<ServiceStatus>,
     /// The lines granted to it, by its own names for them.
     pub pins: BTreeMap<String, String>,
+    /// Those of its pins that interrupt no more, since they had to leave their
+    /// shared lines, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_lines: BTreeMap<String, String>,
     /// Its open serial ports, by its own names for them.
     pub ports: BTreeMap<String, PortStatus>,
     /// What it may use.

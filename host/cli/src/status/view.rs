@@ -28,6 +28,8 @@ pub(super) struct Driver {
     pub(super) generation: u64,
     pub(super) services: Vec<Service>,
     pub(super) pins: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) left_lines: BTreeMap<String, String>,
     pub(super) limits: BTreeMap<String, Value>,
     pub(super) usage: BTreeMap<String, Value>,
     pub(super) counts: BTreeMap<String, Value>,

@@ -10,6 +10,7 @@ use crate::error::BoardError;
 use crate::ports::Ports;
 use crate::recording::VcdFile;
 use crate::service::Services;
+use crate::shared_lines::SharedLines;
 use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
 use crate::time::Time;
@@ -133,6 +134,7 @@ impl Board {
         let devices = Devices {
             gpio: self.simulation.board().clone(),
             serial: self.ports.clone(),
+            shared: self.shared_lines()?,
         };
         for entry in self.file.drivers.clone() {
             let name = entry.name.get_ref();
@@ -161,6 +163,20 @@ impl Board {
             self.drivers.push(Driver::new(&entry, around));
         }
         Ok(())
+    }
+
+    /// The lines that drivers share, if any, watched on a loop of their own: its
+    /// name is none that a driver can have.
+    fn shared_lines(&mut self) -> Result<Option<Arc<SharedLines>>, BoardError> {
+        let gpio = self.simulation.board().clone();
+        let shared = SharedLines::new(&self.file, gpio, self.time.clock());
+        if let Some(lines) = &shared {
+            let work_loop = self.work_loop("shared lines")?;
+            let watch = lines.watch().clone();
+            Context::with_current(|cx| work_loop.add_event_source(cx, watch))
+                .map_err(|error| BoardError::Host(format!("no watch of shared lines: {error}")))?;
+        }
+        Ok(shared)
     }
 
     /// The loop of this name, made where it is missing.
