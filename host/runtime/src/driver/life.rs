@@ -151,6 +151,7 @@ impl Driver {
         *self.instance.lock() = Some(instance);
         self.call_start(cx, cause);
         self.with_guest(|guest| guest.started(cx));
+        self.follow_power(cx);
     }
 
     /// Component initialisers are guest code too, under the limit of `start`.
@@ -271,6 +272,7 @@ impl Driver {
         if let Some(instance) = taken {
             self.release(cx, instance.store);
         }
+        self.power.ended();
         self.counters.usage(Usage::default());
         self.log.instance_ended();
     }
