@@ -7,6 +7,7 @@
 //!   `trap`, `spin`, or the milliseconds of a `later`.
 //! - `acknowledge`: so many milliseconds after `set-power-state` it
 //!   acknowledges; 0 is before that has returned.
+//! - `takes-us`: how long each power call takes, before it answers.
 //! - `lamp`: drives the pin `lamp` by the state, `in`: takes interrupts of `in`.
 
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@ struct Probe {
     allow: bool,
     answer: Answer,
     acknowledge: Option<u64>,
+    takes: Duration,
     timer: Timer,
     lamp: Option<OutputPin>,
     _input: Option<(InputPin, Interrupt)>,
@@ -80,6 +82,7 @@ impl Driver for Probe {
             allow: cx.config("allow") != Some("no"),
             answer: Answer::parse(cx.config("answer").unwrap_or("made"))?,
             acknowledge: cx.config("acknowledge").map(number).transpose()?,
+            takes: Duration::from_micros(cx.config_or("takes-us", 0)?),
             timer: cx.timer()?,
             lamp: cx.config("lamp").map(|_| cx.output("lamp")).transpose()?,
             _input: input.transpose()?,
@@ -121,11 +124,13 @@ impl Driver for Probe {
 
     fn allow_power_change(&mut self, state: PowerState) -> bool {
         info!("allow {state:?}: {}", self.allow);
+        self.take();
         self.allow
     }
 
     fn set_power_state(&mut self, state: PowerState) -> Result<PowerChange> {
         info!("set {state:?}, in gate: {}", WorkLoop::get().in_gate());
+        self.take();
         if let Some(lamp) = &self.lamp {
             lamp.set(state == PowerState::On)?;
         }
@@ -151,10 +156,20 @@ impl Driver for Probe {
 
     fn power_state_did_change(&mut self, state: PowerState) {
         info!("did change {state:?}");
+        self.take();
     }
 
     fn stop(&mut self) {
         info!("stop");
+    }
+}
+
+impl Probe {
+    fn take(&self) {
+        if !self.takes.is_zero() {
+            // Refused only where it is longer than a handler may take.
+            let _ = delay(self.takes);
+        }
     }
 }
 
