@@ -156,9 +156,10 @@ impl Part {
 
     fn answered(&self, answer: &Answer) {
         self.step(|phase| match (phase, answer) {
-            (Phase::Inside(_, _, true), _) => Some(Phase::Over(true)),
+            (Phase::Inside(_, _, true), _) | (Phase::Inside(..), Answer::Made) => {
+                Some(Phase::Over(true))
+            }
             (Phase::Inside(..), Answer::Later(until)) => Some(Phase::Later(*until)),
-            (Phase::Inside(..), Answer::Made) => Some(Phase::Over(true)),
             (Phase::Inside(..), Answer::Refused) => Some(Phase::Over(false)),
             // It ended in the call, or its time was over and another is due.
             _ => None,
