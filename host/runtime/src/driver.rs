@@ -322,7 +322,7 @@ impl Driver {
                     )
                 });
             }
-            Mail::Command(submission) => submission.service.serve(cx, &submission),
+            Mail::Command(submission) => submission.request.service.serve(cx, &submission),
         }
     }
 
