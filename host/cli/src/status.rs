@@ -104,6 +104,17 @@ mod tests {
     }
 
     #[test]
+    fn an_overview_says_whether_the_board_sleeps() {
+        let mut board = board();
+        board["power"] = "sleep".into();
+        let text = overview::text(&Overview::deserialize(&board).unwrap());
+        assert!(
+            text.starts_with("board.toml, real clock, power sleep, up 12 s\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn the_detail_of_a_driver_lists_what_its_services_can_be_asked() {
         let board = Overview::deserialize(&board()).unwrap();
         let text = detail::text(&board.drivers[0]);

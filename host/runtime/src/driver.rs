@@ -27,8 +27,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use wasmtime::Store;
 
 mod life;
+mod power;
 
 pub(crate) use life::{Life, Reloaded};
+pub(crate) use power::{Part, PowerCall, PowerCalls, Progress, Target};
 
 /// A driver of the board, whichever instance of its component runs now.
 pub(crate) struct Driver {
@@ -44,6 +46,10 @@ pub(crate) struct Driver {
     pub(crate) time: Time,
     pub(crate) log: DriverLog,
     pub(crate) counters: Counters,
+    pub(crate) power: Part,
+    pub(crate) power_calls: Arc<PowerCalls>,
+    /// What the board is set to.
+    target: Arc<Target>,
     /// Filters that were switched off and not told of yet, in words.
     failed_filters: Mutex<Vec<String>>,
     has_failed_filters: AtomicBool,
@@ -83,6 +89,9 @@ pub(crate) struct Surroundings {
     pub(crate) services: Arc<Services>,
     pub(crate) time: Time,
     pub(crate) work_loop: Arc<WorkLoop>,
+    /// Of that loop.
+    pub(crate) power_calls: Arc<PowerCalls>,
+    pub(crate) target: Arc<Target>,
     pub(crate) component: PathBuf,
 }
 
@@ -105,6 +114,9 @@ pub(crate) enum Handler {
     Resume,
     Cancelled,
     Completed,
+    AllowPowerChange,
+    SetPowerState,
+    PowerStateDidChange,
 }
 
 impl Handler {
@@ -118,6 +130,9 @@ impl Handler {
             Self::Resume => "resume",
             Self::Cancelled => "cancelled",
             Self::Completed => "completed",
+            Self::AllowPowerChange => "allow-power-change",
+            Self::SetPowerState => "set-power-state",
+            Self::PowerStateDidChange => "power-state-did-change",
         }
     }
 }
@@ -136,6 +151,9 @@ impl Driver {
             services: around.services,
             time: around.time,
             counters: Counters::default(),
+            power: Part::default(),
+            power_calls: around.power_calls,
+            target: around.target,
             failed_filters: Mutex::default(),
             has_failed_filters: AtomicBool::new(false),
             engine: around.engine,

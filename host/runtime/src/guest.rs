@@ -9,6 +9,7 @@ use crate::limits::{LimitHit, Limits};
 use crate::log::LineBuffer;
 use crate::requests::Requests;
 use crate::service::Service;
+use crate::status::PowerState;
 use crate::submission::Submissions;
 use crate::ticker::TICK;
 use loopgate_workloop::Context;
@@ -45,6 +46,8 @@ pub(crate) struct Guest {
     /// It is in its last `stop` before the next version takes over: the sources
     /// that lines feed are not its own any more.
     pub(crate) handing_over: bool,
+    /// What it was told of the board's power; it starts awake.
+    pub(crate) power: PowerState,
     /// It is in its last `stop`: nobody could be told of what it submits.
     pub(crate) stopping: bool,
 }
@@ -77,6 +80,7 @@ impl Guest {
             pins: OpenPins::default(),
             heritage: Heritage::default(),
             handing_over: false,
+            power: PowerState::On,
             stopping: false,
             driver,
         };

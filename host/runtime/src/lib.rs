@@ -73,6 +73,6 @@ pub use loopgate_workloop as workloop;
 pub use recording::VcdFile;
 pub use requests::Reply;
 pub use service::Selector;
-pub use status::{DriverStatus, State, Status};
+pub use status::{DriverStatus, PowerState, State, Status};
 pub use text::{is_printable, printable};
 pub use watch::Watch;

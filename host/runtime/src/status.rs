@@ -14,10 +14,33 @@ pub struct Status {
     pub board: String,
     /// `real` or `virtual`.
     pub clock: &'static str,
+    /// Whether it sleeps.
+    pub power: PowerState,
     /// Nanoseconds since the board started, by its own clock.
     pub uptime_ns: u64,
     /// The drivers, in the order in which they start.
     pub drivers: Vec<DriverStatus>,
+}
+
+/// The power of a board.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PowerState {
+    /// All of it.
+    #[default]
+    On,
+    /// It sleeps: each driver has switched off what is not to work then.
+    Sleep,
+}
+
+impl PowerState {
+    /// As it is written in the status, for example `sleep`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Sleep => "sleep",
+        }
+    }
 }
 
 /// One driver.

@@ -13,6 +13,8 @@ use serde_json::Value;
 pub(super) struct Overview {
     pub(super) board: String,
     pub(super) clock: String,
+    /// Absent where the host is older.
+    pub(super) power: Option<String>,
     pub(super) uptime_ns: u64,
     pub(super) drivers: Vec<Driver>,
 }

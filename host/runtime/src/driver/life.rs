@@ -153,6 +153,7 @@ impl Driver {
         *self.instance.lock() = Some(instance);
         self.call_start(cx, cause);
         self.with_guest(|guest| guest.started(cx));
+        self.follow_power(cx);
     }
 
     /// Component initialisers are guest code too, under the limit of `start`.
@@ -273,6 +274,7 @@ impl Driver {
         if let Some(instance) = taken {
             self.release(cx, instance.store);
         }
+        self.power.ended();
         self.counters.usage(Usage::default());
         self.log.instance_ended();
     }
