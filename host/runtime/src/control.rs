@@ -86,6 +86,7 @@ impl Serve for Board {
                     })
                 }))
             }
+            Request::Power { state } => answer(self.power(state).map(|()| Response::Done)),
             Request::Logs {
                 driver,
                 after,

@@ -17,8 +17,8 @@ use crate::service::Service;
 use crate::status::Handed;
 use loopgate_devices::gpio::{Edges, Error, GpioController, GpioLine, LineRequest};
 use loopgate_workloop::{
-    CommandGate, Context, EventSource, Instant, InterruptEventSource, InterruptLine,
-    TimerEventSource,
+    CommandGate, Context, EventSource, Instant, InterruptEventSource, InterruptLine, InterruptSink,
+    TimerEventSource, Trigger,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -80,9 +80,13 @@ impl Staging {
             devices: (0, 0),
         };
         staging.devices = (staging.pins.len(), staging.ports.len());
+        let left = running.driver.left_lines();
         for (&token, (source, fed)) in &running.sources.interrupts {
             if let Some(fed) = fed {
-                staging.fed.push((source.clone(), fed.clone()));
+                // A pin that had to leave its line begins anew.
+                if fed.name.pin().is_none_or(|pin| !left.contains_key(pin)) {
+                    staging.fed.push((source.clone(), fed.clone()));
+                }
             } else {
                 staging.software.insert(token, source.clone());
             }
@@ -182,6 +186,10 @@ impl Guest {
         }
     }
 
+    pub(crate) fn is_staged(&self) -> bool {
+        matches!(self.phase, Phase::Staged(_))
+    }
+
     /// For what opens and creates: not in initialisers.
     pub(crate) fn may_open(&self) -> Result<(), ErrorCode> {
         match self.phase {
@@ -261,9 +269,9 @@ impl Guest {
                 new.push(service.clone());
             }
         }
-        let mailbox = self.sources.mailbox.as_ref();
-        let waiting = mailbox.map_or(0, |mailbox| mailbox.waiting());
+        let waiting = self.sources.post.waiting();
         handed.requests = u64::from(waiting) + self.submissions.len() as u64;
+        self.power = last.power;
         Committed {
             handed,
             services: new,
@@ -362,6 +370,64 @@ impl GpioLine for LateLine {
     }
 }
 
+/// The interrupts of a pin that the last version has and takes elsewhere, or at
+/// other edges: had at the commit.
+pub(crate) struct LateInterrupt {
+    pin: Arc<dyn GpioLine>,
+    edges: Edges,
+    line: OnceLock<Arc<dyn InterruptLine>>,
+}
+
+impl LateInterrupt {
+    pub(crate) fn new(pin: Arc<dyn GpioLine>, edges: Edges) -> Arc<Self> {
+        Arc::new(Self {
+            pin,
+            edges,
+            line: OnceLock::new(),
+        })
+    }
+}
+
+impl InterruptLine for LateInterrupt {
+    fn trigger(&self) -> Trigger {
+        self.edges.trigger()
+    }
+
+    fn register(&self, sink: Arc<dyn InterruptSink>) -> Result<(), loopgate_workloop::Error> {
+        if let Some(line) = self.line.get() {
+            return line.register(sink);
+        }
+        let line = self.pin.interrupt(self.edges);
+        let line = line.map_err(|_| loopgate_workloop::Error::NoResources)?;
+        // In the gate: nobody else makes one.
+        self.line.get_or_init(|| line).register(sink)
+    }
+
+    fn unregister(&self) {
+        if let Some(line) = self.line.get() {
+            line.unregister();
+        }
+    }
+
+    fn enable(&self) {
+        if let Some(line) = self.line.get() {
+            line.enable();
+        }
+    }
+
+    fn disable(&self) {
+        if let Some(line) = self.line.get() {
+            line.disable();
+        }
+    }
+
+    fn mask(&self) {
+        if let Some(line) = self.line.get() {
+            line.mask();
+        }
+    }
+}
+
 impl Sources {
     /// What both have is this one's.
     fn adopt(&mut self, last: &mut Sources, handed: &mut Handed) {
@@ -392,6 +458,6 @@ impl Sources {
         });
         handed.timers = (before.0 - last.timers.len()) as u64;
         handed.gates = (before.1 - last.gates.len()) as u64;
-        self.mailbox = last.mailbox.take();
+        self.post = std::mem::take(&mut last.post);
     }
 }

@@ -31,6 +31,8 @@ struct Probe {
     /// Those that sleep until the driver that has submitted them gives up.
     submitted: Vec<RequestId>,
     stateful: bool,
+    /// Whether the board may sleep, so that the change that follows is its.
+    asked: bool,
     interrupt: Interrupt,
     timer: Timer,
     _service: Service,
@@ -68,6 +70,7 @@ impl Driver for Probe {
             others,
             submitted: Vec::new(),
             stateful: cx.config("stateful").is_some(),
+            asked: false,
             interrupt: cx.software_interrupt()?,
             timer: cx.timer()?,
             _service: service.publish()?,
@@ -123,6 +126,26 @@ impl Driver for Probe {
     fn restore(&mut self, _: &Saved) -> Result<()> {
         tell("restore-state");
         Ok(())
+    }
+
+    fn allow_power_change(&mut self, _: PowerState) -> bool {
+        self.asked = true;
+        tell("allow-power-change");
+        true
+    }
+
+    fn set_power_state(&mut self, _: PowerState) -> Result<PowerChange> {
+        let in_change = std::mem::replace(&mut self.asked, true);
+        tell(if in_change {
+            "set-power-state, in a change"
+        } else {
+            "set-power-state, after start"
+        });
+        Ok(PowerChange::Made)
+    }
+
+    fn power_state_did_change(&mut self, _: PowerState) {
+        tell("power-state-did-change");
     }
 
     fn stop(&mut self) {

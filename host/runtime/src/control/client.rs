@@ -64,6 +64,8 @@ impl Client {
             Request::Start { .. } => Duration::from_mins(1),
             // Requests that have begun may take a minute to end.
             Request::Reload { .. } => Duration::from_mins(2),
+            // Each driver has its time for the change.
+            Request::Power { .. } => super::TIMEOUT_MAX,
             _ => Duration::ZERO,
         };
         let deadline = Instant::now() + allowed.min(super::TIMEOUT_MAX) + PATIENCE;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hex;
-use crate::{LogLine, RequestError};
+use crate::{LogLine, PowerState, RequestError};
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,12 @@ pub enum Request {
         /// Whether requests that have begun are ended.
         #[serde(default)]
         force: bool,
+    },
+    /// Takes the board to sleep or wakes it, see [`Board::power`](crate::Board::power):
+    /// [`Response::Done`].
+    Power {
+        /// What it is to be.
+        state: PowerState,
     },
     /// The latest lines of a driver's log, see [`Board::logs`](crate::Board::logs):
     /// [`Response::Logs`].
@@ -112,7 +118,7 @@ pub enum Response<S = serde_json::Value> {
     },
     /// To [`Request::SimShow`].
     Lines(Vec<Line>),
-    /// To [`Request::SimSet`].
+    /// To [`Request::SimSet`] and [`Request::Power`].
     Done,
     /// To [`Request::Start`] and [`Request::Stop`]: how the driver is now.
     Driver {

@@ -70,6 +70,7 @@ impl Driver {
     fn start_loaded(self: &Arc<Self>, cx: &Context, loaded: &Loaded, cause: Cause) {
         self.closed(cx, || {
             self.live(State::Starting, None);
+            self.left_lines.lock().clear();
             match self.instantiate(loaded) {
                 Ok(instance) => self.begin(cx, instance, Heritage::default(), cause),
                 Err(cause) => self.fail(cause),
@@ -101,6 +102,7 @@ impl Driver {
         *self.instance.lock() = Some(instance);
         self.call_start(cx, cause);
         self.with_guest(|guest| guest.started(cx));
+        self.follow_power(cx);
     }
 
     /// Component initialisers are guest code too, under the limit of `start`.
@@ -225,6 +227,7 @@ impl Driver {
         if self.is_draining() {
             self.drained();
         }
+        self.power.ended();
         self.counters.usage(Usage::default());
         self.log.instance_ended();
     }
@@ -232,7 +235,7 @@ impl Driver {
     /// Takes back what an instance had.
     pub(super) fn release(self: &Arc<Self>, cx: &Context, store: &mut Store<Guest>) {
         let guest = store.data_mut();
-        if let Some(mailbox) = &guest.sources.mailbox {
+        if let Some(mailbox) = guest.sources.post.mailbox() {
             mailbox.close();
         }
         guest.submissions.end_all();

@@ -216,6 +216,7 @@ impl Driver {
         let waiting = |guest: &mut Guest| guest.waiting(self.time.now());
         let events_waiting = self.with_guest(waiting).unwrap_or(0);
         let heritage = self.with_guest(Guest::hand_over).unwrap_or_default();
+        self.left_lines.lock().clear();
         match died {
             Some(cause) => self.end(cx, State::Failed, Some(cause)),
             None => self.call_stop(cx, State::Starting),
@@ -317,6 +318,7 @@ impl Driver {
     /// The instance in place takes over from `last`, and nothing of it fails.
     fn commit(self: &Arc<Self>, cx: &Context, last: &mut Instance) -> Handed {
         let before = last.store.data_mut();
+        self.left_lines.lock().clear();
         let committed = self.with_guest(|guest| {
             self.generation.store(guest.generation, Relaxed);
             guest.commit(before)

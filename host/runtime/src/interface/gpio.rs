@@ -3,12 +3,13 @@
 use super::interrupt::{Feed, Line};
 use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::gpio::{Direction, Edge, Host, HostPin};
-use crate::driver::Driver;
+use crate::board_file::GpioEntry;
+use crate::driver::{Devices, Driver};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::heritage::LineName;
-use crate::staging::{LateLine, Staging};
-use loopgate_devices::gpio::{self, Edges, Error, GpioLine, LineRequest};
+use crate::staging::{LateInterrupt, LateLine, Staging};
+use loopgate_devices::gpio::{Edges, Error, GpioLine};
 use loopgate_workloop::{Context, InterruptLine, RateCapped};
 use std::sync::Arc;
 use wasmtime::component::Resource;
@@ -26,27 +27,40 @@ type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
 /// before the commit.
 fn adopt(
     staging: &mut Staging,
-    driver: &Driver,
+    driver: &Arc<Driver>,
     name: &str,
-    output: bool,
-    request: LineRequest,
+    entry: &GpioEntry,
+    (output, initial): (bool, bool),
 ) -> Result<Arc<dyn GpioLine>, Error> {
-    let gpio = &driver.devices.gpio;
     match staging.pins.remove(name) {
         Some((was_output, line)) if was_output == output => Ok(line),
         Some(other) => {
             staging.pins.insert(name.to_owned(), other);
             Err(Error::Busy {
-                line: request.line,
+                line: entry.line.get_ref().clone(),
                 consumer: "the version before this one, the other way".to_owned(),
             })
         }
-        None => match request.direction {
-            gpio::Direction::Input => gpio.request(&request),
-            gpio::Direction::Output { initial } => {
-                Ok(staging.output(LateLine::new(gpio.clone(), request, initial)))
-            }
-        },
+        None if output => {
+            let wanted = entry.request(&driver.name, initial);
+            let gpio = driver.devices.gpio.clone();
+            Ok(staging.output(LateLine::new(gpio, wanted, initial)))
+        }
+        None => request(driver, name, entry, initial),
+    }
+}
+
+/// The pin, of the board or of those who share it.
+fn request(
+    driver: &Arc<Driver>,
+    name: &str,
+    entry: &GpioEntry,
+    initial: bool,
+) -> Result<Arc<dyn GpioLine>, Error> {
+    let Devices { gpio, shared, .. } = &driver.devices;
+    match shared.as_ref().filter(|_| entry.shared) {
+        Some(lines) => lines.open(driver, name, entry),
+        None => gpio.request(&entry.request(&driver.name, initial)),
     }
 }
 
@@ -89,6 +103,14 @@ impl HostPin for Guest {
         if let Err(reason) = self.driver.grants.edges(&pin.name, edges) {
             return Ok(Err(self.refused(&reason)));
         }
+        let left = self.driver.why_left(&pin.name);
+        if let Some(cause) = left.filter(|_| !self.is_staged()) {
+            self.driver.log.host(&format!(
+                "pin `{}` interrupts no more until the driver is reloaded: {cause}",
+                pin.name
+            ));
+            return Ok(Err(WitErrorCode::NotPermitted));
+        }
         let name = LineName::Pin(pin.name.clone(), edges);
         let line = pin.line.clone();
         if let Some((source, fed)) = self.staging().and_then(|staging| staging.fed(&name)) {
@@ -97,7 +119,14 @@ impl HostPin for Guest {
         if self.is_inherited(&name) {
             return Ok(self.line(Feed::Inherited(name)).map_err(Into::into));
         }
-        match line.interrupt(edges) {
+        let interrupt = match line.interrupt(edges) {
+            // It is the last version's until the commit.
+            Err(Error::HasInterrupt { .. }) if self.is_staged() => {
+                Ok(LateInterrupt::new(line.clone(), edges) as Arc<dyn InterruptLine>)
+            }
+            interrupt => interrupt,
+        };
+        match interrupt {
             Ok(interrupt) => {
                 let interrupt = self.capped(&name, interrupt);
                 let feed = Feed::Line(name, Arc::new(line), interrupt);
@@ -126,21 +155,20 @@ impl Guest {
             .pin(name, output)
             .map_err(|reason| ErrorCode::from(self.refused(&reason)))?;
         self.may_open()?;
-        let request = entry.request(&driver.name, initial);
         let is_open = self.pins.is_open(name);
         let line = match self.staging() {
             Some(_) if is_open => Err(Error::Busy {
-                line: request.line,
+                line: entry.line.get_ref().clone(),
                 consumer: driver.name.clone(),
             }),
-            Some(staging) => adopt(staging, &driver, name, output, request),
+            Some(staging) => adopt(staging, &driver, name, entry, (output, initial)),
             None => {
                 let inherited =
                     Context::with_current(|cx| self.heritage.pin(cx, &driver, name, output));
                 match inherited {
                     Some(line) if output => line.set(initial).map(|()| line),
                     Some(line) => Ok(line),
-                    None => driver.devices.gpio.request(&request),
+                    None => request(&driver, name, entry, initial),
                 }
             }
         };
