@@ -15,13 +15,16 @@ use crate::limits::LimitHit;
 use crate::requests::Turns;
 use crate::service::Service;
 use crate::status::Handed;
-use loopgate_devices::gpio::{Edges, Error, GpioController, GpioLine, LineRequest};
+use loopgate_devices::gpio::{Error, GpioLine};
 use loopgate_workloop::{
-    CommandGate, Context, EventSource, Instant, InterruptEventSource, InterruptLine, InterruptSink,
-    TimerEventSource, Trigger,
+    CommandGate, Context, EventSource, Instant, InterruptEventSource, TimerEventSource,
 };
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+
+mod late;
+
+pub(crate) use late::{LateInterrupt, LateLine};
 
 /// How far an instance has come, which says what it can reach.
 pub(crate) enum Phase {
@@ -57,6 +60,7 @@ pub(crate) enum Change {
     Remove,
     Enable,
     Disable,
+    SwitchOn(Arc<InterruptEventSource>),
     /// Arms the timer, or disarms it.
     Arm(Arc<TimerEventSource>, Option<Instant>),
     Signal(Arc<InterruptEventSource>, Instant),
@@ -130,7 +134,7 @@ impl Staging {
         let changes = self.changes.iter().rev();
         let mut of = changes.filter(|(other, _)| is_same(other, source));
         of.find_map(|(_, change)| match change {
-            Change::Enable => Some(true),
+            Change::Enable | Change::SwitchOn(_) => Some(true),
             Change::Disable => Some(false),
             _ => None,
         })
@@ -169,6 +173,10 @@ impl Change {
             Self::Remove => driver.work_loop.withdraw_event_source(cx, &source)?,
             Self::Enable => source.enable(cx),
             Self::Disable => source.disable(cx),
+            // A level line that is off for what waits comes back after that:
+            // brought back now, its level would count twice.
+            Self::SwitchOn(source) if source.is_enabled() && source.pending() > 0 => {}
+            Self::SwitchOn(source) => source.enable(cx),
             Self::Arm(timer, Some(deadline)) => timer.wake_at(deadline)?,
             Self::Arm(timer, None) => timer.cancel_timeout(),
             Self::Signal(source, at) => source.signal(at)?,
@@ -304,127 +312,6 @@ impl Committed {
             }
         }
         guest.signal_mail();
-    }
-}
-
-/// An output that is opened at the commit. Until then it reads as what it will
-/// be driven to.
-pub(crate) struct LateLine {
-    controller: Arc<dyn GpioController>,
-    wanted: LineRequest,
-    initial: bool,
-    line: OnceLock<Arc<dyn GpioLine>>,
-}
-
-impl LateLine {
-    pub(crate) fn new(
-        controller: Arc<dyn GpioController>,
-        wanted: LineRequest,
-        initial: bool,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            controller,
-            wanted,
-            initial,
-            line: OnceLock::new(),
-        })
-    }
-
-    /// Whether the instance holds it, besides the list of what it has opened.
-    fn is_held(self: &Arc<Self>) -> bool {
-        Arc::strong_count(self) > 1
-    }
-
-    fn open(&self) -> Result<(), Error> {
-        let line = self.controller.request(&self.wanted)?;
-        // Asked once.
-        let _ = self.line.set(line);
-        Ok(())
-    }
-
-    fn line(&self) -> Result<&Arc<dyn GpioLine>, Error> {
-        self.line.get().ok_or_else(|| Error::NotOutput {
-            line: self.wanted.line.clone(),
-        })
-    }
-}
-
-impl GpioLine for LateLine {
-    fn is_high(&self) -> Result<bool, Error> {
-        match self.line.get() {
-            Some(line) => line.is_high(),
-            None => Ok(self.initial),
-        }
-    }
-
-    fn set(&self, high: bool) -> Result<(), Error> {
-        self.line()?.set(high)
-    }
-
-    fn interrupt(&self, edges: Edges) -> Result<Arc<dyn InterruptLine>, Error> {
-        self.line()?.interrupt(edges)
-    }
-
-    fn make_input(&self) -> Result<(), Error> {
-        self.line()?.make_input()
-    }
-}
-
-/// The interrupts of a pin that the last version has and takes elsewhere, or at
-/// other edges: had at the commit.
-pub(crate) struct LateInterrupt {
-    pin: Arc<dyn GpioLine>,
-    edges: Edges,
-    line: OnceLock<Arc<dyn InterruptLine>>,
-}
-
-impl LateInterrupt {
-    pub(crate) fn new(pin: Arc<dyn GpioLine>, edges: Edges) -> Arc<Self> {
-        Arc::new(Self {
-            pin,
-            edges,
-            line: OnceLock::new(),
-        })
-    }
-}
-
-impl InterruptLine for LateInterrupt {
-    fn trigger(&self) -> Trigger {
-        self.edges.trigger()
-    }
-
-    fn register(&self, sink: Arc<dyn InterruptSink>) -> Result<(), loopgate_workloop::Error> {
-        if let Some(line) = self.line.get() {
-            return line.register(sink);
-        }
-        let line = self.pin.interrupt(self.edges);
-        let line = line.map_err(|_| loopgate_workloop::Error::NoResources)?;
-        // In the gate: nobody else makes one.
-        self.line.get_or_init(|| line).register(sink)
-    }
-
-    fn unregister(&self) {
-        if let Some(line) = self.line.get() {
-            line.unregister();
-        }
-    }
-
-    fn enable(&self) {
-        if let Some(line) = self.line.get() {
-            line.enable();
-        }
-    }
-
-    fn disable(&self) {
-        if let Some(line) = self.line.get() {
-            line.disable();
-        }
-    }
-
-    fn mask(&self) {
-        if let Some(line) = self.line.get() {
-            line.mask();
-        }
     }
 }
 

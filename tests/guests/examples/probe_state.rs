@@ -1,7 +1,8 @@
 //! Counts what reaches it, and leaves the counts to its next version. In the
 //! board entry's config `save`, `start` and `restore` say in which odd way it
 //! does that in a reload (see `save`, `misbehave_in_start` and `restore`), and
-//! `bytes` how long the state is at least.
+//! `bytes` how long the state is at least. `edges` is `level` where `in` interrupts
+//! as long as it is high.
 
 #![forbid(unsafe_code)]
 
@@ -86,6 +87,11 @@ impl Driver for Probe {
                 service.concurrent()
             }
         };
+        let edges = match (cx.config("edges"), &*start) {
+            (_, "other-edges") => Edges::Rising,
+            (Some("level"), _) => Edges::HighLevel,
+            _ => Edges::Both,
+        };
         let mut probe = Self {
             counts: Counts::default(),
             told: Vec::new(),
@@ -95,7 +101,7 @@ impl Driver for Probe {
             bytes: cx.config_or("bytes", 0)?,
             // Driven low, if it is not adopted.
             out: Some(cx.output("out")?),
-            input: Some(cx.interrupt(&cx.input("in")?.edges(Edges::Both)?)?),
+            input: Some(cx.interrupt(&cx.input("in")?.edges(edges)?)?),
             software: cx.software_interrupt()?,
             timer: cx.timer()?,
             _state: state.publish()?,

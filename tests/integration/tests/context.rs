@@ -26,7 +26,7 @@ fn board(clock: ClockKind) -> Board {
         + &probe(
             "asks",
             "uses = [\"near\", \"far\"]",
-            ", near = \"near\", far = \"far\"",
+            ", near = \"near\", far = \"far\", stateful = \"yes\"",
         );
     match clock {
         ClockKind::Real => real_board(drivers),
@@ -72,6 +72,7 @@ fn every_callback(board: &Board) {
         let cancelled = "cancelled, of a submitted request";
         has_told("near", cancelled) && has_told("far", cancelled) && has_told("asks", "completed")
     });
+    board.reload("asks").unwrap();
     board.power(PowerState::Sleep).unwrap();
     board.reload("near").unwrap();
     board.power(PowerState::On).unwrap();

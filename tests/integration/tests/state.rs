@@ -244,6 +244,33 @@ fn rule_16_a_new_output_is_driven_at_the_commit() {
 }
 
 #[test]
+fn rule_16_other_edges_begin_at_the_commit() {
+    let board = board("start = \"other-edges\"");
+    toggle(&board, 3);
+    let reload = board.reload("probe").unwrap();
+    assert_eq!((reload.lost, reload.handed_over.interrupts), (3, 1));
+    toggle(&board, 3);
+    board.run_for(MILLISECOND);
+    assert_eq!(counts(&board), "[1, 0, 0, 0, 1]");
+}
+
+#[test]
+fn rule_16_a_level_that_waits_counts_once() {
+    let entry = probe("edges = \"level\"", "").replace("\"both\"", "\"high-level\"");
+    let board = virtual_board(entry);
+    board.run_for(MILLISECOND);
+    board.sim().set("IN", true).unwrap();
+    assert_eq!(board.reload("probe").unwrap().events_waiting, 1);
+    board.sim().set("IN", false).unwrap();
+    board.run_for(MILLISECOND);
+    assert_eq!(counts(&board), "[1, 0, 0, 0, 1]");
+    board.sim().set("IN", true).unwrap();
+    board.sim().set("IN", false).unwrap();
+    board.run_for(MILLISECOND);
+    assert_eq!(counts(&board), "[2, 0, 0, 0, 1]");
+}
+
+#[test]
 fn rule_16_a_version_without_state_stops_and_the_next_one_starts_afresh() {
     let board = board("save = \"unsupported\"");
     let (edges, _) = line(&board, "OUT");

@@ -109,7 +109,7 @@ impl HostInterruptEventSource for Guest {
 
     fn enable(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<()> {
         let source = self.table.get(&this)?.source.clone();
-        if !self.staged(&source, || Change::Enable)? {
+        if !self.staged(&source, || Change::SwitchOn(source.clone()))? {
             Context::with_current(|cx| source.enable(cx));
         }
         Ok(())
