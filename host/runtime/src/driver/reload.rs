@@ -78,10 +78,11 @@ impl Driver {
         self.work_loop.close_gate(cx);
         let exchanged = self.exchange(cx, instance, manner);
         self.stop_draining();
+        let opened = Instant::now();
         // Closed above by this very context.
         let _ = self.work_loop.open_gate(cx);
         match exchanged {
-            Ok(exchanged) => Reloaded::Begun(self.keep_report(exchanged)),
+            Ok(exchanged) => Reloaded::Begun(self.keep_report(exchanged, opened)),
             Err((code, cause)) => {
                 self.log.host(&format!("not reloaded: {cause}"));
                 Reloaded::Refused(code, cause)
@@ -105,13 +106,14 @@ impl Driver {
         self.work_loop.wakeup_gate(event, Wakeups::All);
     }
 
-    fn keep_report(&self, exchanged: Exchanged) -> Reload {
+    fn keep_report(&self, exchanged: Exchanged, opened: Instant) -> Reload {
         let Exchanged {
             since,
             mut reload,
             last,
         } = exchanged;
-        reload.gate_closed_ns = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let closed = opened.duration_since(since).as_nanos();
+        reload.gate_closed_ns = u64::try_from(closed).unwrap_or(u64::MAX);
         *self.last_reload.lock() = Some(reload.clone());
         drop(last);
         reload
