@@ -100,7 +100,7 @@ impl Staging {
 
     /// An output that is opened at the commit, if it is there still.
     pub(crate) fn output(&mut self, line: Arc<LateLine>) -> Arc<LateLine> {
-        self.late.retain(|line| line.is_held());
+        self.late.retain(LateLine::is_held);
         self.late.push(line.clone());
         line
     }

@@ -190,9 +190,9 @@ impl Driver for Probe {
             ADMIT => {
                 if let Some(held) = &self.held {
                     if scalar == 0 {
-                        held.disable()
+                        held.disable();
                     } else {
-                        held.enable()
+                        held.enable();
                     }
                 }
             }
@@ -213,9 +213,9 @@ impl Driver for Probe {
             LISTEN => {
                 if let Some(input) = &self.input {
                     if scalar == 0 {
-                        input.disable()
+                        input.disable();
                     } else {
-                        input.enable()
+                        input.enable();
                     }
                 }
             }

@@ -256,9 +256,9 @@ impl Driver {
         self.rehearse(&mut instance, version, state)?;
         let waiting = |guest: &mut Guest| guest.waiting(self.time.now());
         let events_waiting = self.with_guest(waiting).unwrap_or(0);
-        let last = self.instance.lock().replace(instance);
-        let mut last = last.ok_or_else(|| aborted("the running version has ended"))?;
-        let handed_over = self.commit(cx, &mut last);
+        let before = self.instance.lock().replace(instance);
+        let mut before = before.ok_or_else(|| aborted("the running version has ended"))?;
+        let handed_over = self.commit(cx, &mut before);
         let bytes = state.len() as u64;
         self.log.life(&format!(
             "running, generation {}, with {} of state",
@@ -275,7 +275,7 @@ impl Driver {
                 state_bytes: Some(bytes),
                 handed_over,
             },
-            last: Some(last),
+            last: Some(before),
         })
     }
 

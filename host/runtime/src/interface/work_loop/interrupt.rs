@@ -63,7 +63,7 @@ impl HostInterruptEventSource for Guest {
         } = self.table.get(&this)?;
         let source = source.clone();
         let staged = self.staged(&source, || Change::FilterWord(source.clone(), word))?;
-        if !staged && !(self.handing_over && fed) {
+        if !(staged || self.handing_over && fed) {
             source.set_filter_word(word);
         }
         Ok(())
@@ -121,7 +121,7 @@ impl HostInterruptEventSource for Guest {
         } = self.table.get(&this)?;
         let source = source.clone();
         let staged = self.staged(&source, || Change::Disable)?;
-        if !staged && !(self.handing_over && fed) {
+        if !(staged || self.handing_over && fed) {
             Context::with_current(|cx| source.disable(cx));
         }
         Ok(())
