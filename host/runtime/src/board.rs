@@ -93,10 +93,16 @@ impl Board {
     /// any thread, but not from within a handler.
     pub fn stop(&self) {
         Context::with_current(|cx| {
-            for driver in self.drivers.iter().rev() {
+            for driver in self.start_order().iter().rev() {
                 driver.stop(cx);
             }
         });
+    }
+
+    /// The drivers, each after those whose services it uses
+    /// ([`Driver::providers`]); backwards, users come before their providers.
+    pub(crate) fn start_order(&self) -> &[Arc<Driver>] {
+        &self.drivers
     }
 
     /// Stops every driver, as [`Board::stop`], and the board's threads.

@@ -37,6 +37,8 @@ pub(crate) struct Driver {
     pub(crate) component: PathBuf,
     pub(crate) limits: Limits,
     pub(crate) grants: Grants,
+    /// Those whose services it uses, in the order of `uses`, each once.
+    pub(crate) providers: Vec<Arc<Driver>>,
     pub(crate) work_loop: Arc<WorkLoop>,
     pub(crate) devices: Devices,
     pub(crate) services: Arc<Services>,
@@ -77,6 +79,7 @@ pub(crate) struct Surroundings {
     pub(crate) devices: Devices,
     pub(crate) services: Arc<Services>,
     pub(crate) time: Time,
+    pub(crate) providers: Vec<Arc<Driver>>,
     pub(crate) work_loop: Arc<WorkLoop>,
     pub(crate) component: PathBuf,
 }
@@ -126,6 +129,7 @@ impl Driver {
             log: DriverLog::new(&name, around.time.clock(), limits.log),
             entry: entry.clone(),
             component: around.component,
+            providers: around.providers,
             work_loop: around.work_loop,
             devices: around.devices,
             services: around.services,

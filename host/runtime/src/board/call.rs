@@ -107,7 +107,8 @@ impl Board {
         self.services.get(name)
     }
 
-    fn provider(&self, service: &str) -> Option<&Arc<Driver>> {
+    /// The driver that provides a service.
+    pub(super) fn provider(&self, service: &str) -> Option<&Arc<Driver>> {
         let entry = self.file.provider_of(service)?;
         let mut drivers = self.drivers.iter();
         drivers.find(|driver| driver.name == *entry.name.get_ref())
