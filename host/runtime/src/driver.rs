@@ -1,6 +1,8 @@
 //! A driver: its life, and the one way into its instance.
 
-use crate::bindings::exports::loopgate::driver::handlers::Guest as Handlers;
+use crate::bindings::exports::loopgate::driver::handlers::{
+    Guest as Handlers, Readiness, StructuralEvent,
+};
 use crate::board_file::DriverEntry;
 use crate::counters::Counters;
 use crate::engine::{Digest, Engine};
@@ -27,7 +29,7 @@ use wasmtime::Store;
 
 mod life;
 
-pub(crate) use life::{Life, Reloaded};
+pub(crate) use life::{EndedWith, Life, Reloaded, Started, Version};
 
 /// A driver of the board, whichever instance of its component runs now.
 pub(crate) struct Driver {
@@ -51,6 +53,9 @@ pub(crate) struct Driver {
     engine: Arc<Engine>,
     generation: AtomicU64,
     life: Mutex<Life>,
+    /// It is about to be stopped, with those above it: nothing of it can be
+    /// opened any more.
+    ending: AtomicBool,
     /// What the component's file had in it when it was last loaded, or tried
     /// to. Held by who starts, stops or reloads the driver: the one host lock
     /// that is held while guest code runs, and nothing that runs there takes it.
@@ -103,6 +108,7 @@ pub(crate) enum Handler {
     Resume,
     Cancelled,
     Completed,
+    Structural,
 }
 
 impl Handler {
@@ -116,6 +122,7 @@ impl Handler {
             Self::Resume => "resume",
             Self::Cancelled => "cancelled",
             Self::Completed => "completed",
+            Self::Structural => "structural",
         }
     }
 }
@@ -142,7 +149,9 @@ impl Driver {
             life: Mutex::new(Life {
                 state: State::Stopped,
                 cause: None,
+                ended_with: None,
             }),
+            ending: AtomicBool::new(false),
             version: Mutex::default(),
             quota: Arc::new(Quota::new(limits.handler_wall)),
             ports: Mutex::default(),
@@ -308,6 +317,7 @@ impl Driver {
                     )
                 });
             }
+            Mail::Structural(event, service) => self.structural(cx, event, &service),
             Mail::Command(submission) => submission.service.serve(cx, &submission),
         }
     }
@@ -322,6 +332,20 @@ impl Driver {
                 handlers.call_cancelled(&mut *store, id)?;
             }
             Ok(())
+        });
+    }
+
+    /// Something has changed around the driver, which may ask for time to close
+    /// what it has open.
+    fn structural(self: &Arc<Self>, cx: &Context, event: StructuralEvent, service: &str) {
+        let answer = self.call(cx, Handler::Structural, |store, handlers| {
+            handlers.call_structural(store, event, service)
+        });
+        debug_assert_ne!(answer, Err(ErrorCode::WouldDeadlock));
+        self.with_guest(|guest| {
+            if let Some(mailbox) = &guest.sources.mailbox {
+                mailbox.told(answer == Ok(Readiness::Closing));
+            }
         });
     }
 

@@ -54,6 +54,7 @@ mod service;
 mod simulation;
 mod stack;
 pub mod status;
+mod structural;
 mod submission;
 mod text;
 mod ticker;

@@ -1,5 +1,6 @@
 //! What an instance finds in its mailbox, and in which order.
 
+use crate::bindings::exports::loopgate::driver::handlers::StructuralEvent;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::mailbox::Mailbox;
@@ -9,7 +10,7 @@ use loopgate_workloop::{Context, Instant};
 use std::sync::Arc;
 
 /// Of mail.
-const KINDS: usize = 4;
+const KINDS: usize = 5;
 
 /// A call that the instance is owed.
 pub(crate) enum Mail {
@@ -18,6 +19,8 @@ pub(crate) enum Mail {
     Cancelled(u64),
     /// A request that it sent is over: its context, its number, its end.
     Completed(u32, u64, Outcome),
+    /// A change around it, and what is used of whom.
+    Structural(StructuralEvent, String),
     /// A request of another driver.
     Command(Arc<Submission>),
 }
@@ -29,6 +32,7 @@ impl Guest {
             return Ok(mailbox.clone());
         }
         let mailbox = Context::with_current(|cx| Mailbox::new(cx, &self.driver))?;
+        self.driver.services.enrol(&self.driver, &mailbox);
         self.sources.mailbox = Some(mailbox.clone());
         Ok(mailbox)
     }
@@ -77,6 +81,10 @@ impl Guest {
                 let outcome = over.outcome()?;
                 Some(Mail::Completed(over.context, over.id, outcome))
             }
+            3 => {
+                let (event, service) = mailbox.next_change()?;
+                Some(Mail::Structural(event, service))
+            }
             _ => self.next_submission(service).map(Mail::Command),
         }
     }
@@ -93,7 +101,7 @@ impl Guest {
 }
 
 /// Which kind, and which of the services, a look begins with. While the other
-/// kinds have mail, only every fourth look gets to a service: each of these must
+/// kinds have mail, only every fifth look gets to a service: each of these must
 /// begin with another one.
 fn turns(look: usize, services: usize) -> (usize, usize) {
     (look % KINDS, look / KINDS % services.max(1))

@@ -1,11 +1,14 @@
 //! The calls that an instance is owed besides those of its own sources: parked
-//! requests that go on, requests of other drivers, and what became of its own.
+//! requests that go on, requests of other drivers, what became of its own, and
+//! what changes around it.
 //!
 //! They come through sources of the host's own on the driver's loop, so that
 //! each is an event like every other: never from within the handler that
 //! caused it, and never nested in another driver's.
 
+use crate::bindings::exports::loopgate::driver::handlers::StructuralEvent;
 use crate::driver::Driver;
+use crate::structural::{Changes, Open, Subject, Watchers};
 use crate::submission::Submission;
 use loopgate_workloop::{
     Clock, Context, Error, EventSource, Instant, InterruptEventSource, TimerEventSource,
@@ -15,9 +18,9 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 
-/// Belongs to one instance and ends with it. Made when it first parks or
-/// submits a request, or publishes a service that another driver may open: many
-/// never do.
+/// Belongs to one instance and ends with it. Made when it begins where it may
+/// open other drivers' services, else when it first parks a request, or
+/// publishes a service that another driver may open: many never do.
 pub(crate) struct Mailbox {
     clock: Arc<dyn Clock>,
     mail: Arc<InterruptEventSource>,
@@ -26,6 +29,7 @@ pub(crate) struct Mailbox {
     posted: Mutex<Posted>,
     /// Requests of other drivers that wait in this one's services.
     waiting: AtomicU32,
+    watchers: Arc<Watchers>,
 }
 
 /// What others have posted. A leaf among the locks.
@@ -36,6 +40,8 @@ struct Posted {
     cancelled: VecDeque<u64>,
     /// Requests sent that are over.
     over: VecDeque<Arc<Submission>>,
+    /// Around the instance.
+    changes: Changes,
 }
 
 impl Mailbox {
@@ -58,6 +64,7 @@ impl Mailbox {
             deadline: OnceLock::new(),
             posted: Mutex::default(),
             waiting: AtomicU32::new(0),
+            watchers: driver.services.watchers.clone(),
         }))
     }
 
@@ -118,6 +125,54 @@ impl Mailbox {
         // Dropped outside the lock: what is in there points back here.
         let left = std::mem::replace(&mut *self.posted.lock(), ended);
         drop(left);
+        self.watchers.wake();
+    }
+
+    /// A service, or pins, of this instance is opened, until what is returned is
+    /// dropped.
+    pub(crate) fn open(self: &Arc<Self>, service: &str, client: &str) -> Open {
+        let subject = Subject::Client {
+            service: service.to_owned(),
+            client: client.to_owned(),
+        };
+        self.note(&subject, |count| count + 1);
+        Open {
+            mailbox: self.clone(),
+            subject,
+        }
+    }
+
+    /// A service of another driver can be opened, or cannot any more.
+    pub(crate) fn note_provider(&self, service: &str, openable: bool) {
+        let service = service.to_owned();
+        self.note(&Subject::Provider { service }, |_| u32::from(openable));
+    }
+
+    /// Changes how often it is so.
+    pub(crate) fn note(&self, subject: &Subject, count: impl FnOnce(u32) -> u32) {
+        let mut changed = false;
+        self.post_if(|posted| {
+            changed = posted.changes.set(subject.clone(), count);
+            changed
+        });
+        if changed {
+            self.watchers.wake();
+        }
+    }
+
+    /// Looks at the changes; after the end there are none.
+    pub(crate) fn with_changes<R>(&self, f: impl FnOnce(&mut Changes) -> R) -> R {
+        f(&mut self.posted.lock().changes)
+    }
+
+    pub(crate) fn next_change(&self) -> Option<(StructuralEvent, String)> {
+        self.with_changes(Changes::next)
+    }
+
+    /// The driver has answered the change that it was told of.
+    pub(crate) fn told(&self, closing: bool) {
+        self.with_changes(|changes| changes.told(closing));
+        self.watchers.wake();
     }
 
     /// Requests came to this instance's services, or left them.
@@ -132,17 +187,27 @@ impl Mailbox {
     /// Whether there is anything to deliver but parked requests.
     pub(crate) fn has_mail(&self) -> bool {
         let posted = self.posted.lock();
-        self.has_waiting() || !posted.cancelled.is_empty() || !posted.over.is_empty()
+        self.has_waiting()
+            || !posted.cancelled.is_empty()
+            || !posted.over.is_empty()
+            || posted.changes.has_more()
     }
 
     fn post(&self, put: impl FnOnce(&mut Posted)) {
+        self.post_if(|posted| {
+            put(posted);
+            true
+        });
+    }
+
+    /// Posts, and signals if `put` says that there is something to deliver.
+    fn post_if(&self, put: impl FnOnce(&mut Posted) -> bool) {
         let mut posted = self.posted.lock();
-        if posted.closed {
-            return;
-        }
-        put(&mut posted);
+        let more = !posted.closed && put(&mut posted);
         drop(posted);
-        self.signal();
+        if more {
+            self.signal();
+        }
     }
 }
 

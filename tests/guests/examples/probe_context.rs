@@ -109,6 +109,11 @@ impl Driver for Probe {
         });
     }
 
+    fn structural(&mut self, _: StructuralEvent, _: &str) -> Readiness {
+        tell("structural");
+        Readiness::Ready
+    }
+
     fn stop(&mut self) {
         tell("stop");
     }

@@ -117,7 +117,9 @@ impl Board {
     fn no_service(&self, name: &str) -> RequestError {
         if let Some(driver) = self.provider(name) {
             let why = match driver.life().state {
-                State::Running => "the driver does not publish it".to_owned(),
+                State::Running if !driver.is_ending() => {
+                    "the driver does not publish it".to_owned()
+                }
                 _ => driver.whereabouts(),
             };
             return RequestError::new(

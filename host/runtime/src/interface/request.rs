@@ -8,6 +8,7 @@ use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::mailbox::Mailbox;
 use crate::service::{Circumstances, Queue, Selector, Service};
+use crate::structural::Open;
 use crate::submission::{self, Submission};
 use crate::ticker::TICK;
 use loopgate_workloop::{Context, EventSource as _, Instant};
@@ -26,7 +27,10 @@ const TEXT_MAX: usize = 256;
 
 /// Another driver's service as the guest holds it. It names one instance of
 /// the provider and dies with it.
-pub struct Client(Arc<Service>);
+pub struct Client {
+    service: Arc<Service>,
+    _open: Open,
+}
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
 
@@ -71,10 +75,12 @@ impl HostClient for Guest {
             self.driver.log.host(&reason);
             return Ok(Err(WitErrorCode::NotGranted));
         }
-        let Some(service) = self.driver.services.get(&service) else {
+        let opened = self.driver.services.open(&service, &self.driver.name);
+        let Some((service, _open)) = opened else {
             return Ok(Err(WitErrorCode::NoDevice));
         };
-        Ok(self.push(Client(service)).ok_or(WitErrorCode::NoResources))
+        let client = self.push(Client { service, _open });
+        Ok(client.ok_or(WitErrorCode::NoResources))
     }
 
     fn run_command(
@@ -114,7 +120,7 @@ impl HostClient for Guest {
         deadline: u64,
         context: u32,
     ) -> Answer<u64> {
-        let service = self.table.get(&this)?.0.clone();
+        let service = self.table.get(&this)?.service.clone();
         let reply_max = self.reply_max(reply_max);
         let admitted = self.admit(&service, &arguments, reply_max);
         let submission = admitted.map(|(id, mailbox)| {
@@ -323,7 +329,7 @@ impl Guest {
         timeout: Option<u64>,
         immediate: bool,
     ) -> Answer<Reply> {
-        let service = self.table.get(client)?.0.clone();
+        let service = self.table.get(client)?.service.clone();
         let circumstances = Circumstances {
             may_wait: false,
             immediate,
