@@ -4,7 +4,7 @@
 use loopgate::{Board, ErrorCode, Request, State};
 use loopgate_integration::{
     Random, StopOnPanic, ask, assert_running, entry, guest, log, real_board, refused, state, until,
-    virtual_board,
+    virtual_board, with_another_provider,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -255,13 +255,14 @@ fn rule_150h_the_end_of_the_provider_completes_what_is_queued_and_pending() {
     for work_loop in LOOPS {
         for queueing in ["", CONCURRENT] {
             for how in ["stop", "trap", "reload"] {
-                let board = virtual_board(both(queueing, work_loop));
+                let drivers = both(queueing, work_loop);
+                let board = virtual_board(with_another_provider(&drivers, "pending"));
                 for _ in 0..3 {
                     submit(&board, NEVER, 0, 0, 0);
                 }
                 settle(&board);
                 match how {
-                    "stop" => board.stop_driver("pending").unwrap(),
+                    "stop" => drop(board.stop_driver("pending").unwrap()),
                     "reload" => board.reload("pending").unwrap(),
                     _ => drop(refused(&board, "pending-report", Request::named("trap"))),
                 }
@@ -369,7 +370,7 @@ fn the_end_of_the_submitter_cancels_its_requests() {
             settle(&board);
             assert_eq!(usage(&board, "pending"), (3, 0));
             match how {
-                "stop" => board.stop_driver("submit").unwrap(),
+                "stop" => drop(board.stop_driver("submit").unwrap()),
                 "reload" => board.reload("submit").unwrap(),
                 _ => drop(refused(&board, "submit", Request::named("trap"))),
             }
@@ -552,7 +553,7 @@ fn in_stop_nothing_can_be_submitted_and_in_start_it_can() {
     let told = ["start: ok 1", "completed 1 as 1000: ok 0 0"];
     // What the first one did is noted before `start` has returned.
     assert_eq!(completed(&board), told);
-    let ((), log) = log::capture(|| board.stop_driver("submit").unwrap());
+    let (_, log) = log::capture(|| board.stop_driver("submit").unwrap());
     assert!(log.contains("submitted in stop: not-permitted"), "{log}");
     assert_eq!(provider(&board), "now 1");
 }
@@ -618,7 +619,8 @@ fn rule_10_races_of_completion_cancel_deadline_and_end_complete_it_once() {
     let mut random = Random(7);
     for round in 0..40 {
         let queueing = if round % 2 == 0 { "" } else { CONCURRENT };
-        let board = real_board(both(queueing, "dedicated"));
+        let drivers = both(queueing, "dedicated");
+        let board = real_board(with_another_provider(&drivers, "pending"));
         for id in 1..=SUBMITTED {
             let selector = [LATER, NEVER, ON_INTERRUPT, NOW, DROP, EARLY][random.below(6)];
             let deadline = [0, 1, 2][random.below(3)];

@@ -57,8 +57,8 @@ impl Services {
     pub(crate) fn open(&self, name: &str, client: &str) -> Option<(Arc<Service>, Open)> {
         let directory = self.directory.read();
         let service = directory.openable(name)?;
-        let mailbox = directory.mailboxes.get(&service.driver.name)?;
-        Some((service.clone(), mailbox.open(name, client)))
+        let open = directory.hold_open(&service.driver, name, client)?;
+        Some((service.clone(), open))
     }
 
     /// Fails where the name is taken.
@@ -162,6 +162,13 @@ impl Services {
 }
 
 impl Directory {
+    /// For whatever a client opens of a service: its driver hears of the first
+    /// thing and of the last, and is not stopped in between, unless by force.
+    fn hold_open(&self, provider: &Driver, service: &str, client: &str) -> Option<Open> {
+        let mailbox = self.mailboxes.get(&provider.name)?;
+        (!provider.is_ending()).then(|| mailbox.open(service, client))
+    }
+
     fn openable(&self, name: &str) -> Option<&Arc<Service>> {
         let service = self.published.get(name)?;
         (!service.driver.is_ending()).then_some(service)
