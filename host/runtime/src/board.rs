@@ -1,7 +1,7 @@
 //! A board: the hardware, the loops and the drivers of one board file.
 
 use crate::board_file::BoardFile;
-use crate::driver::Driver;
+use crate::driver::{Driver, PowerCalls};
 use crate::ports::Ports;
 use crate::service::{Service, Services};
 use crate::simulation::Simulation;
@@ -16,6 +16,7 @@ mod builder;
 mod call;
 mod drivers;
 mod ending;
+mod power;
 mod request;
 mod virtual_time;
 
@@ -34,6 +35,7 @@ pub struct Board {
     services: Arc<Services>,
     simulation: Simulation,
     ports: Arc<Ports>,
+    power: power::Power,
     /// Held by who moves virtual time on.
     stepping: Mutex<()>,
 }
@@ -43,6 +45,7 @@ struct NamedLoop {
     work_loop: Arc<WorkLoop>,
     /// Stands in for the loop's thread in virtual time.
     runner: Context,
+    power_calls: Arc<PowerCalls>,
 }
 
 impl Board {
@@ -60,6 +63,7 @@ impl Board {
                 Time::Real(_) => "real",
                 Time::Virtual(_) => "virtual",
             },
+            power: self.power.state(),
             uptime_ns: self.time.now().saturating_since(self.started).as_nanos() as u64,
             drivers: self
                 .drivers
@@ -133,6 +137,7 @@ impl Board {
                 .iter()
                 .map(|(name, pin)| (name.clone(), pin.line.get_ref().clone()))
                 .collect(),
+            left_lines: driver.left_lines(),
             ports: driver.port_status(),
             limits: driver.limits.clone(),
             usage: driver.counters.used(),

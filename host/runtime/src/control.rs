@@ -75,6 +75,7 @@ impl Serve for Board {
                 let reloaded = self.reload(&driver);
                 changed(self, &driver, reloaded.map(|()| Vec::new()))
             }
+            Request::Power { state } => answer(self.power(state).map(|()| Response::Done)),
             Request::Logs {
                 driver,
                 after,

@@ -10,10 +10,11 @@ use crate::error::ErrorCode;
 use crate::grants::Grants;
 use crate::guest::Guest;
 use crate::heritage::{OpenPort, WeakPort};
-use crate::limits::Limits;
+use crate::limits::{LimitHit, Limits};
 use crate::log::DriverLog;
 use crate::mail::Mail;
 use crate::service::Services;
+use crate::shared_lines::SharedLines;
 use crate::status::{PortStatus, State, Usage};
 use crate::time::Time;
 use crate::{death, stack};
@@ -28,8 +29,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use wasmtime::Store;
 
 mod life;
+mod power;
 
 pub(crate) use life::{EndedWith, Life, Reloaded, Started, Version};
+pub(crate) use power::{Part, PowerCall, PowerCalls, Progress, Target};
 
 /// A driver of the board, whichever instance of its component runs now.
 pub(crate) struct Driver {
@@ -47,6 +50,10 @@ pub(crate) struct Driver {
     pub(crate) time: Time,
     pub(crate) log: DriverLog,
     pub(crate) counters: Counters,
+    pub(crate) power: Part,
+    pub(crate) power_calls: Arc<PowerCalls>,
+    /// What the board is set to.
+    target: Arc<Target>,
     /// Filters that were switched off and not told of yet, in words.
     failed_filters: Mutex<Vec<String>>,
     has_failed_filters: AtomicBool,
@@ -63,6 +70,8 @@ pub(crate) struct Driver {
     /// What its handlers may take of the loop before the gate is opened: one
     /// handler limit, however many sources it has (rule 13).
     quota: Arc<Quota>,
+    /// The pins of this generation that had to leave their shared lines, and why.
+    left_lines: Mutex<BTreeMap<String, String>>,
     /// The ports that were opened last, for the status.
     ports: Mutex<BTreeMap<String, WeakPort>>,
     /// Only ever tried, and only with the gate closed: there it is free,
@@ -76,6 +85,8 @@ pub(crate) struct Driver {
 pub(crate) struct Devices {
     pub(crate) gpio: Arc<dyn GpioController>,
     pub(crate) serial: Arc<dyn SerialController>,
+    /// Where the board file has any.
+    pub(crate) shared: Option<Arc<SharedLines>>,
 }
 
 /// What a driver runs on, besides its own entry in the board file.
@@ -86,6 +97,9 @@ pub(crate) struct Surroundings {
     pub(crate) time: Time,
     pub(crate) providers: Vec<Arc<Driver>>,
     pub(crate) work_loop: Arc<WorkLoop>,
+    /// Of that loop.
+    pub(crate) power_calls: Arc<PowerCalls>,
+    pub(crate) target: Arc<Target>,
     pub(crate) component: PathBuf,
 }
 
@@ -109,6 +123,9 @@ pub(crate) enum Handler {
     Cancelled,
     Completed,
     Structural,
+    AllowPowerChange,
+    SetPowerState,
+    PowerStateDidChange,
 }
 
 impl Handler {
@@ -123,6 +140,9 @@ impl Handler {
             Self::Cancelled => "cancelled",
             Self::Completed => "completed",
             Self::Structural => "structural",
+            Self::AllowPowerChange => "allow-power-change",
+            Self::SetPowerState => "set-power-state",
+            Self::PowerStateDidChange => "power-state-did-change",
         }
     }
 }
@@ -142,6 +162,9 @@ impl Driver {
             services: around.services,
             time: around.time,
             counters: Counters::default(),
+            power: Part::default(),
+            power_calls: around.power_calls,
+            target: around.target,
             failed_filters: Mutex::default(),
             has_failed_filters: AtomicBool::new(false),
             engine: around.engine,
@@ -154,6 +177,7 @@ impl Driver {
             ending: AtomicBool::new(false),
             version: Mutex::default(),
             quota: Arc::new(Quota::new(limits.handler_wall)),
+            left_lines: Mutex::default(),
             ports: Mutex::default(),
             instance: Mutex::new(None),
             limits,
@@ -318,7 +342,7 @@ impl Driver {
                 });
             }
             Mail::Structural(event, service) => self.structural(cx, event, &service),
-            Mail::Command(submission) => submission.service.serve(cx, &submission),
+            Mail::Command(submission) => submission.request.service.serve(cx, &submission),
         }
     }
 
@@ -343,8 +367,8 @@ impl Driver {
         });
         debug_assert_ne!(answer, Err(ErrorCode::WouldDeadlock));
         self.with_guest(|guest| {
-            if let Some(mailbox) = &guest.sources.mailbox {
-                mailbox.told(answer == Ok(Readiness::Closing));
+            if let Some(neighbours) = guest.sources.post.neighbours() {
+                neighbours.told(answer == Ok(Readiness::Closing));
             }
         });
     }
@@ -359,6 +383,26 @@ impl Driver {
     ) {
         let delivered = self.call(cx, handler, f);
         debug_assert_ne!(delivered, Err(ErrorCode::WouldDeadlock));
+    }
+
+    /// It has masked the shared line of a pin for too long, and is told nothing of
+    /// that line any more. From any thread but a primary context.
+    pub(crate) fn left_line(&self, pin: &str) {
+        let cause = LimitHit::LineHold(self.limits.line_hold).to_string();
+        self.log.failure(&format!(
+            "pin `{pin}` interrupts no more: {cause}; mend the driver and reload it, or raise the limit"
+        ));
+        self.left_lines.lock().insert(pin.to_owned(), cause);
+    }
+
+    /// The pins that had to leave their shared lines, and why.
+    pub(crate) fn left_lines(&self) -> BTreeMap<String, String> {
+        self.left_lines.lock().clone()
+    }
+
+    /// Why a pin may not interrupt in this generation.
+    pub(crate) fn why_left(&self, pin: &str) -> Option<String> {
+        self.left_lines.lock().get(pin).cloned()
     }
 
     /// Remembers an open port, without keeping it open.

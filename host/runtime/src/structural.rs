@@ -1,7 +1,7 @@
 //! What an instance is to be told of the drivers around it.
 
 use crate::bindings::exports::loopgate::driver::handlers::StructuralEvent;
-use crate::mailbox::Mailbox;
+use crate::submission::Mailbox;
 use loopgate_workloop::Context;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -128,16 +128,86 @@ impl Changes {
     }
 }
 
+/// What one instance is to be told of those around it, as long as it lives.
+pub(crate) struct Neighbours {
+    mailbox: Arc<Mailbox>,
+    /// None once the instance has ended. A leaf among the locks.
+    changes: Mutex<Option<Changes>>,
+    watchers: Arc<Watchers>,
+}
+
+impl Neighbours {
+    pub(crate) fn new(mailbox: Arc<Mailbox>, watchers: Arc<Watchers>) -> Arc<Self> {
+        Arc::new(Self {
+            mailbox,
+            changes: Mutex::new(Some(Changes::default())),
+            watchers,
+        })
+    }
+
+    /// A service, or pins, of this instance is opened, until what is returned is
+    /// dropped.
+    pub(crate) fn open(self: &Arc<Self>, service: &str, client: &str) -> Open {
+        let subject = Subject::Client {
+            service: service.to_owned(),
+            client: client.to_owned(),
+        };
+        self.note(&subject, |count| count + 1);
+        Open {
+            provider: self.clone(),
+            subject,
+        }
+    }
+
+    /// A service of another driver can be opened, or cannot any more.
+    pub(crate) fn note_provider(&self, service: &str, openable: bool) {
+        let service = service.to_owned();
+        self.note(&Subject::Provider { service }, |_| u32::from(openable));
+    }
+
+    /// Changes how often it is so.
+    fn note(&self, subject: &Subject, count: impl FnOnce(u32) -> u32) {
+        let mut changes = self.changes.lock();
+        let new = match &mut *changes {
+            Some(changes) => changes.set(subject.clone(), count),
+            None => false,
+        };
+        drop(changes);
+        if new {
+            self.mailbox.signal();
+            self.watchers.wake();
+        }
+    }
+
+    /// Looks at the changes; after the end there are none.
+    pub(crate) fn with_changes<R>(&self, f: impl FnOnce(&mut Changes) -> R) -> R {
+        let mut none = Changes::default();
+        f(self.changes.lock().as_mut().unwrap_or(&mut none))
+    }
+
+    /// The driver has answered the change that it was told of.
+    pub(crate) fn told(&self, closing: bool) {
+        self.with_changes(|changes| changes.told(closing));
+        self.watchers.wake();
+    }
+
+    /// The instance has ended: nobody looks in here again.
+    pub(crate) fn close(&self) {
+        drop(self.changes.lock().take());
+        self.watchers.wake();
+    }
+}
+
 /// One thing of a provider that a client has open, until it is dropped:
-/// [`Mailbox::open`].
+/// [`Neighbours::open`].
 pub(crate) struct Open {
-    pub(crate) mailbox: Arc<Mailbox>,
-    pub(crate) subject: Subject,
+    provider: Arc<Neighbours>,
+    subject: Subject,
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.mailbox.note(&self.subject, |count| count - 1);
+        self.provider.note(&self.subject, |count| count - 1);
     }
 }
 

@@ -126,7 +126,7 @@ impl<'a> Ending<'a> {
     /// one when the last one has answered.
     fn tell(&mut self) {
         for user in self.board.start_order() {
-            let Some(mailbox) = self.board.services.mailbox(&user.name) else {
+            let Some(neighbours) = self.board.services.neighbours(&user.name) else {
                 continue;
             };
             let uses = user.entry.uses.iter().map(|service| &**service.get_ref());
@@ -137,10 +137,10 @@ impl<'a> Ending<'a> {
                 continue;
             }
             for service in &uses {
-                mailbox.note_provider(service, false);
+                neighbours.note_provider(service, false);
             }
             self.board.wait_until(self.cx, self.deadline, || {
-                mailbox.with_changes(|changes| {
+                neighbours.with_changes(|changes| {
                     uses.iter().all(|service| changes.has_told_end(service))
                 })
             });
@@ -188,25 +188,25 @@ impl<'a> Ending<'a> {
 
     /// Whether it has asked for time.
     fn is_closing(&self, driver: &Driver) -> bool {
-        let Some(mailbox) = self.board.services.mailbox(&driver.name) else {
+        let Some(neighbours) = self.board.services.neighbours(&driver.name) else {
             return false;
         };
         let mut uses = driver.entry.uses.iter().map(|service| service.get_ref());
         uses.any(|service| {
             self.ends_provider_of(service)
-                && mailbox.with_changes(|changes| changes.is_closing(service))
+                && neighbours.with_changes(|changes| changes.is_closing(service))
         })
     }
 
     /// Until a client has nothing of this provider open, or its limit is over.
     fn wait_until_closed(&self, provider: &Driver, client: &Driver) {
-        let Some(mailbox) = self.board.services.mailbox(&provider.name) else {
+        let Some(neighbours) = self.board.services.neighbours(&provider.name) else {
             return;
         };
         let Some(&limit) = self.limits.get(&*client.name) else {
             return;
         };
-        let closed = || !mailbox.with_changes(|changes| changes.is_open(&client.name));
+        let closed = || !neighbours.with_changes(|changes| changes.is_open(&client.name));
         if !self.board.wait_until(self.cx, limit, closed) {
             let why = if limit == self.deadline {
                 format!("drivers are waited for {} in all", show_span(LONGEST))

@@ -65,6 +65,8 @@ impl Client {
             Request::Start { .. } | Request::Stop { .. } | Request::Reload { .. } => {
                 Duration::from_mins(1)
             }
+            // Each driver has its time for the change.
+            Request::Power { .. } => super::TIMEOUT_MAX,
             _ => Duration::ZERO,
         };
         let deadline = Instant::now() + allowed.min(super::TIMEOUT_MAX) + PATIENCE;

@@ -4,8 +4,7 @@ use super::Service;
 use crate::board_file::BoardFile;
 use crate::driver::Driver;
 use crate::error::ErrorCode;
-use crate::mailbox::Mailbox;
-use crate::structural::{Open, Subject, Watchers};
+use crate::structural::{Neighbours, Open, Subject, Watchers};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -23,7 +22,7 @@ pub(crate) struct Services {
 struct Directory {
     published: BTreeMap<String, Arc<Service>>,
     /// Of the instances that there are, by driver.
-    mailboxes: BTreeMap<String, Arc<Mailbox>>,
+    neighbours: BTreeMap<String, Arc<Neighbours>>,
 }
 
 impl Services {
@@ -126,37 +125,37 @@ impl Services {
         driver.set_ending(true);
     }
 
-    /// An instance has a mailbox, and hears from now on what can be opened.
-    pub(crate) fn enrol(&self, driver: &Driver, mailbox: &Arc<Mailbox>) {
+    /// An instance that can be told: it hears from now on what can be opened.
+    pub(crate) fn enrol(&self, driver: &Driver, neighbours: &Arc<Neighbours>) {
         let mut directory = self.directory.write();
         for service in &driver.entry.uses {
             let service = service.get_ref();
             let provided = directory.openable(service);
             if provided.is_some_and(|service| service.driver.is_in_service()) {
                 let service = service.clone();
-                mailbox.with_changes(|changes| changes.begin(Subject::Provider { service }));
+                neighbours.with_changes(|changes| changes.begin(Subject::Provider { service }));
             }
         }
-        let mailboxes = &mut directory.mailboxes;
-        mailboxes.insert(driver.name.clone(), mailbox.clone());
+        let (name, neighbours) = (driver.name.clone(), neighbours.clone());
+        directory.neighbours.insert(name, neighbours);
     }
 
-    /// The instance with this mailbox has ended.
+    /// The instance that a driver had has ended.
     pub(crate) fn strike(&self, driver: &Driver) {
-        let mailbox = self.directory.write().mailboxes.remove(&driver.name);
+        let neighbours = self.directory.write().neighbours.remove(&driver.name);
         // Dropped outside the lock: it points back here.
-        drop(mailbox);
+        drop(neighbours);
     }
 
-    /// The mailbox of the instance that a driver has, if it has both.
-    pub(crate) fn mailbox(&self, driver: &str) -> Option<Arc<Mailbox>> {
-        self.directory.read().mailboxes.get(driver).cloned()
+    /// What the instance that a driver has, if any, is to be told.
+    pub(crate) fn neighbours(&self, driver: &str) -> Option<Arc<Neighbours>> {
+        self.directory.read().neighbours.get(driver).cloned()
     }
 
     fn tell(&self, directory: &Directory, service: &str, openable: bool) {
         let users = self.users.get(service).into_iter().flatten();
-        for mailbox in users.filter_map(|user| directory.mailboxes.get(user)) {
-            mailbox.note_provider(service, openable);
+        for neighbours in users.filter_map(|user| directory.neighbours.get(user)) {
+            neighbours.note_provider(service, openable);
         }
     }
 }
@@ -165,8 +164,8 @@ impl Directory {
     /// For whatever a client opens of a service: its driver hears of the first
     /// thing and of the last, and is not stopped in between, unless by force.
     fn hold_open(&self, provider: &Driver, service: &str, client: &str) -> Option<Open> {
-        let mailbox = self.mailboxes.get(&provider.name)?;
-        (!provider.is_ending()).then(|| mailbox.open(service, client))
+        let neighbours = self.neighbours.get(&provider.name)?;
+        (!provider.is_ending()).then(|| neighbours.open(service, client))
     }
 
     fn openable(&self, name: &str) -> Option<&Arc<Service>> {
