@@ -3,6 +3,7 @@
 use crate::board_file::BoardFile;
 use crate::driver::Driver;
 use crate::ports::Ports;
+use crate::published_pins::PublishedPins;
 use crate::service::{Service, Services};
 use crate::simulation::Simulation;
 use crate::status::{DriverStatus, ServiceStatus, Status};
@@ -31,6 +32,7 @@ pub struct Board {
     waits: Arc<Waits>,
     drivers: Vec<Arc<Driver>>,
     services: Arc<Services>,
+    published_pins: Arc<PublishedPins>,
     simulation: Simulation,
     ports: Arc<Ports>,
     /// Held by who moves virtual time on.

@@ -4,6 +4,7 @@
 mod gpio;
 mod order;
 mod play;
+mod published;
 mod serial;
 mod source;
 
@@ -269,7 +270,7 @@ impl BoardFile {
                 .check()
                 .map_err(|(span, message)| self.source.invalid(span, &message))?;
         }
-        Ok(())
+        self.check_published()
     }
 }
 

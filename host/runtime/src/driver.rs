@@ -11,6 +11,7 @@ use crate::heritage::{OpenPort, WeakPort};
 use crate::limits::Limits;
 use crate::log::DriverLog;
 use crate::mail::Mail;
+use crate::published_pins::PublishedPins;
 use crate::service::Services;
 use crate::status::{PortStatus, State, Usage};
 use crate::time::Time;
@@ -40,6 +41,7 @@ pub(crate) struct Driver {
     pub(crate) work_loop: Arc<WorkLoop>,
     pub(crate) devices: Devices,
     pub(crate) services: Arc<Services>,
+    pub(crate) published_pins: Arc<PublishedPins>,
     pub(crate) time: Time,
     pub(crate) log: DriverLog,
     pub(crate) counters: Counters,
@@ -76,6 +78,7 @@ pub(crate) struct Surroundings {
     pub(crate) engine: Arc<Engine>,
     pub(crate) devices: Devices,
     pub(crate) services: Arc<Services>,
+    pub(crate) published_pins: Arc<PublishedPins>,
     pub(crate) time: Time,
     pub(crate) work_loop: Arc<WorkLoop>,
     pub(crate) component: PathBuf,
@@ -100,6 +103,9 @@ pub(crate) enum Handler {
     Resume,
     Cancelled,
     Completed,
+    PinRead,
+    PinWrite,
+    PinConfigure,
 }
 
 impl Handler {
@@ -113,6 +119,9 @@ impl Handler {
             Self::Resume => "resume",
             Self::Cancelled => "cancelled",
             Self::Completed => "completed",
+            Self::PinRead => "pin-read",
+            Self::PinWrite => "pin-write",
+            Self::PinConfigure => "pin-configure",
         }
     }
 }
@@ -129,6 +138,7 @@ impl Driver {
             work_loop: around.work_loop,
             devices: around.devices,
             services: around.services,
+            published_pins: around.published_pins,
             time: around.time,
             counters: Counters::default(),
             failed_filters: Mutex::default(),
@@ -305,6 +315,7 @@ impl Driver {
                 });
             }
             Mail::Command(submission) => submission.service.serve(cx, &submission),
+            Mail::Pin(pin) => pin.serve(cx),
         }
     }
 

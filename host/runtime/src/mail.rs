@@ -3,13 +3,14 @@
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::mailbox::Mailbox;
+use crate::published_pins::PublishedPin;
 use crate::requests::{Outcome, Wake};
 use crate::submission::Submission;
 use loopgate_workloop::{Context, Instant};
 use std::sync::Arc;
 
 /// Of mail.
-const KINDS: usize = 4;
+const KINDS: usize = 5;
 
 /// A call that the instance is owed.
 pub(crate) enum Mail {
@@ -20,6 +21,9 @@ pub(crate) enum Mail {
     Completed(u32, u64, Outcome),
     /// A request of another driver.
     Command(Arc<Submission>),
+    /// Another driver has closed a pin of this one, or had it open before this
+    /// one started.
+    Pin(Arc<PublishedPin>),
 }
 
 impl Guest {
@@ -77,7 +81,8 @@ impl Guest {
                 let outcome = over.outcome()?;
                 Some(Mail::Completed(over.context, over.id, outcome))
             }
-            _ => self.next_submission(service).map(Mail::Command),
+            3 => self.next_submission(service).map(Mail::Command),
+            _ => mailbox.next_pin().map(Mail::Pin),
         }
     }
 
@@ -93,7 +98,7 @@ impl Guest {
 }
 
 /// Which kind, and which of the services, a look begins with. While the other
-/// kinds have mail, only every fourth look gets to a service: each of these must
+/// kinds have mail, only every fifth look gets to a service: each of these must
 /// begin with another one.
 fn turns(look: usize, services: usize) -> (usize, usize) {
     (look % KINDS, look / KINDS % services.max(1))

@@ -1,11 +1,13 @@
 //! The calls that an instance is owed besides those of its own sources: parked
-//! requests that go on, requests of other drivers, and what became of its own.
+//! requests that go on, requests of other drivers, what became of its own, and
+//! how others have its pins open.
 //!
 //! They come through sources of the host's own on the driver's loop, so that
 //! each is an event like every other: never from within the handler that
 //! caused it, and never nested in another driver's.
 
 use crate::driver::Driver;
+use crate::published_pins::PublishedPin;
 use crate::submission::Submission;
 use loopgate_workloop::{
     Clock, Context, Error, EventSource, Instant, InterruptEventSource, TimerEventSource,
@@ -16,8 +18,8 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 
 /// Belongs to one instance and ends with it. Made when it first parks or
-/// submits a request, or publishes a service that another driver may open: many
-/// never do.
+/// submits a request, or publishes a service or pin that another driver may open:
+/// many never do.
 pub(crate) struct Mailbox {
     clock: Arc<dyn Clock>,
     mail: Arc<InterruptEventSource>,
@@ -36,6 +38,8 @@ struct Posted {
     cancelled: VecDeque<u64>,
     /// Requests sent that are over.
     over: VecDeque<Arc<Submission>>,
+    /// Each at most once.
+    pins: VecDeque<Arc<PublishedPin>>,
 }
 
 impl Mailbox {
@@ -101,12 +105,21 @@ impl Mailbox {
         self.post(|posted| posted.over.push_back(submission));
     }
 
+    /// A pin that this instance publishes is not open as it was.
+    pub(crate) fn post_pin(&self, pin: Arc<PublishedPin>) {
+        self.post(|posted| posted.pins.push_back(pin));
+    }
+
     pub(crate) fn next_cancelled(&self) -> Option<u64> {
         self.posted.lock().cancelled.pop_front()
     }
 
     pub(crate) fn next_over(&self) -> Option<Arc<Submission>> {
         self.posted.lock().over.pop_front()
+    }
+
+    pub(crate) fn next_pin(&self) -> Option<Arc<PublishedPin>> {
+        self.posted.lock().pins.pop_front()
     }
 
     /// The instance has ended: nobody looks in here again.
@@ -132,7 +145,10 @@ impl Mailbox {
     /// Whether there is anything to deliver but parked requests.
     pub(crate) fn has_mail(&self) -> bool {
         let posted = self.posted.lock();
-        self.has_waiting() || !posted.cancelled.is_empty() || !posted.over.is_empty()
+        self.has_waiting()
+            || !posted.cancelled.is_empty()
+            || !posted.over.is_empty()
+            || !posted.pins.is_empty()
     }
 
     fn post(&self, put: impl FnOnce(&mut Posted)) {
