@@ -11,8 +11,14 @@ const DRIVERS: [&str; 3] = ["expander-sim", "keypad", "macro-pad"];
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 fn board(clock: ClockKind) -> Board {
-    let file = BoardFile::read(root().join("sample-drivers/board.toml"))
-        .unwrap_or_else(|error| panic!("{error}"));
+    edited_board(clock, str::to_owned)
+}
+
+/// The samples' board file, with a change.
+fn edited_board(clock: ClockKind, edit: impl FnOnce(&str) -> String) -> Board {
+    let path = root().join("sample-drivers/board.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let file = BoardFile::parse(&edit(&text), path).unwrap_or_else(|error| panic!("{error}"));
     let board = Board::builder()
         .board(file)
         .clock(clock)
@@ -62,15 +68,32 @@ fn keys_at_the_bottom_type_at_the_top() {
 }
 
 #[test]
-fn all_of_it_is_on_one_loop() {
-    let status = board(ClockKind::Virtual).status();
-    let of = |name: &str| {
-        let mut drivers = status.drivers.iter();
-        drivers.find(|driver| driver.name == name).unwrap()
+fn rule_127_all_of_it_is_on_its_providers_loop() {
+    let loops = |board: Board| {
+        let drivers = board.status().drivers;
+        DRIVERS.map(|name| {
+            let mut drivers = drivers.iter();
+            drivers
+                .find(|driver| driver.name == name)
+                .unwrap()
+                .work_loop
+                .clone()
+        })
     };
-    let loops = DRIVERS.map(|name| of(name).work_loop.as_str());
-    assert_eq!(loops, ["board"; 3]);
-    assert_eq!(of("keypad").pins["row0"], "expander:P0");
+    let dedicate = |service: &'static str| {
+        let provides = format!("provides = [\"{service}\"]");
+        let edit = |text: &str| {
+            text.replacen(
+                &provides,
+                &format!("work-loop = \"dedicated\"\n{provides}"),
+                1,
+            )
+        };
+        edited_board(ClockKind::Virtual, edit)
+    };
+    assert_eq!(loops(board(ClockKind::Virtual)), ["board"; 3]);
+    assert_eq!(loops(dedicate("expander")), ["expander-sim"; 3]);
+    assert_eq!(loops(dedicate("keypad")), ["board", "keypad", "keypad"]);
 }
 
 /// A key that bounces is one key, 5 ms after its last edge; and it is there
