@@ -22,7 +22,8 @@ impl PublishedPin {
     ) -> Result<Arc<dyn GpioLine>, ErrorCode> {
         let number = self.free_number()?;
         let output = output.map(|high| high != self.active_low);
-        self.configure(cx, number, output)?;
+        let direction = output.map_or(Direction::Input, Direction::Output);
+        self.configure(cx, number, direction)?;
         self.opened(output);
         Ok(self.as_line())
     }
@@ -70,10 +71,10 @@ impl PublishedPin {
     /// Its number, once the provider knows how it is open.
     fn settled(&self, cx: &Context) -> Result<u32, ErrorCode> {
         let number = self.number()?;
-        let Some(output) = self.take_owed() else {
+        let Some(direction) = self.take_owed() else {
             return Ok(number);
         };
-        if let Err(code) = self.configure(cx, number, output) {
+        if let Err(code) = self.configure(cx, number, direction) {
             self.refuse(code);
         }
         self.number()
@@ -91,8 +92,7 @@ impl PublishedPin {
         }
     }
 
-    fn configure(&self, cx: &Context, number: u32, output: Option<bool>) -> Result<(), ErrorCode> {
-        let direction = output.map_or(Direction::Input, Direction::Output);
+    fn configure(&self, cx: &Context, number: u32, direction: Direction) -> Result<(), ErrorCode> {
         self.ask(cx, Handler::PinConfigure, |store, handlers| {
             handlers.call_pin_configure(store, number, direction)
         })

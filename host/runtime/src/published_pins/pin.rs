@@ -1,5 +1,6 @@
 //! One published pin: who offers it, who has it open, and its level.
 
+use crate::bindings::loopgate::driver::gpio::Direction;
 use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::mailbox::Mailbox;
@@ -147,12 +148,12 @@ impl PublishedPin {
         });
     }
 
-    /// What the provider is owed, which it is about to be told: the level of an
-    /// output.
-    pub(super) fn take_owed(&self) -> Option<Option<bool>> {
+    /// What the provider is owed, which it is about to be told.
+    pub(super) fn take_owed(&self) -> Option<Direction> {
         let mut state = self.state.lock();
         let owed = std::mem::take(&mut state.owed);
-        owed.then(|| state.open.as_ref().and_then(|open| open.output))
+        let output = state.open.as_ref().and_then(|open| open.output);
+        owed.then(|| output.map_or(Direction::Input, Direction::Output))
     }
 
     /// The provider's number for the open pin. In its gate.
