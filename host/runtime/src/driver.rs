@@ -314,7 +314,7 @@ impl Driver {
                     )
                 });
             }
-            Mail::Command(submission) => submission.service.serve(cx, &submission),
+            Mail::Command(submission) => submission.request.service.serve(cx, &submission),
             Mail::Pin(pin) => pin.serve(cx),
         }
     }

@@ -7,6 +7,7 @@
 mod call;
 mod line;
 mod offer;
+mod owed;
 mod pin;
 
 pub(crate) use offer::Offer;

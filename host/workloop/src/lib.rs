@@ -8,7 +8,9 @@
 //!   signals, and delivers it or reports it lost; an [`InterruptFilter`] can
 //!   say, as it occurs, whether it counts;
 //! - a [`TimerEventSource`] calls once for each arming, never early;
-//! - a [`CommandGate`] lets outside callers in, and can be disabled.
+//! - a [`CommandGate`] lets outside callers in, and can be disabled;
+//! - a [`Mailbox`] brings what became of a [`Submission`], a request from one
+//!   loop to another.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -87,6 +89,7 @@ mod interrupt;
 mod interrupt_event_source;
 mod quota;
 mod rate_cap;
+mod submission;
 mod sync;
 mod timer_event_source;
 mod waits;
@@ -107,6 +110,7 @@ pub use interrupt::{
 pub use interrupt_event_source::{InterruptAction, InterruptEventSource};
 pub use quota::Quota;
 pub use rate_cap::RateCapped;
+pub use submission::{Mailbox, Submission, SubmissionQueue};
 pub use timer_event_source::{TimerAction, TimerEventSource};
 pub use waits::Waits;
 pub use work_loop::WorkLoop;

@@ -322,7 +322,7 @@ fn a_provider_that_lies_harms_nobody() {
         reply.map(|_| ()).map_err(|error| error.code)
     };
     assert_eq!(ask(&board, "input", "in", 0), Err(ErrorCode::NoDevice));
-    let (_, logged) = log::capture(|| {
+    let ((), logged) = log::capture(|| {
         assert_eq!(publish(257, 1), Err(ErrorCode::NoResources));
         assert_eq!(publish(1, 65), Err(ErrorCode::NoResources));
     });

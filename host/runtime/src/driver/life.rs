@@ -278,7 +278,7 @@ impl Driver {
     /// Takes back what an instance had; its lines are released with the store.
     fn release(self: &Arc<Self>, cx: &Context, mut store: Store<Guest>) {
         let guest = store.data_mut();
-        if let Some(mailbox) = &guest.sources.mailbox {
+        if let Some(mailbox) = guest.sources.post.mailbox() {
             mailbox.close();
         }
         guest.end_offer();

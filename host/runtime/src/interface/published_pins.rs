@@ -69,7 +69,7 @@ impl Guest {
 
     /// It has started: others can open what it publishes.
     pub(crate) fn begin_offer(&mut self) {
-        if let (Some(offer), Some(mailbox)) = (&mut self.offer, &self.sources.mailbox) {
+        if let (Some(offer), Some(mailbox)) = (&mut self.offer, self.sources.post.mailbox()) {
             offer.begin(&self.driver, mailbox);
         }
     }

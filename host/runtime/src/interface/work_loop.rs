@@ -14,7 +14,7 @@ use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::heritage::{Fed, retire};
-use crate::mailbox::Mailbox;
+use crate::mailbox::Post;
 use crate::requests::Turns;
 use crate::time::Time;
 use loopgate_workloop::{
@@ -39,7 +39,7 @@ pub(crate) struct Sources {
     timers: HashMap<u32, Arc<TimerEventSource>>,
     gates: HashMap<u32, (Arc<CommandGate>, Arc<Turns>)>,
     /// The host's.
-    pub(crate) mailbox: Option<Arc<Mailbox>>,
+    pub(crate) post: Post,
 }
 
 impl Sources {
@@ -64,8 +64,7 @@ impl Sources {
         for (_, (source, _)) in self.interrupts.drain() {
             retire(cx, driver, &source);
         }
-        let mailbox = self.mailbox.take();
-        let mailbox = mailbox.iter().flat_map(|mailbox| mailbox.sources());
+        let post = self.post.take();
         let timers = self
             .timers
             .drain()
@@ -74,7 +73,7 @@ impl Sources {
             .gates
             .drain()
             .map(|(_, (source, _))| source as Arc<dyn EventSource>);
-        for source in timers.chain(gates).chain(mailbox) {
+        for source in timers.chain(gates).chain(post) {
             remove(cx, driver, &source);
         }
     }

@@ -1,10 +1,11 @@
 //! The pins that one instance publishes.
 
+use super::owed::Owed;
 use super::pin::Bound;
 use super::{PublishedPin, PublishedPins};
 use crate::driver::Driver;
 use crate::error::ErrorCode;
-use crate::mailbox::Mailbox;
+use crate::submission::Mailbox;
 use loopgate_workloop::Instant;
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use std::sync::Arc;
 /// what it tells of their levels is kept.
 pub(crate) struct Offer {
     pins: Vec<Offered>,
-    live: bool,
+    /// From then on.
+    owed: Option<Arc<Owed>>,
 }
 
 struct Offered {
@@ -31,7 +33,7 @@ impl Offer {
         };
         Self {
             pins: names.iter().map(offered).collect(),
-            live: false,
+            owed: None,
         }
     }
 
@@ -49,7 +51,7 @@ impl Offer {
         let offered = self.pins.get_mut(number as usize);
         let offered = offered.ok_or(ErrorCode::BadArgument)?;
         (offered.high, offered.since) = (high, at);
-        if self.live {
+        if self.owed.is_some() {
             offered.tell();
         }
         Ok(())
@@ -58,21 +60,28 @@ impl Offer {
     /// The instance has started. What the last one told of a pin and this one
     /// does not is an edge.
     pub(crate) fn begin(&mut self, provider: &Arc<Driver>, mailbox: &Arc<Mailbox>) {
-        if std::mem::replace(&mut self.live, true) {
-            return;
-        }
+        let owed = Arc::new(Owed::new(mailbox.clone()));
+        self.owed = Some(owed.clone());
         for (offered, number) in self.pins.iter().zip(0..) {
             if let Some(pin) = &offered.pin {
-                let mailbox = mailbox.clone();
-                pin.bind(provider, Bound { number, mailbox });
+                let owed = owed.clone();
+                pin.bind(provider, Bound { number, owed });
                 offered.tell();
             }
         }
     }
 
+    pub(crate) fn next_owed(&self) -> Option<Arc<PublishedPin>> {
+        self.owed.as_ref()?.next()
+    }
+
+    pub(crate) fn has_owed(&self) -> bool {
+        self.owed.as_ref().is_some_and(|owed| !owed.is_empty())
+    }
+
     /// The instance has ended.
     pub(crate) fn end(self) {
-        if self.live {
+        if self.owed.is_some() {
             self.pins
                 .iter()
                 .flat_map(|offered| &offered.pin)

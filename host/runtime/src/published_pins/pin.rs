@@ -1,9 +1,9 @@
 //! One published pin: who offers it, who has it open, and its level.
 
+use super::owed::Owed;
 use crate::bindings::loopgate::driver::gpio::Direction;
 use crate::driver::Driver;
 use crate::error::ErrorCode;
-use crate::mailbox::Mailbox;
 use crate::status::State as Life;
 use loopgate_devices::gpio::Edges;
 use loopgate_workloop::{Clock, Instant, InterruptSink, Occurrence};
@@ -31,7 +31,7 @@ pub(super) struct State {
     pub(super) open: Option<Open>,
     /// The provider has to be told how it is open now, or that it is not.
     owed: bool,
-    /// And finds that in its mailbox. Told beforehand, it stays there: once.
+    /// And finds it among what it is owed. Told beforehand, it stays there: once.
     queued: bool,
     /// The level that the provider told last, and when it was so.
     pub(super) high: bool,
@@ -46,7 +46,7 @@ pub(super) struct State {
 /// The instance that publishes it.
 pub(super) struct Bound {
     pub(super) number: u32,
-    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) owed: Arc<Owed>,
 }
 
 /// How its user has it open.
@@ -110,7 +110,7 @@ impl PublishedPin {
         let bound = state.bound.take();
         state.owed = false;
         drop(state);
-        // With no lock held: its mailbox may end with it.
+        // With no lock held: what it is owed may end with it.
         drop(bound);
     }
 
@@ -125,15 +125,15 @@ impl PublishedPin {
         let Some(bound) = &state.bound else {
             return;
         };
-        let mailbox = bound.mailbox.clone();
+        let owed = bound.owed.clone();
         state.owed = true;
         if !std::mem::replace(&mut state.queued, true) {
             drop(state);
-            mailbox.post_pin(self.clone());
+            owed.post(self.clone());
         }
     }
 
-    /// The mailbox has given it out.
+    /// The provider has found it there.
     pub(super) fn dequeued(&self) {
         self.state.lock().queued = false;
     }
