@@ -1,7 +1,7 @@
 //! A board: the hardware, the loops and the drivers of one board file.
 
 use crate::board_file::BoardFile;
-use crate::driver::Driver;
+use crate::driver::{Driver, PowerCalls};
 use crate::ports::Ports;
 use crate::published_pins::PublishedPins;
 use crate::service::{Service, Services};
@@ -16,6 +16,7 @@ use std::sync::Arc;
 mod builder;
 mod call;
 mod drivers;
+mod power;
 mod request;
 mod virtual_time;
 
@@ -35,6 +36,7 @@ pub struct Board {
     published_pins: Arc<PublishedPins>,
     simulation: Simulation,
     ports: Arc<Ports>,
+    power: power::Power,
     /// Held by who moves virtual time on.
     stepping: Mutex<()>,
 }
@@ -44,6 +46,7 @@ struct NamedLoop {
     work_loop: Arc<WorkLoop>,
     /// Stands in for the loop's thread in virtual time.
     runner: Context,
+    power_calls: Arc<PowerCalls>,
 }
 
 impl Board {
@@ -61,6 +64,7 @@ impl Board {
                 Time::Real(_) => "real",
                 Time::Virtual(_) => "virtual",
             },
+            power: self.power.state(),
             uptime_ns: self.time.now().saturating_since(self.started).as_nanos() as u64,
             drivers: self
                 .drivers
@@ -131,6 +135,7 @@ impl Board {
                 .iter()
                 .map(|(name, pin)| (name.clone(), pin.line.get_ref().clone()))
                 .collect(),
+            left_lines: driver.left_lines(),
             ports: driver.port_status(),
             limits: driver.limits.clone(),
             usage: driver.counters.used(),

@@ -72,6 +72,7 @@ impl Serve for Board {
             Request::Start { driver } => changed(self, &driver, self.start_driver(&driver)),
             Request::Stop { driver } => changed(self, &driver, self.stop_driver(&driver)),
             Request::Reload { driver } => changed(self, &driver, self.reload(&driver)),
+            Request::Power { state } => answer(self.power(state).map(|()| Response::Done)),
             Request::Logs {
                 driver,
                 after,

@@ -6,7 +6,8 @@
 //!
 //! - an [`InterruptEventSource`] counts what an [`InterruptLine`] or software
 //!   signals, and delivers it or reports it lost; an [`InterruptFilter`] can
-//!   say, as it occurs, whether it counts;
+//!   say, as it occurs, whether it counts, and a [`SharedLine`] has several
+//!   sources fed by one line;
 //! - a [`TimerEventSource`] calls once for each arming, never early;
 //! - a [`CommandGate`] lets outside callers in, and can be disabled;
 //! - a [`Mailbox`] brings what became of a [`Submission`], a request from one
@@ -89,6 +90,7 @@ mod interrupt;
 mod interrupt_event_source;
 mod quota;
 mod rate_cap;
+mod shared_line;
 mod submission;
 mod sync;
 mod timer_event_source;
@@ -110,6 +112,7 @@ pub use interrupt::{
 pub use interrupt_event_source::{InterruptAction, InterruptEventSource};
 pub use quota::Quota;
 pub use rate_cap::RateCapped;
+pub use shared_line::{Share, SharedLine};
 pub use submission::{Mailbox, Submission, SubmissionQueue};
 pub use timer_event_source::{TimerAction, TimerEventSource};
 pub use waits::Waits;

@@ -551,6 +551,10 @@ fn a_board_file_says_of_published_pins_what_can_be() {
         ),
         (plus("edges = \"both\"", ", bias = \"pull-up\""), "has no `bias`; leave it out"),
         (plus("edges = \"both\"", ", debounce = \"1 ms\""), "has no `debounce`; leave it out"),
+        (
+            plus("edges = \"both\"", ", shared = true"),
+            "has no `shared`; leave it out",
+        ),
         (good.replace("expander:P0", "expander:"), "names no pin"),
         (good.replace("expander:P5", "expander:P0"), "a second time"),
         (format!("{stimulus}{good}"), "no line of the simulated board"),

@@ -62,6 +62,8 @@ impl BoardFile {
             "bias"
         } else if pin.debounce.is_some() {
             "debounce"
+        } else if pin.shared {
+            "shared"
         } else {
             return None;
         };

@@ -69,6 +69,13 @@ impl HostPin for Guest {
         if let Err(reason) = self.driver.grants.edges(&pin.name, edges) {
             return Ok(Err(self.refused(&reason)));
         }
+        if let Some(cause) = self.driver.why_left(&pin.name) {
+            self.driver.log.host(&format!(
+                "pin `{}` interrupts no more until the driver is reloaded: {cause}",
+                pin.name
+            ));
+            return Ok(Err(WitErrorCode::NotPermitted));
+        }
         let name = LineName::Pin(pin.name.clone(), edges);
         let line = pin.line.clone();
         if self.is_inherited(&name) {
@@ -109,7 +116,7 @@ impl Guest {
         let published = driver.published_pins.get(entry.line.get_ref());
         let line = match published {
             Some(pin) => self.published_line(pin, inherited, level)?,
-            None => self.board_line(entry, inherited, level)?,
+            None => self.board_line(name, entry, inherited, level)?,
         };
         self.pins.insert(name, output, &line);
         self.levels.opened(name, &line);
@@ -124,6 +131,7 @@ impl Guest {
 
     fn board_line(
         &self,
+        name: &str,
         entry: &GpioEntry,
         inherited: Option<Arc<dyn GpioLine>>,
         output: Option<bool>,
@@ -132,8 +140,13 @@ impl Guest {
             (Some(line), Some(high)) => line.set(high).map(|()| line),
             (Some(line), None) => Ok(line),
             (None, _) => {
-                let request = entry.request(&self.driver.name, output.unwrap_or(false));
-                self.driver.devices.gpio.request(&request)
+                let driver = &self.driver;
+                if let Some(lines) = driver.devices.shared.as_ref().filter(|_| entry.shared) {
+                    lines.open(driver, name, entry)
+                } else {
+                    let request = entry.request(&driver.name, output.unwrap_or(false));
+                    driver.devices.gpio.request(&request)
+                }
             }
         };
         opened.map_err(|error| self.device_error(&error).into())

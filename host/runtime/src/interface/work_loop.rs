@@ -78,12 +78,14 @@ impl Sources {
         }
     }
 
-    /// Gives away those that lines feed.
-    pub(crate) fn take_fed(
+    /// Gives away those that lines feed, of pins only those that are `good`.
+    pub(crate) fn take_fed<F: Fn(&str) -> bool>(
         &mut self,
-    ) -> impl Iterator<Item = (Fed, Arc<InterruptEventSource>)> + use<'_> {
+        good: F,
+    ) -> impl Iterator<Item = (Fed, Arc<InterruptEventSource>)> + use<'_, F> {
+        let is_good = move |fed: &Fed| fed.name.pin().is_none_or(&good);
         self.interrupts
-            .extract_if(|_, (_, fed)| fed.is_some())
+            .extract_if(move |_, (_, fed)| fed.as_ref().is_some_and(&is_good))
             .filter_map(|(_, (source, fed))| Some((fed?, source)))
     }
 

@@ -9,6 +9,7 @@ mod command_gate;
 mod filter;
 mod gate;
 mod interrupt;
+mod shared_line;
 mod sleep;
 mod submission;
 mod support;
