@@ -11,6 +11,7 @@ use crate::heritage::{OpenPort, WeakPort};
 use crate::limits::{LimitHit, Limits};
 use crate::log::DriverLog;
 use crate::mail::Mail;
+use crate::published_pins::PublishedPins;
 use crate::service::Services;
 use crate::shared_lines::SharedLines;
 use crate::status::{PortStatus, State, Usage};
@@ -43,6 +44,7 @@ pub(crate) struct Driver {
     pub(crate) work_loop: Arc<WorkLoop>,
     pub(crate) devices: Devices,
     pub(crate) services: Arc<Services>,
+    pub(crate) published_pins: Arc<PublishedPins>,
     pub(crate) time: Time,
     pub(crate) log: DriverLog,
     pub(crate) counters: Counters,
@@ -87,6 +89,7 @@ pub(crate) struct Surroundings {
     pub(crate) engine: Arc<Engine>,
     pub(crate) devices: Devices,
     pub(crate) services: Arc<Services>,
+    pub(crate) published_pins: Arc<PublishedPins>,
     pub(crate) time: Time,
     pub(crate) work_loop: Arc<WorkLoop>,
     /// Of that loop.
@@ -114,6 +117,9 @@ pub(crate) enum Handler {
     Resume,
     Cancelled,
     Completed,
+    PinRead,
+    PinWrite,
+    PinConfigure,
     AllowPowerChange,
     SetPowerState,
     PowerStateDidChange,
@@ -130,6 +136,9 @@ impl Handler {
             Self::Resume => "resume",
             Self::Cancelled => "cancelled",
             Self::Completed => "completed",
+            Self::PinRead => "pin-read",
+            Self::PinWrite => "pin-write",
+            Self::PinConfigure => "pin-configure",
             Self::AllowPowerChange => "allow-power-change",
             Self::SetPowerState => "set-power-state",
             Self::PowerStateDidChange => "power-state-did-change",
@@ -149,6 +158,7 @@ impl Driver {
             work_loop: around.work_loop,
             devices: around.devices,
             services: around.services,
+            published_pins: around.published_pins,
             time: around.time,
             counters: Counters::default(),
             power: Part::default(),
@@ -329,6 +339,7 @@ impl Driver {
                 });
             }
             Mail::Command(submission) => submission.request.service.serve(cx, &submission),
+            Mail::Pin(pin) => pin.serve(cx),
         }
     }
 

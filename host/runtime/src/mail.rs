@@ -1,12 +1,13 @@
 //! What an instance finds in its mailbox, and in which order.
 
 use crate::guest::Guest;
+use crate::published_pins::PublishedPin;
 use crate::requests::{Outcome, Wake};
 use crate::submission::{Sent, Submission};
 use std::sync::Arc;
 
 /// Of mail.
-const KINDS: usize = 4;
+const KINDS: usize = 5;
 
 /// A call that the instance is owed.
 pub(crate) enum Mail {
@@ -17,6 +18,9 @@ pub(crate) enum Mail {
     Completed(u32, u64, Outcome),
     /// A request of another driver.
     Command(Arc<Submission>),
+    /// Another driver has closed a pin of this one, or had it open before this
+    /// one started.
+    Pin(Arc<PublishedPin>),
 }
 
 impl Guest {
@@ -50,7 +54,8 @@ impl Guest {
                 }
                 Some(Mail::Completed(context, id, over.outcome()?))
             }
-            _ => self.next_submission(service).map(Mail::Command),
+            3 => self.next_submission(service).map(Mail::Command),
+            _ => self.offer.as_ref()?.next_owed().map(Mail::Pin),
         }
     }
 
@@ -66,7 +71,7 @@ impl Guest {
 }
 
 /// Which kind, and which of the services, a look begins with. While the other
-/// kinds have mail, only every fourth look gets to a service: each of these must
+/// kinds have mail, only every fifth look gets to a service: each of these must
 /// begin with another one.
 fn turns(look: usize, services: usize) -> (usize, usize) {
     (look % KINDS, look / KINDS % services.max(1))

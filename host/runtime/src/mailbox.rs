@@ -1,5 +1,6 @@
 //! The calls that an instance is owed besides those of its own sources: parked
-//! requests that go on, requests of other drivers, and what became of its own.
+//! requests that go on, requests of other drivers, what became of its own, and
+//! how others have its pins open.
 //!
 //! They come through sources of the host's own on the driver's loop, so that
 //! each is an event like every other: never from within the handler that
@@ -8,6 +9,7 @@
 use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
+use crate::published_pins::Offer;
 use crate::submission::Mailbox;
 use loopgate_workloop::{
     Context, Error, EventSource, Instant, InterruptEventSource, TimerEventSource,
@@ -18,7 +20,7 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(crate) struct Post {
     /// Made when the instance first parks or submits a request, or publishes a
-    /// service that another driver may open: many never do.
+    /// service or a pin that another driver may open: many never do.
     mailbox: Option<Arc<Mailbox>>,
     /// Made with the first deadline: every source costs each pass a look.
     deadline: Option<Arc<TimerEventSource>>,
@@ -52,10 +54,14 @@ impl Guest {
     /// What it is owed is delivered after the running handler has returned.
     pub(crate) fn signal_mail(&self) {
         if let Some(mailbox) = self.sources.post.mailbox()
-            && (self.requests.has_woken() || mailbox.has_mail())
+            && (self.requests.has_woken() || mailbox.has_mail() || self.is_owed_pins())
         {
             mailbox.signal();
         }
+    }
+
+    fn is_owed_pins(&self) -> bool {
+        self.offer.as_ref().is_some_and(Offer::has_owed)
     }
 
     /// Arms the timer for the earliest deadline of all requests and `also`.

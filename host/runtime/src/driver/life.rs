@@ -285,6 +285,7 @@ impl Driver {
         if let Some(mailbox) = guest.sources.post.mailbox() {
             mailbox.close();
         }
+        guest.end_offer();
         guest.submissions.end_all();
         let code = ErrorCode::DriverDied;
         // The older ones first: those that it has, then those that wait.
