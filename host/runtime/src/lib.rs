@@ -56,6 +56,7 @@ mod shared_lines;
 mod simulation;
 mod stack;
 pub mod status;
+mod structural;
 mod submission;
 mod text;
 mod ticker;

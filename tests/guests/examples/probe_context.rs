@@ -145,6 +145,11 @@ impl Driver for Probe {
         });
     }
 
+    fn structural(&mut self, _: StructuralEvent, _: &str) -> Readiness {
+        tell("structural");
+        Readiness::Ready
+    }
+
     fn allow_power_change(&mut self, _: PowerState) -> bool {
         self.asked = true;
         tell("allow-power-change");

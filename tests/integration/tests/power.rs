@@ -29,6 +29,12 @@ fn stack(of_middle: &str) -> String {
         + &probe("top", "uses = [\"middle\"]", takes)
 }
 
+/// In which `top` uses `low`, too: it lives on when `middle` is stopped.
+fn loose_stack(of_middle: &str) -> String {
+    let stack = stack(of_middle);
+    stack.replace("uses = [\"middle\"]", "uses = [\"middle\", \"low\"]")
+}
+
 /// What the drivers of a stack tell meanwhile, in the order in which they do,
 /// which is that of time: `NAME: TEXT`.
 fn traced<R>(board: &Board, f: impl FnOnce() -> R) -> (R, Vec<String>) {
@@ -306,7 +312,7 @@ fn rule_144_changes_are_made_one_after_another() {
 
 #[test]
 fn rule_145_one_that_is_not_there_is_not_waited_for() {
-    let board = virtual_board(stack(""));
+    let board = virtual_board(loose_stack(""));
     board.stop_driver("middle").unwrap();
     let before = board.now();
     let ((), told) = traced(&board, || sleep(&board));
@@ -365,11 +371,12 @@ fn rule_145_one_that_is_stopped_in_it_counts_as_made() {
 
 #[test]
 fn a_driver_that_starts_while_the_board_sleeps_is_told_after_its_start() {
-    let board = virtual_board(stack("answer = \"20000\""));
+    let board = virtual_board(loose_stack("answer = \"20000\""));
     board.stop_driver("middle").unwrap();
     sleep(&board);
     let before = board.now();
-    let ((), started) = traced(&board, || board.start_driver("middle").unwrap());
+    let (names, started) = traced(&board, || board.start_driver("middle").unwrap());
+    assert_eq!(names, ["middle"]);
     let expected = ["middle: start", "middle: set Sleep, in gate: true"];
     assert_eq!(started, expected);
     let ((), reloaded) = traced(&board, || board.reload("middle").unwrap());

@@ -7,6 +7,7 @@ use crate::bindings::loopgate::driver::request::{
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::service::{Circumstances, Selector, Service};
+use crate::structural::Open;
 use crate::submission::{self, Mailbox, Queue, Sent, Submission};
 use loopgate_workloop::{EventSource as _, Instant};
 use std::sync::Arc;
@@ -23,7 +24,10 @@ const TEXT_MAX: usize = 256;
 
 /// Another driver's service as the guest holds it. It names one instance of
 /// the provider and dies with it.
-pub struct Client(Arc<Service>);
+pub struct Client {
+    service: Arc<Service>,
+    _open: Open,
+}
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
 
@@ -68,10 +72,12 @@ impl HostClient for Guest {
             self.driver.log.host(&reason);
             return Ok(Err(WitErrorCode::NotGranted));
         }
-        let Some(service) = self.driver.services.get(&service) else {
+        let opened = self.driver.services.open(&service, &self.driver.name);
+        let Some((service, _open)) = opened else {
             return Ok(Err(WitErrorCode::NoDevice));
         };
-        Ok(self.push(Client(service)).ok_or(WitErrorCode::NoResources))
+        let client = self.push(Client { service, _open });
+        Ok(client.ok_or(WitErrorCode::NoResources))
     }
 
     fn run_command(
@@ -111,7 +117,7 @@ impl HostClient for Guest {
         deadline: u64,
         context: u32,
     ) -> Answer<u64> {
-        let service = self.table.get(&this)?.0.clone();
+        let service = self.table.get(&this)?.service.clone();
         let reply_max = self.reply_max(reply_max);
         let admitted = self.admit(&service, &arguments, reply_max);
         let submission = admitted.map(|Admitted { id, mailbox, queue }| {
@@ -331,7 +337,7 @@ impl Guest {
         timeout: Option<u64>,
         immediate: bool,
     ) -> Answer<Reply> {
-        let service = self.table.get(client)?.0.clone();
+        let service = self.table.get(client)?.service.clone();
         let circumstances = Circumstances {
             may_wait: false,
             immediate,
