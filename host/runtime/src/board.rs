@@ -3,6 +3,7 @@
 use crate::board_file::BoardFile;
 use crate::driver::{Driver, PowerCalls};
 use crate::ports::Ports;
+use crate::published_pins::PublishedPins;
 use crate::service::{Service, Services};
 use crate::simulation::Simulation;
 use crate::status::{DriverStatus, ServiceStatus, Status};
@@ -33,6 +34,7 @@ pub struct Board {
     waits: Arc<Waits>,
     drivers: Vec<Arc<Driver>>,
     services: Arc<Services>,
+    published_pins: Arc<PublishedPins>,
     simulation: Simulation,
     ports: Arc<Ports>,
     power: power::Power,

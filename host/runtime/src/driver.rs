@@ -13,6 +13,7 @@ use crate::heritage::{OpenPort, WeakPort};
 use crate::limits::{LimitHit, Limits};
 use crate::log::DriverLog;
 use crate::mail::Mail;
+use crate::published_pins::PublishedPins;
 use crate::service::Services;
 use crate::shared_lines::SharedLines;
 use crate::status::{PortStatus, State, Usage};
@@ -47,6 +48,7 @@ pub(crate) struct Driver {
     pub(crate) work_loop: Arc<WorkLoop>,
     pub(crate) devices: Devices,
     pub(crate) services: Arc<Services>,
+    pub(crate) published_pins: Arc<PublishedPins>,
     pub(crate) time: Time,
     pub(crate) log: DriverLog,
     pub(crate) counters: Counters,
@@ -94,6 +96,7 @@ pub(crate) struct Surroundings {
     pub(crate) engine: Arc<Engine>,
     pub(crate) devices: Devices,
     pub(crate) services: Arc<Services>,
+    pub(crate) published_pins: Arc<PublishedPins>,
     pub(crate) time: Time,
     pub(crate) providers: Vec<Arc<Driver>>,
     pub(crate) work_loop: Arc<WorkLoop>,
@@ -122,6 +125,9 @@ pub(crate) enum Handler {
     Resume,
     Cancelled,
     Completed,
+    PinRead,
+    PinWrite,
+    PinConfigure,
     Structural,
     AllowPowerChange,
     SetPowerState,
@@ -139,6 +145,9 @@ impl Handler {
             Self::Resume => "resume",
             Self::Cancelled => "cancelled",
             Self::Completed => "completed",
+            Self::PinRead => "pin-read",
+            Self::PinWrite => "pin-write",
+            Self::PinConfigure => "pin-configure",
             Self::Structural => "structural",
             Self::AllowPowerChange => "allow-power-change",
             Self::SetPowerState => "set-power-state",
@@ -160,6 +169,7 @@ impl Driver {
             work_loop: around.work_loop,
             devices: around.devices,
             services: around.services,
+            published_pins: around.published_pins,
             time: around.time,
             counters: Counters::default(),
             power: Part::default(),
@@ -343,6 +353,7 @@ impl Driver {
             }
             Mail::Structural(event, service) => self.structural(cx, event, &service),
             Mail::Command(submission) => submission.request.service.serve(cx, &submission),
+            Mail::Pin(pin) => pin.serve(cx),
         }
     }
 

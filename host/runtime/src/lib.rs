@@ -48,6 +48,7 @@ mod log;
 mod mail;
 mod mailbox;
 mod ports;
+mod published_pins;
 mod recording;
 mod requests;
 mod service;

@@ -2,13 +2,14 @@
 
 use crate::bindings::exports::loopgate::driver::handlers::StructuralEvent;
 use crate::guest::Guest;
+use crate::published_pins::PublishedPin;
 use crate::requests::{Outcome, Wake};
 use crate::structural::Changes;
 use crate::submission::{Sent, Submission};
 use std::sync::Arc;
 
 /// Of mail.
-const KINDS: usize = 5;
+const KINDS: usize = 6;
 
 /// A call that the instance is owed.
 pub(crate) enum Mail {
@@ -21,6 +22,9 @@ pub(crate) enum Mail {
     Structural(StructuralEvent, String),
     /// A request of another driver.
     Command(Arc<Submission>),
+    /// Another driver has closed a pin of this one, or had it open before this
+    /// one started.
+    Pin(Arc<PublishedPin>),
 }
 
 impl Guest {
@@ -59,7 +63,8 @@ impl Guest {
                 let (event, service) = neighbours.with_changes(Changes::next)?;
                 Some(Mail::Structural(event, service))
             }
-            _ => self.next_submission(service).map(Mail::Command),
+            4 => self.next_submission(service).map(Mail::Command),
+            _ => self.offer.as_ref()?.next_owed().map(Mail::Pin),
         }
     }
 
@@ -75,7 +80,7 @@ impl Guest {
 }
 
 /// Which kind, and which of the services, a look begins with. While the other
-/// kinds have mail, only every fifth look gets to a service: each of these must
+/// kinds have mail, only every sixth look gets to a service: each of these must
 /// begin with another one.
 fn turns(look: usize, services: usize) -> (usize, usize) {
     (look % KINDS, look / KINDS % services.max(1))

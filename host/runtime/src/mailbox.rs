@@ -1,6 +1,6 @@
 //! The calls that an instance is owed besides those of its own sources: parked
 //! requests that go on, requests of other drivers, what became of its own, and
-//! what changes around it.
+//! what changes around it, and how others have its pins open.
 //!
 //! They come through sources of the host's own on the driver's loop, so that
 //! each is an event like every other: never from within the handler that
@@ -9,6 +9,7 @@
 use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
+use crate::published_pins::Offer;
 use crate::structural::Neighbours;
 use crate::submission::Mailbox;
 use loopgate_workloop::{
@@ -20,8 +21,8 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(crate) struct Post {
     /// Made when the instance begins where it may open other drivers' services,
-    /// else when it first parks a request, or publishes a service that another
-    /// driver may open: many never do.
+    /// else when it first parks a request, or publishes a service or a pin that
+    /// another driver may open: many never do.
     mailbox: Option<Arc<Mailbox>>,
     /// With the mailbox.
     neighbours: Option<Arc<Neighbours>>,
@@ -72,10 +73,15 @@ impl Guest {
         if let Some(mailbox) = post.mailbox()
             && (self.requests.has_woken()
                 || mailbox.has_mail()
+                || self.is_owed_pins()
                 || post.neighbours().is_some_and(has_changes))
         {
             mailbox.signal();
         }
+    }
+
+    fn is_owed_pins(&self) -> bool {
+        self.offer.as_ref().is_some_and(Offer::has_owed)
     }
 
     /// Arms the timer for the earliest deadline of all requests and `also`.

@@ -8,6 +8,7 @@ use crate::driver::{Devices, Driver, PowerCalls, Surroundings};
 use crate::engine::Engine;
 use crate::error::BoardError;
 use crate::ports::Ports;
+use crate::published_pins::PublishedPins;
 use crate::recording::VcdFile;
 use crate::service::Services;
 use crate::shared_lines::SharedLines;
@@ -97,6 +98,7 @@ impl Builder {
         let mut board = Board {
             started: time.now(),
             services: Arc::new(Services::new(&file)),
+            published_pins: Arc::new(PublishedPins::new(&file, &time.clock())),
             loops: Vec::new(),
             waits: Waits::new(),
             drivers: Vec::new(),
@@ -151,6 +153,7 @@ impl Board {
                 engine: engine.clone(),
                 devices: devices.clone(),
                 services: self.services.clone(),
+                published_pins: self.published_pins.clone(),
                 time: self.time.clone(),
                 providers,
                 work_loop,

@@ -383,6 +383,7 @@ impl Driver {
             neighbours.close();
             self.services.strike(self);
         }
+        guest.end_offer();
         guest.submissions.end_all();
         let code = ErrorCode::DriverDied;
         // The older ones first: those that it has, then those that wait.

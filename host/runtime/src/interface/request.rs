@@ -9,8 +9,7 @@ use crate::guest::Guest;
 use crate::service::{Circumstances, Selector, Service};
 use crate::structural::Open;
 use crate::submission::{self, Mailbox, Queue, Sent, Submission};
-use crate::ticker::TICK;
-use loopgate_workloop::{Context, EventSource as _, Instant};
+use loopgate_workloop::{EventSource as _, Instant};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -333,8 +332,6 @@ impl Guest {
         Ok(())
     }
 
-    /// A down call. Its time is the provider's own; only the wait for the
-    /// provider's gate counts here.
     fn ask(
         &mut self,
         client: &Resource<Client>,
@@ -362,38 +359,14 @@ impl Guest {
         timeout: Option<Duration>,
     ) -> Result<crate::Reply, ErrorCode> {
         self.check(service, arguments)?;
-        Context::with_current(|cx| {
-            self.close_gate_of(cx, service, timeout)?;
-            let paused = self.clock.pause();
-            let outcome = service.attempt(cx, circumstances, arguments);
-            self.clock.resume(paused);
-            service.driver.work_loop.open_gate(cx)?;
-            outcome
-        })
-    }
-
-    fn close_gate_of(
-        &mut self,
-        cx: &Context,
-        service: &Service,
-        timeout: Option<Duration>,
-    ) -> Result<(), ErrorCode> {
-        let work_loop = &service.driver.work_loop;
-        if work_loop.try_close_gate(cx) {
-            return Ok(());
-        }
-        let Some(timeout) = timeout else {
-            return Err(ErrorCode::CannotLock);
+        let wait = || match timeout {
+            None => Err(ErrorCode::CannotLock),
+            Some(_) if !service.gate.is_enabled() => Err(ErrorCode::NotPermitted),
+            Some(timeout) => Ok(timeout),
         };
-        if !service.gate.is_enabled() {
-            return Err(ErrorCode::NotPermitted);
-        }
-        // Given up some ticks before the limit: the wait is the provider's
-        // fault, and must not end this driver.
-        let left = self.clock.left().saturating_sub(5 * TICK);
-        let now = self.driver.time.now();
-        let deadline = now.saturating_add(timeout.min(left));
-        Ok(work_loop.close_gate_until(cx, deadline)?)
+        self.down_call(&service.driver, wait, |cx| {
+            service.attempt(cx, circumstances, arguments)
+        })
     }
 }
 
