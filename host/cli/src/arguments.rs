@@ -65,10 +65,19 @@ pub(crate) enum Command {
     )]
     Reload(Reload),
     /// Stops a driver: its lines are released, its services end
-    #[command(after_help = "Example:\n  loopgate stop blink")]
+    #[command(
+        after_help = "Before it the drivers above it stop, those that use its services and have no other provider: \
+        each is told, and may take its limit `closing` to close what it has open. Nothing of them can be opened \
+        meanwhile.\n\n\
+        Example:\n  loopgate stop blink"
+    )]
     Stop(Named),
     /// Starts a driver that was stopped, or has failed
-    #[command(after_help = "Example:\n  loopgate start blink")]
+    #[command(
+        after_help = "After it those start that were stopped with it, or with another driver whose services they \
+        use.\n\n\
+        Example:\n  loopgate start blink"
+    )]
     Start(Named),
     /// Takes the board to sleep, or wakes it
     #[command(

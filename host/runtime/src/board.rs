@@ -3,6 +3,7 @@
 use crate::board_file::BoardFile;
 use crate::driver::{Driver, PowerCalls};
 use crate::ports::Ports;
+use crate::published_pins::PublishedPins;
 use crate::service::{Service, Services};
 use crate::simulation::Simulation;
 use crate::status::{DriverStatus, ServiceStatus, Status};
@@ -15,6 +16,7 @@ use std::sync::Arc;
 mod builder;
 mod call;
 mod drivers;
+mod ending;
 mod power;
 mod request;
 mod virtual_time;
@@ -32,6 +34,7 @@ pub struct Board {
     waits: Arc<Waits>,
     drivers: Vec<Arc<Driver>>,
     services: Arc<Services>,
+    published_pins: Arc<PublishedPins>,
     simulation: Simulation,
     ports: Arc<Ports>,
     power: power::Power,
@@ -92,15 +95,18 @@ impl Board {
         self.time.now()
     }
 
-    /// Stops every driver, the last started first. Requests that wait end,
-    /// and later ones fail; the board can still be asked for its status. From
-    /// any thread, but not from within a handler.
+    /// Stops every driver, users before their providers, as
+    /// [`stop_driver`](Self::stop_driver) does. Requests that wait end, and
+    /// later ones fail; the board can still be asked for its status. From any
+    /// thread, but not from within a handler.
     pub fn stop(&self) {
-        Context::with_current(|cx| {
-            for driver in self.drivers.iter().rev() {
-                driver.stop(cx);
-            }
-        });
+        Context::with_current(|cx| self.end(cx, None));
+    }
+
+    /// The drivers, each after those whose services it uses
+    /// ([`Driver::providers`]); backwards, users come before their providers.
+    pub(crate) fn start_order(&self) -> &[Arc<Driver>] {
+        &self.drivers
     }
 
     /// Stops every driver, as [`Board::stop`], and the board's threads.
@@ -119,7 +125,7 @@ impl Board {
             component: driver.component.display().to_string(),
             work_loop: on.map(|known| known.name.clone()).unwrap_or_default(),
             state: life.state,
-            cause: life.cause,
+            cause: life.why(),
             generation: driver.generation(),
             services: driver
                 .services

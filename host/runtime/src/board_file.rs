@@ -5,6 +5,7 @@ mod gpio;
 mod lines;
 mod order;
 mod play;
+mod published;
 mod serial;
 mod source;
 
@@ -272,7 +273,7 @@ impl BoardFile {
                 .check()
                 .map_err(|(span, message)| self.source.invalid(span, &message))?;
         }
-        Ok(())
+        self.check_published()
     }
 }
 

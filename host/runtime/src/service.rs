@@ -2,20 +2,20 @@
 
 use crate::bindings::exports::loopgate::driver::handlers as wit;
 use crate::bindings::loopgate::driver::request::{self as wit_request, Arguments};
-use crate::board_file::BoardFile;
 use crate::driver::{Driver, Handler};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::requests::{Client, Outcome, Pending, Reply, Requests, Turns};
 use crate::submission::{Queue, Submission};
 use loopgate_workloop::{CommandGate, Context, EventSource as _, Wakeups};
-use parking_lot::RwLock;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use wasmtime::Store;
 
+mod directory;
 mod queue;
+
+pub(crate) use directory::Services;
 
 /// A service that an instance of a driver published.
 pub(crate) struct Service {
@@ -296,73 +296,6 @@ impl Service {
             self.driver.log.host(&format!("service `{name}` answered with {size} bytes where the client takes {reply_max}; the client gets `io`"));
             *outcome = Err(ErrorCode::Io);
         }
-    }
-}
-
-/// The services of a board by name.
-pub(crate) struct Services {
-    published: RwLock<BTreeMap<String, Arc<Service>>>,
-    /// Those that some driver may open.
-    used: BTreeSet<String>,
-}
-
-impl Services {
-    pub(crate) fn new(file: &BoardFile) -> Self {
-        let uses = file.drivers.iter().flat_map(|driver| &driver.uses);
-        Self {
-            published: RwLock::default(),
-            used: uses.map(|service| service.get_ref().clone()).collect(),
-        }
-    }
-
-    pub(crate) fn is_used(&self, name: &str) -> bool {
-        self.used.contains(name)
-    }
-
-    pub(crate) fn get(&self, name: &str) -> Option<Arc<Service>> {
-        self.published.read().get(name).cloned()
-    }
-
-    /// Fails where the name is taken.
-    pub(crate) fn publish(&self, service: Arc<Service>) -> Result<(), ErrorCode> {
-        use std::collections::btree_map::Entry;
-        match self.published.write().entry(service.name.clone()) {
-            Entry::Occupied(_) => Err(ErrorCode::BadArgument),
-            Entry::Vacant(place) => {
-                place.insert(service);
-                Ok(())
-            }
-        }
-    }
-
-    /// Takes back what an instance published: through one gate, or all of it.
-    /// Clients that wait there find out.
-    pub(crate) fn unpublish(
-        &self,
-        driver: &Arc<Driver>,
-        generation: u64,
-        token: Option<u32>,
-        code: ErrorCode,
-    ) {
-        let of = |service: &Service| {
-            Arc::ptr_eq(&service.driver, driver)
-                && service.generation.load(Relaxed) == generation
-                && token.is_none_or(|token| token == service.token)
-        };
-        let mut services = self.published.write();
-        for (_, service) in services.extract_if(.., |_, service| of(service)) {
-            service.withdraw(code);
-        }
-    }
-
-    /// What a driver publishes now.
-    pub(crate) fn of(&self, driver: &Arc<Driver>) -> Vec<Arc<Service>> {
-        self.published
-            .read()
-            .values()
-            .filter(|service| Arc::ptr_eq(&service.driver, driver))
-            .cloned()
-            .collect()
     }
 }
 

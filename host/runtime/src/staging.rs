@@ -99,10 +99,9 @@ impl Staging {
     }
 
     /// An output that is opened at the commit, if it is there still.
-    pub(crate) fn output(&mut self, line: Arc<LateLine>) -> Arc<LateLine> {
+    pub(crate) fn output(&mut self, line: Arc<LateLine>) {
         self.late.retain(LateLine::is_held);
-        self.late.push(line.clone());
-        line
+        self.late.push(line);
     }
 
     /// The last thing that can fail: new outputs are driven.
@@ -277,6 +276,11 @@ impl Guest {
                 new.push(service.clone());
             }
         }
+        if let (Some(offer), Some(known)) = (&self.offer, &last.offer)
+            && offer.is_same(known)
+        {
+            self.offer = last.offer.take();
+        }
         let waiting = self.sources.post.waiting();
         handed.requests = u64::from(waiting) + self.submissions.len() as u64;
         self.power = last.power;
@@ -311,6 +315,7 @@ impl Committed {
                 log.host(&format!("what `start` did to a source failed: {error}"));
             }
         }
+        guest.renew_offer();
         guest.signal_mail();
     }
 }

@@ -2,12 +2,13 @@
 
 use super::{Board, NamedLoop, power::Power};
 use crate::bindings::exports::loopgate::driver::handlers::Cause;
-use crate::board_file::{BoardFile, ClockKind, Placement};
+use crate::board_file::{BoardFile, ClockKind, DriverEntry, Placement};
 use crate::cache::Cache;
 use crate::driver::{Devices, Driver, PowerCalls, Surroundings};
 use crate::engine::Engine;
 use crate::error::BoardError;
 use crate::ports::Ports;
+use crate::published_pins::PublishedPins;
 use crate::recording::VcdFile;
 use crate::service::Services;
 use crate::shared_lines::SharedLines;
@@ -97,6 +98,7 @@ impl Builder {
         let mut board = Board {
             started: time.now(),
             services: Arc::new(Services::new(&file)),
+            published_pins: Arc::new(PublishedPins::new(&file, &time.clock())),
             loops: Vec::new(),
             waits: Waits::new(),
             drivers: Vec::new(),
@@ -139,16 +141,8 @@ impl Board {
         };
         for entry in self.file.drivers.clone() {
             let name = entry.name.get_ref();
-            let provider = entry
-                .uses
-                .first()
-                .and_then(|service| self.file.provider_of(service.get_ref()));
-            let of_provider = provider.and_then(|provider| {
-                self.drivers
-                    .iter()
-                    .find(|driver| driver.name == *provider.name.get_ref())
-            });
-            let (work_loop, power_calls) = match (entry.work_loop, of_provider) {
+            let providers = self.providers_of(&entry);
+            let (work_loop, power_calls) = match (entry.work_loop, providers.first()) {
                 (Placement::Dedicated, _) => self.work_loop(name)?,
                 (Placement::Provider, Some(provider)) => {
                     (provider.work_loop.clone(), provider.power_calls.clone())
@@ -159,7 +153,9 @@ impl Board {
                 engine: engine.clone(),
                 devices: devices.clone(),
                 services: self.services.clone(),
+                published_pins: self.published_pins.clone(),
                 time: self.time.clone(),
+                providers,
                 work_loop,
                 power_calls,
                 target: self.power.target.clone(),
@@ -168,6 +164,19 @@ impl Board {
             self.drivers.push(Driver::new(&entry, around));
         }
         Ok(())
+    }
+
+    /// Those who provide what a driver uses: they were placed before it.
+    fn providers_of(&self, entry: &DriverEntry) -> Vec<Arc<Driver>> {
+        let mut providers: Vec<Arc<Driver>> = Vec::new();
+        for service in &entry.uses {
+            if let Some(provider) = self.provider(service.get_ref())
+                && !providers.iter().any(|known| Arc::ptr_eq(known, provider))
+            {
+                providers.push(provider.clone());
+            }
+        }
+        providers
     }
 
     /// The lines that drivers share, if any, watched on a loop of their own: its
@@ -223,7 +232,7 @@ impl Board {
     }
 
     fn start_drivers(&self) {
-        for driver in &self.drivers {
+        for driver in self.start_order() {
             Context::with_current(|cx| driver.start(cx, Cause::Boot));
         }
     }

@@ -66,7 +66,7 @@ impl Driver {
     /// Loads the component, and has it take the place of the running version,
     /// or of one that failed.
     pub(crate) fn reload(self: &Arc<Self>, cx: &Context, manner: Manner<'_>) -> Reloaded {
-        let mut version = self.version.lock();
+        let mut version = self.hold();
         if self.life().state == State::Stopped {
             return Reloaded::Stopped;
         }

@@ -1,14 +1,16 @@
 //! `gpio`: pins by the names that the board file gives them.
 
+mod published;
+
 use super::interrupt::{Feed, Line};
 use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::gpio::{Direction, Edge, Host, HostPin};
 use crate::board_file::GpioEntry;
-use crate::driver::{Devices, Driver};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::heritage::LineName;
-use crate::staging::{LateInterrupt, LateLine, Staging};
+use crate::published_pins::PublishedPin;
+use crate::staging::{LateInterrupt, LateLine};
 use loopgate_devices::gpio::{Edges, Error, GpioLine};
 use loopgate_workloop::{Context, InterruptLine, RateCapped};
 use std::sync::Arc;
@@ -19,50 +21,11 @@ pub struct Pin {
     name: String,
     output: bool,
     line: Arc<dyn GpioLine>,
+    /// Where it is a pin of another driver.
+    published: Option<Arc<PublishedPin>>,
 }
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
-
-/// The pin as the last version has it; else a new one, which nothing drives
-/// before the commit.
-fn adopt(
-    staging: &mut Staging,
-    driver: &Arc<Driver>,
-    name: &str,
-    entry: &GpioEntry,
-    (output, initial): (bool, bool),
-) -> Result<Arc<dyn GpioLine>, Error> {
-    match staging.pins.remove(name) {
-        Some((was_output, line)) if was_output == output => Ok(line),
-        Some(other) => {
-            staging.pins.insert(name.to_owned(), other);
-            Err(Error::Busy {
-                line: entry.line.get_ref().clone(),
-                consumer: "the version before this one, the other way".to_owned(),
-            })
-        }
-        None if output => {
-            let wanted = entry.request(&driver.name, initial);
-            let gpio = driver.devices.gpio.clone();
-            Ok(staging.output(LateLine::new(gpio, wanted, initial)))
-        }
-        None => request(driver, name, entry, initial),
-    }
-}
-
-/// The pin, of the board or of those who share it.
-fn request(
-    driver: &Arc<Driver>,
-    name: &str,
-    entry: &GpioEntry,
-    initial: bool,
-) -> Result<Arc<dyn GpioLine>, Error> {
-    let Devices { gpio, shared, .. } = &driver.devices;
-    match shared.as_ref().filter(|_| entry.shared) {
-        Some(lines) => lines.open(driver, name, entry),
-        None => gpio.request(&entry.request(&driver.name, initial)),
-    }
-}
 
 impl Host for Guest {}
 
@@ -72,7 +35,11 @@ impl HostPin for Guest {
     }
 
     fn is_high(&mut self, pin: Resource<Pin>) -> Answer<bool> {
-        let answer = self.table.get(&pin)?.line.is_high();
+        let pin = self.table.get(&pin)?;
+        if let Some(input) = pin.published.clone().filter(|_| !pin.output) {
+            return Ok(self.read_published(&input).map_err(Into::into));
+        }
+        let answer = pin.line.is_high();
         Ok(answer.map_err(|error| self.device_error(&error)))
     }
 
@@ -83,6 +50,9 @@ impl HostPin for Guest {
         }
         if let Err(code) = self.may_act() {
             return Ok(Err(code.into()));
+        }
+        if let Some(output) = pin.published.clone() {
+            return Ok(self.write_published(&output, high).map_err(Into::into));
         }
         let answer = pin.line.set(high);
         Ok(answer.map_err(|error| self.device_error(&error)))
@@ -137,7 +107,9 @@ impl HostPin for Guest {
     }
 
     fn drop(&mut self, pin: Resource<Pin>) -> wasmtime::Result<()> {
-        let Pin { name, output, line } = self.table.delete(pin)?;
+        let Pin {
+            name, output, line, ..
+        } = self.table.delete(pin)?;
         self.heritage.give_back_pin(name, output, line);
         Ok(())
     }
@@ -145,42 +117,102 @@ impl HostPin for Guest {
 
 impl Guest {
     fn open_pin(&mut self, name: &str, direction: Direction) -> Result<Resource<Pin>, ErrorCode> {
-        let (output, initial) = match direction {
-            Direction::Input => (false, false),
-            Direction::Output(high) => (true, high),
+        let level = match direction {
+            Direction::Input => None,
+            Direction::Output(high) => Some(high),
         };
+        let output = level.is_some();
         let driver = self.driver.clone();
         let entry = driver
             .grants
             .pin(name, output)
             .map_err(|reason| ErrorCode::from(self.refused(&reason)))?;
         self.may_open()?;
-        let is_open = self.pins.is_open(name);
-        let line = match self.staging() {
-            Some(_) if is_open => Err(Error::Busy {
-                line: entry.line.get_ref().clone(),
-                consumer: driver.name.clone(),
-            }),
-            Some(staging) => adopt(staging, &driver, name, entry, (output, initial)),
-            None => {
-                let inherited =
-                    Context::with_current(|cx| self.heritage.pin(cx, &driver, name, output));
-                match inherited {
-                    Some(line) if output => line.set(initial).map(|()| line),
-                    Some(line) => Ok(line),
-                    None => request(&driver, name, entry, initial),
-                }
+        let published = driver.published_pins.get(entry.line.get_ref()).cloned();
+        let line = if self.is_staged() {
+            self.staged_line(name, entry, published.as_ref(), level)?
+        } else {
+            let inherited =
+                Context::with_current(|cx| self.heritage.pin(cx, &driver, name, output));
+            match &published {
+                Some(pin) => self.published_line(pin, inherited, level)?,
+                None => self.board_line(name, entry, inherited, level)?,
             }
         };
-        let line = line.map_err(|error| ErrorCode::from(self.device_error(&error)))?;
         self.pins.insert(name, output, &line);
         self.levels.opened(name, &line);
         self.push(Pin {
             name: name.to_owned(),
             output,
             line,
+            published,
         })
         .ok_or(ErrorCode::NoResources)
+    }
+
+    /// The pin as the last version has it; else a new one, which nothing drives
+    /// before the commit.
+    fn staged_line(
+        &mut self,
+        name: &str,
+        entry: &GpioEntry,
+        published: Option<&Arc<PublishedPin>>,
+        output: Option<bool>,
+    ) -> Result<Arc<dyn GpioLine>, ErrorCode> {
+        let is_open = self.pins.is_open(name);
+        let last = self.staging().and_then(|staging| staging.pins.remove(name));
+        match (last, output) {
+            (Some((was_output, line)), _) if was_output == output.is_some() => Ok(line),
+            (Some(other), _) => {
+                if let Some(staging) = self.staging() {
+                    staging.pins.insert(name.to_owned(), other);
+                }
+                let why = "is open the other way in the version before this one";
+                self.driver.log.host(&format!("pin `{name}` {why}"));
+                Err(ErrorCode::Busy)
+            }
+            (None, _) if is_open => {
+                self.driver
+                    .log
+                    .host(&format!("pin `{name}` is open already"));
+                Err(ErrorCode::Busy)
+            }
+            // Its provider would have to be asked.
+            (None, _) if published.is_some() => self.may_act().and(Err(ErrorCode::Busy)),
+            (None, Some(initial)) => {
+                let wanted = entry.request(&self.driver.name, initial);
+                let gpio = self.driver.devices.gpio.clone();
+                let line = LateLine::new(gpio, wanted, initial);
+                if let Some(staging) = self.staging() {
+                    staging.output(line.clone());
+                }
+                Ok(line)
+            }
+            (None, None) => self.board_line(name, entry, None, None),
+        }
+    }
+
+    fn board_line(
+        &self,
+        name: &str,
+        entry: &GpioEntry,
+        inherited: Option<Arc<dyn GpioLine>>,
+        output: Option<bool>,
+    ) -> Result<Arc<dyn GpioLine>, ErrorCode> {
+        let opened = match (inherited, output) {
+            (Some(line), Some(high)) => line.set(high).map(|()| line),
+            (Some(line), None) => Ok(line),
+            (None, _) => {
+                let driver = &self.driver;
+                if let Some(lines) = driver.devices.shared.as_ref().filter(|_| entry.shared) {
+                    lines.open(driver, name, entry)
+                } else {
+                    let request = entry.request(&driver.name, output.unwrap_or(false));
+                    driver.devices.gpio.request(&request)
+                }
+            }
+        };
+        opened.map_err(|error| self.device_error(&error).into())
     }
 
     /// The line with the rate that its entry allows.

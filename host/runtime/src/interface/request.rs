@@ -7,9 +7,9 @@ use crate::bindings::loopgate::driver::request::{
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::service::{Circumstances, Selector, Service};
+use crate::structural::Open;
 use crate::submission::{self, Mailbox, Queue, Sent, Submission};
-use crate::ticker::TICK;
-use loopgate_workloop::{Context, EventSource as _, Instant};
+use loopgate_workloop::{EventSource as _, Instant};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -24,7 +24,10 @@ const TEXT_MAX: usize = 256;
 
 /// Another driver's service as the guest holds it. It names one instance of
 /// the provider and dies with it.
-pub struct Client(Arc<Service>);
+pub struct Client {
+    service: Arc<Service>,
+    _open: Open,
+}
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
 
@@ -72,14 +75,18 @@ impl HostClient for Guest {
         if let Err(code) = self.may_open() {
             return Ok(Err(code.into()));
         }
-        let Some(service) = self.driver.services.get(&service) else {
+        let opened = self.driver.services.open(&service, &self.driver.name);
+        let Some((service, open)) = opened else {
             return Ok(Err(WitErrorCode::NoDevice));
         };
-        let handle = self.push(Client(service.clone()));
-        if let (Some(handle), Some(staging)) = (&handle, self.staging()) {
-            staging.clients.push((service, handle.rep()));
+        let client = self.push(Client {
+            service: service.clone(),
+            _open: open,
+        });
+        if let (Some(client), Some(staging)) = (&client, self.staging()) {
+            staging.clients.push((service, client.rep()));
         }
-        Ok(handle.ok_or(WitErrorCode::NoResources))
+        Ok(client.ok_or(WitErrorCode::NoResources))
     }
 
     fn run_command(
@@ -119,7 +126,7 @@ impl HostClient for Guest {
         deadline: u64,
         context: u32,
     ) -> Answer<u64> {
-        let service = self.table.get(&this)?.0.clone();
+        let service = self.table.get(&this)?.service.clone();
         let reply_max = self.reply_max(reply_max);
         let admitted = self.admit(&service, &arguments, reply_max);
         let submission = admitted.map(|Admitted { id, mailbox, queue }| {
@@ -354,8 +361,6 @@ impl Guest {
         Ok(())
     }
 
-    /// A down call. Its time is the provider's own; only the wait for the
-    /// provider's gate counts here.
     fn ask(
         &mut self,
         client: &Resource<Client>,
@@ -364,7 +369,7 @@ impl Guest {
         timeout: Option<u64>,
         immediate: bool,
     ) -> Answer<Reply> {
-        let service = self.table.get(client)?.0.clone();
+        let service = self.table.get(client)?.service.clone();
         let circumstances = Circumstances {
             may_wait: false,
             immediate,
@@ -384,38 +389,14 @@ impl Guest {
     ) -> Result<crate::Reply, ErrorCode> {
         self.may_act()?;
         self.check(service, arguments)?;
-        Context::with_current(|cx| {
-            self.close_gate_of(cx, service, timeout)?;
-            let paused = self.clock.pause();
-            let outcome = service.attempt(cx, circumstances, arguments);
-            self.clock.resume(paused);
-            service.driver.work_loop.open_gate(cx)?;
-            outcome
-        })
-    }
-
-    fn close_gate_of(
-        &mut self,
-        cx: &Context,
-        service: &Service,
-        timeout: Option<Duration>,
-    ) -> Result<(), ErrorCode> {
-        let work_loop = &service.driver.work_loop;
-        if work_loop.try_close_gate(cx) {
-            return Ok(());
-        }
-        let Some(timeout) = timeout else {
-            return Err(ErrorCode::CannotLock);
+        let wait = || match timeout {
+            None => Err(ErrorCode::CannotLock),
+            Some(_) if !service.gate.is_enabled() => Err(ErrorCode::NotPermitted),
+            Some(timeout) => Ok(timeout),
         };
-        if !service.gate.is_enabled() {
-            return Err(ErrorCode::NotPermitted);
-        }
-        // Given up some ticks before the limit: the wait is the provider's
-        // fault, and must not end this driver.
-        let left = self.clock.left().saturating_sub(5 * TICK);
-        let now = self.driver.time.now();
-        let deadline = now.saturating_add(timeout.min(left));
-        Ok(work_loop.close_gate_until(cx, deadline)?)
+        self.down_call(&service.driver, wait, |cx| {
+            service.attempt(cx, circumstances, arguments)
+        })
     }
 }
 
