@@ -342,10 +342,16 @@ impl Guest {
         timeout: Option<Duration>,
     ) -> Result<crate::Reply, ErrorCode> {
         self.check(service, arguments)?;
+        if !self.clock.may_call_down() {
+            return Err(ErrorCode::TimedOut);
+        }
         Context::with_current(|cx| {
             self.close_gate_of(cx, service, timeout)?;
             let paused = self.clock.pause();
+            let begun = self.driver.time.now();
             let outcome = service.attempt(cx, circumstances, arguments);
+            let ended = self.driver.time.now();
+            self.clock.called_down(ended.saturating_since(begun));
             self.clock.resume(paused);
             service.driver.work_loop.open_gate(cx)?;
             outcome
