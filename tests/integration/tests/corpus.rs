@@ -46,15 +46,14 @@ fn what_nobody_wrote_harms_nobody() {
 /// asserted: in virtual time one thread serves all of them.
 #[test]
 fn in_virtual_time_nobody_is_later_than_rule_13_allows() {
-    let mut worst = 0;
-    for attempt in [HANDLERS, IMPORTS, REQUESTS].into_iter().flatten() {
-        let report = run_virtually(attempt);
-        assert!(
-            report.expected && report.same.missed == 0 && report.same.worst_ns <= report.bound_ns,
-            "{report:#?}"
-        );
-        worst = worst.max(report.same.worst_ns);
-    }
-    // Some do take all that they may.
-    assert!(worst > 250_000_000, "{worst}");
+    let attempts = [HANDLERS, IMPORTS, REQUESTS].into_iter().flatten();
+    let reports: Vec<_> = attempts.map(run_virtually).collect();
+    let late: Vec<_> = reports
+        .iter()
+        .filter(|report| !report.expected || report.same.missed > 0 || !report.is_in_time())
+        .collect();
+    assert!(late.is_empty(), "{late:#?}");
+    // Some do take nearly all that they may.
+    let worst = reports.iter().map(|report| report.same.worst_ns).max();
+    assert!(worst > Some(250_000_000), "{worst:?}");
 }

@@ -66,7 +66,7 @@ fn all(words: &[&String]) -> Vec<Report> {
 
 /// Verdict and neighbours, and nobody was later than rule 13 allows.
 fn is_well(report: &Report) -> bool {
-    report.is_well() && report.same.worst_ns <= report.bound_ns
+    report.is_well() && report.is_in_time()
 }
 
 fn print(reports: &[Report]) {

@@ -59,6 +59,11 @@ impl Report {
     pub fn is_well(&self) -> bool {
         self.expected && self.same.missed == 0 && self.apart.missed == 0
     }
+
+    /// Whether the neighbour on the same loop was served within rule 13.
+    pub fn is_in_time(&self) -> bool {
+        self.same.worst_ns <= self.bound_ns
+    }
 }
 
 /// Runs the attempt in real time, while edges arrive at both neighbours.
@@ -100,7 +105,11 @@ pub fn run_virtually(attempt: &Attempt) -> Report {
 /// What always has more to do and takes no virtual time for it gets thousands
 /// of handlers in each grain of time: a few edges tell all there is to tell.
 fn virtual_edges(attempt: &Attempt) -> u32 {
-    let endless = attempt.guest == "hostile_flood" || ["flood", "changes"].contains(&attempt.how);
+    let endless = match &*attempt.guest {
+        "hostile_flood" => true,
+        "hostile_resumed" => attempt.how == "flood",
+        _ => attempt.how == "changes",
+    };
     if endless { 5 } else { 900 }
 }
 
