@@ -27,27 +27,27 @@ const ECHO: u32 = 1;
 
 fn misuse(trigger: &Trigger) -> Reply {
     let told = match trigger.how.as_str() {
-        "complete" => completed(),
+        "complete" => Ok(completed()),
         "cancel" => cancelled(),
         "flood" => submitted(0),
         "flood-room" => submitted(u32::MAX),
         "calls" => called("echo", 0),
         "long" => called("slow", 1),
         "swallow" => swallowed(),
-        "ungranted" => opened(),
+        "ungranted" => Ok(opened()),
         "selectors" => asked(),
-        "tokens" => tokens(),
+        "tokens" => Ok(tokens()),
         "pause" => delay(5.millis()).map(|()| "paused".into()),
-        _ => waited(),
+        _ => Ok(waited()),
     };
     told.unwrap_or_else(|error| error.to_string()).into()
 }
 
 /// One of the ids may be the request that is being served: its own to complete.
-fn completed() -> Result<String> {
+fn completed() -> String {
     let ids = (2..1000).chain([0, u64::MAX]);
     let done = ids.filter(|&id| complete(RequestId::from_raw(id), Ok(().into())).is_ok());
-    Ok(format!("completed {} of them", done.count()))
+    format!("completed {} of them", done.count())
 }
 
 fn cancelled() -> Result<String> {
@@ -98,7 +98,7 @@ fn swallowed() -> Result<String> {
     Ok("swallowed".into())
 }
 
-fn opened() -> Result<String> {
+fn opened() -> String {
     let name = "\u{1b}[2J\u{202e}".repeat(5000);
     let mut last = ErrorCode::Io;
     for _ in 0..100 {
@@ -106,7 +106,7 @@ fn opened() -> Result<String> {
             last = error.code();
         }
     }
-    Ok(format!("stopped by `{}`", last.name()))
+    format!("stopped by `{}`", last.name())
 }
 
 fn asked() -> Result<String> {
@@ -122,7 +122,7 @@ fn asked() -> Result<String> {
     Ok(format!("refused {refused}"))
 }
 
-fn tokens() -> Result<String> {
+fn tokens() -> String {
     use raw::request::Queueing;
     use raw::work_loop::{CommandGate, InterruptEventSource, TimerEventSource};
     let through = |gate| raw::request::publish("misbehave", gate, Queueing::Serial, 0, &[]);
@@ -136,14 +136,14 @@ fn tokens() -> Result<String> {
         gates.iter().flatten().count(),
         interrupts.iter().flatten().count(),
     ];
-    Ok(format!("made {made:?}"))
+    format!("made {made:?}")
 }
 
-fn waited() -> Result<String> {
+fn waited() -> String {
     let endless = delay(Duration::from_nanos(u64::MAX));
     let endless = endless.map_or_else(|error| error.code().name(), |()| "ok");
     let told = until_error(|| delay(10.millis()));
-    Ok(format!("endless: {endless}; {told}"))
+    format!("endless: {endless}; {told}")
 }
 
 /// How often it went, and what ended it.

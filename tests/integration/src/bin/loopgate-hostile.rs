@@ -6,6 +6,7 @@ use loopgate_integration::hostile::corpus::corpus;
 use loopgate_integration::hostile::run::{Neighbour, Report, run};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 const USAGE: &str = "usage: cargo xtask hostile [--json] [WORDS]
 runs the attempts whose name has the words in it; example: cargo xtask hostile hostile_raw";
@@ -115,7 +116,8 @@ fn print(reports: &[Report]) {
 }
 
 fn worst(neighbour: &Neighbour) -> String {
-    format!("{:.2} ms", neighbour.worst_ns as f64 / 1e6)
+    let worst = Duration::from_nanos(neighbour.worst_ns);
+    format!("{:.2} ms", worst.as_secs_f64() * 1e3)
 }
 
 fn cut(text: &str) -> String {
