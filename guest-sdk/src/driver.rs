@@ -128,7 +128,9 @@ pub trait Driver: Sized + 'static {
 
     /// The drivers around this one have changed. `service` is what is used of
     /// whom; what is returned means something for
-    /// [`ProviderTerminated`](StructuralEvent::ProviderTerminated).
+    /// [`ProviderTerminated`](StructuralEvent::ProviderTerminated): a driver
+    /// without another provider is about to be stopped. One that has another
+    /// lives on, and is waited for as long as it has something open.
     fn structural(&mut self, event: StructuralEvent, service: &str) -> Readiness {
         let _ = (event, service);
         Readiness::Ready
@@ -141,7 +143,11 @@ pub trait Driver: Sized + 'static {
     }
 
     /// The board goes to sleep, the users of a driver before it; or wakes, a
-    /// driver before its users.
+    /// driver before its users. Sources go on to deliver while asleep: what is
+    /// not to work then is disabled here.
+    ///
+    /// A driver that starts while the board is asleep is called right after its
+    /// [`start`](Self::start).
     ///
     /// # Errors
     ///

@@ -62,11 +62,28 @@ pub(crate) enum Command {
     )]
     Reload(Named),
     /// Stops a driver: its lines are released, its services end
-    #[command(after_help = "Example:\n  loopgate stop blink")]
+    #[command(
+        after_help = "Before it the drivers above it stop, those that use its services and have no other provider: \
+        each is told, and may take its limit `closing` to close what it has open. Nothing of them can be opened \
+        meanwhile.\n\n\
+        Example:\n  loopgate stop blink"
+    )]
     Stop(Named),
     /// Starts a driver that was stopped, or has failed
-    #[command(after_help = "Example:\n  loopgate start blink")]
+    #[command(
+        after_help = "After it those start that were stopped with it, or with another driver whose services they \
+        use.\n\n\
+        Example:\n  loopgate start blink"
+    )]
     Start(Named),
+    /// Takes the board to sleep, or wakes it
+    #[command(
+        after_help = "Drivers are asked whether the board may sleep; then each makes the change, those that use \
+        others first, and last when it wakes. Returns when all have; one that takes too long is not waited for. \
+        Exit status 1 where a driver does not allow it.\n\n\
+        Examples:\n  loopgate power sleep\n  loopgate power wake"
+    )]
+    Power(Power),
     /// Shows the latest lines of a driver's log
     #[command(
         after_help = "Each line has the seconds since the board started, the level and the text.\n\n\
@@ -100,6 +117,23 @@ pub(crate) struct Named {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) socket: Socket,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Power {
+    /// What the board is to do
+    pub(crate) change: PowerChange,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PowerChange {
+    Sleep,
+    Wake,
 }
 
 #[derive(Debug, Args)]

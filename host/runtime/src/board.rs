@@ -1,8 +1,9 @@
 //! A board: the hardware, the loops and the drivers of one board file.
 
 use crate::board_file::BoardFile;
-use crate::driver::Driver;
+use crate::driver::{Driver, PowerCalls};
 use crate::ports::Ports;
+use crate::published_pins::PublishedPins;
 use crate::service::{Service, Services};
 use crate::simulation::Simulation;
 use crate::status::{DriverStatus, ServiceStatus, Status};
@@ -15,6 +16,8 @@ use std::sync::Arc;
 mod builder;
 mod call;
 mod drivers;
+mod ending;
+mod power;
 mod request;
 mod virtual_time;
 
@@ -31,8 +34,10 @@ pub struct Board {
     waits: Arc<Waits>,
     drivers: Vec<Arc<Driver>>,
     services: Arc<Services>,
+    published_pins: Arc<PublishedPins>,
     simulation: Simulation,
     ports: Arc<Ports>,
+    power: power::Power,
     /// Held by who moves virtual time on.
     stepping: Mutex<()>,
 }
@@ -42,6 +47,7 @@ struct NamedLoop {
     work_loop: Arc<WorkLoop>,
     /// Stands in for the loop's thread in virtual time.
     runner: Context,
+    power_calls: Arc<PowerCalls>,
 }
 
 impl Board {
@@ -59,6 +65,7 @@ impl Board {
                 Time::Real(_) => "real",
                 Time::Virtual(_) => "virtual",
             },
+            power: self.power.state(),
             uptime_ns: self.time.now().saturating_since(self.started).as_nanos() as u64,
             drivers: self
                 .drivers
@@ -88,15 +95,18 @@ impl Board {
         self.time.now()
     }
 
-    /// Stops every driver, the last started first. Requests that wait end,
-    /// and later ones fail; the board can still be asked for its status. From
-    /// any thread, but not from within a handler.
+    /// Stops every driver, users before their providers, as
+    /// [`stop_driver`](Self::stop_driver) does. Requests that wait end, and
+    /// later ones fail; the board can still be asked for its status. From any
+    /// thread, but not from within a handler.
     pub fn stop(&self) {
-        Context::with_current(|cx| {
-            for driver in self.drivers.iter().rev() {
-                driver.stop(cx);
-            }
-        });
+        Context::with_current(|cx| self.end(cx, None));
+    }
+
+    /// The drivers, each after those whose services it uses
+    /// ([`Driver::providers`]); backwards, users come before their providers.
+    pub(crate) fn start_order(&self) -> &[Arc<Driver>] {
+        &self.drivers
     }
 
     /// Stops every driver, as [`Board::stop`], and the board's threads.
@@ -115,7 +125,7 @@ impl Board {
             component: driver.component.display().to_string(),
             work_loop: on.map(|known| known.name.clone()).unwrap_or_default(),
             state: life.state,
-            cause: life.cause,
+            cause: life.why(),
             generation: driver.generation(),
             services: driver
                 .services
@@ -129,6 +139,7 @@ impl Board {
                 .iter()
                 .map(|(name, pin)| (name.clone(), pin.line.get_ref().clone()))
                 .collect(),
+            left_lines: driver.left_lines(),
             ports: driver.port_status(),
             limits: driver.limits.clone(),
             usage: driver.counters.used(),

@@ -1,6 +1,8 @@
 //! A driver: its life, and the one way into its instance.
 
-use crate::bindings::exports::loopgate::driver::handlers::Guest as Handlers;
+use crate::bindings::exports::loopgate::driver::handlers::{
+    Guest as Handlers, Readiness, StructuralEvent,
+};
 use crate::board_file::DriverEntry;
 use crate::counters::Counters;
 use crate::engine::{Digest, Engine};
@@ -8,10 +10,12 @@ use crate::error::ErrorCode;
 use crate::grants::Grants;
 use crate::guest::Guest;
 use crate::heritage::{OpenPort, WeakPort};
-use crate::limits::Limits;
+use crate::limits::{LimitHit, Limits};
 use crate::log::DriverLog;
 use crate::mail::Mail;
+use crate::published_pins::PublishedPins;
 use crate::service::Services;
+use crate::shared_lines::SharedLines;
 use crate::status::{PortStatus, State, Usage};
 use crate::time::Time;
 use crate::{death, stack};
@@ -26,8 +30,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use wasmtime::Store;
 
 mod life;
+mod power;
 
-pub(crate) use life::{Life, Reloaded};
+pub(crate) use life::{EndedWith, Life, Reloaded, Started, Version};
+pub(crate) use power::{Part, PowerCall, PowerCalls, Progress, Target};
 
 /// A driver of the board, whichever instance of its component runs now.
 pub(crate) struct Driver {
@@ -37,18 +43,28 @@ pub(crate) struct Driver {
     pub(crate) component: PathBuf,
     pub(crate) limits: Limits,
     pub(crate) grants: Grants,
+    /// Those whose services it uses, in the order of `uses`, each once.
+    pub(crate) providers: Vec<Arc<Driver>>,
     pub(crate) work_loop: Arc<WorkLoop>,
     pub(crate) devices: Devices,
     pub(crate) services: Arc<Services>,
+    pub(crate) published_pins: Arc<PublishedPins>,
     pub(crate) time: Time,
     pub(crate) log: DriverLog,
     pub(crate) counters: Counters,
+    pub(crate) power: Part,
+    pub(crate) power_calls: Arc<PowerCalls>,
+    /// What the board is set to.
+    target: Arc<Target>,
     /// Filters that were switched off and not told of yet, in words.
     failed_filters: Mutex<Vec<String>>,
     has_failed_filters: AtomicBool,
     engine: Arc<Engine>,
     generation: AtomicU64,
     life: Mutex<Life>,
+    /// It is about to be stopped, with those above it: nothing of it can be
+    /// opened any more.
+    ending: AtomicBool,
     /// What the component's file had in it when it was last loaded, or tried
     /// to. Held by who starts, stops or reloads the driver: the one host lock
     /// that is held while guest code runs, and nothing that runs there takes it.
@@ -56,6 +72,8 @@ pub(crate) struct Driver {
     /// What its handlers may take of the loop before the gate is opened: one
     /// handler limit, however many sources it has (rule 13).
     quota: Arc<Quota>,
+    /// The pins of this generation that had to leave their shared lines, and why.
+    left_lines: Mutex<BTreeMap<String, String>>,
     /// The ports that were opened last, for the status.
     ports: Mutex<BTreeMap<String, WeakPort>>,
     /// Only ever tried, and only with the gate closed: there it is free,
@@ -69,6 +87,8 @@ pub(crate) struct Driver {
 pub(crate) struct Devices {
     pub(crate) gpio: Arc<dyn GpioController>,
     pub(crate) serial: Arc<dyn SerialController>,
+    /// Where the board file has any.
+    pub(crate) shared: Option<Arc<SharedLines>>,
 }
 
 /// What a driver runs on, besides its own entry in the board file.
@@ -76,8 +96,13 @@ pub(crate) struct Surroundings {
     pub(crate) engine: Arc<Engine>,
     pub(crate) devices: Devices,
     pub(crate) services: Arc<Services>,
+    pub(crate) published_pins: Arc<PublishedPins>,
     pub(crate) time: Time,
+    pub(crate) providers: Vec<Arc<Driver>>,
     pub(crate) work_loop: Arc<WorkLoop>,
+    /// Of that loop.
+    pub(crate) power_calls: Arc<PowerCalls>,
+    pub(crate) target: Arc<Target>,
     pub(crate) component: PathBuf,
 }
 
@@ -100,6 +125,13 @@ pub(crate) enum Handler {
     Resume,
     Cancelled,
     Completed,
+    PinRead,
+    PinWrite,
+    PinConfigure,
+    Structural,
+    AllowPowerChange,
+    SetPowerState,
+    PowerStateDidChange,
 }
 
 impl Handler {
@@ -113,6 +145,13 @@ impl Handler {
             Self::Resume => "resume",
             Self::Cancelled => "cancelled",
             Self::Completed => "completed",
+            Self::PinRead => "pin-read",
+            Self::PinWrite => "pin-write",
+            Self::PinConfigure => "pin-configure",
+            Self::Structural => "structural",
+            Self::AllowPowerChange => "allow-power-change",
+            Self::SetPowerState => "set-power-state",
+            Self::PowerStateDidChange => "power-state-did-change",
         }
     }
 }
@@ -126,11 +165,16 @@ impl Driver {
             log: DriverLog::new(&name, around.time.clock(), limits.log),
             entry: entry.clone(),
             component: around.component,
+            providers: around.providers,
             work_loop: around.work_loop,
             devices: around.devices,
             services: around.services,
+            published_pins: around.published_pins,
             time: around.time,
             counters: Counters::default(),
+            power: Part::default(),
+            power_calls: around.power_calls,
+            target: around.target,
             failed_filters: Mutex::default(),
             has_failed_filters: AtomicBool::new(false),
             engine: around.engine,
@@ -138,9 +182,12 @@ impl Driver {
             life: Mutex::new(Life {
                 state: State::Stopped,
                 cause: None,
+                ended_with: None,
             }),
+            ending: AtomicBool::new(false),
             version: Mutex::default(),
             quota: Arc::new(Quota::new(limits.handler_wall)),
+            left_lines: Mutex::default(),
             ports: Mutex::default(),
             instance: Mutex::new(None),
             limits,
@@ -304,7 +351,9 @@ impl Driver {
                     )
                 });
             }
-            Mail::Command(submission) => submission.service.serve(cx, &submission),
+            Mail::Structural(event, service) => self.structural(cx, event, &service),
+            Mail::Command(submission) => submission.request.service.serve(cx, &submission),
+            Mail::Pin(pin) => pin.serve(cx),
         }
     }
 
@@ -321,6 +370,20 @@ impl Driver {
         });
     }
 
+    /// Something has changed around the driver, which may ask for time to close
+    /// what it has open.
+    fn structural(self: &Arc<Self>, cx: &Context, event: StructuralEvent, service: &str) {
+        let answer = self.call(cx, Handler::Structural, |store, handlers| {
+            handlers.call_structural(store, event, service)
+        });
+        debug_assert_ne!(answer, Err(ErrorCode::WouldDeadlock));
+        self.with_guest(|guest| {
+            if let Some(neighbours) = guest.sources.post.neighbours() {
+                neighbours.told(answer == Ok(Readiness::Closing));
+            }
+        });
+    }
+
     /// A call that nobody waits for. If it ends the driver, that was reported;
     /// and the loop's sources are never served while the driver is on the stack.
     fn deliver(
@@ -331,6 +394,26 @@ impl Driver {
     ) {
         let delivered = self.call(cx, handler, f);
         debug_assert_ne!(delivered, Err(ErrorCode::WouldDeadlock));
+    }
+
+    /// It has masked the shared line of a pin for too long, and is told nothing of
+    /// that line any more. From any thread but a primary context.
+    pub(crate) fn left_line(&self, pin: &str) {
+        let cause = LimitHit::LineHold(self.limits.line_hold).to_string();
+        self.log.failure(&format!(
+            "pin `{pin}` interrupts no more: {cause}; mend the driver and reload it, or raise the limit"
+        ));
+        self.left_lines.lock().insert(pin.to_owned(), cause);
+    }
+
+    /// The pins that had to leave their shared lines, and why.
+    pub(crate) fn left_lines(&self) -> BTreeMap<String, String> {
+        self.left_lines.lock().clone()
+    }
+
+    /// Why a pin may not interrupt in this generation.
+    pub(crate) fn why_left(&self, pin: &str) -> Option<String> {
+        self.left_lines.lock().get(pin).cloned()
     }
 
     /// Remembers an open port, without keeping it open.

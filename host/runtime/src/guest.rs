@@ -7,8 +7,10 @@ use crate::heritage::{Heritage, OpenPins};
 use crate::interface::work_loop::Sources;
 use crate::limits::{LimitHit, Limits};
 use crate::log::LineBuffer;
+use crate::published_pins::Offer;
 use crate::requests::Requests;
 use crate::service::Service;
+use crate::status::PowerState;
 use crate::submission::Submissions;
 use crate::ticker::TICK;
 use loopgate_workloop::Context;
@@ -29,6 +31,8 @@ pub(crate) struct Guest {
     pub(crate) submissions: Submissions,
     /// What it offers.
     pub(crate) services: Vec<Arc<Service>>,
+    /// Pins that it offers to other drivers.
+    pub(crate) offer: Option<Offer>,
     /// Counts the looks for mail, so that each kind is looked at first in turn.
     pub(crate) looks: usize,
     pub(crate) clock: CallClock,
@@ -45,6 +49,8 @@ pub(crate) struct Guest {
     /// It is in its last `stop` before the next version takes over: the sources
     /// that lines feed are not its own any more.
     pub(crate) handing_over: bool,
+    /// What it was told of the board's power; it starts awake.
+    pub(crate) power: PowerState,
     /// It is in its last `stop`: nobody could be told of what it submits.
     pub(crate) stopping: bool,
 }
@@ -67,6 +73,7 @@ impl Guest {
             requests: Requests::new(limits.requests),
             submissions: Submissions::new(),
             services: Vec::new(),
+            offer: None,
             looks: 0,
             clock: CallClock::default(),
             memory: MemoryLimiter::new(&limits),
@@ -77,6 +84,7 @@ impl Guest {
             pins: OpenPins::default(),
             heritage: Heritage::default(),
             handing_over: false,
+            power: PowerState::On,
             stopping: false,
             driver,
         };
@@ -98,11 +106,16 @@ impl Guest {
     pub(crate) fn hand_over(&mut self) -> Heritage {
         self.handing_over = true;
         let ports = self.driver.open_ports();
-        Heritage::new(&self.pins, ports.into_iter(), self.sources.take_fed())
+        // A pin that had to leave its line begins anew with the next version.
+        let left = self.driver.left_lines();
+        let fed = self.sources.take_fed(|pin| !left.contains_key(pin));
+        Heritage::new(&self.pins, ports.into_iter(), fed)
     }
 
-    /// Its `start` has returned: what it has not taken over is closed.
+    /// Its `start` has returned: what it has not taken over is closed, and its
+    /// pins can be opened.
     pub(crate) fn started(&mut self, cx: &Context) {
+        self.begin_offer();
         self.sources.started(cx, &self.driver);
         self.heritage.started(cx, &self.driver);
     }

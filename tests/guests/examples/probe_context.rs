@@ -14,7 +14,7 @@ const TELL: u32 = 1;
 /// with 2 until the driver that has submitted it does.
 const SLEEP: u32 = 2;
 /// Causes an interrupt, and a timeout that asks the drivers that config `near`
-/// and `far` name to tell, and submits the same to them.
+/// and `far` name to tell, submits the same to them, and uses their pins.
 const CAUSE: u32 = 3;
 
 const FROM: [&str; 4] = [
@@ -26,10 +26,18 @@ const FROM: [&str; 4] = [
 /// The last of them.
 const SUBMITTED: u64 = 3;
 
+/// What it publishes where config `pins` says for whose handlers.
+const PINS: [&str; 2] = ["in", "out"];
+/// The second of them.
+const OUT: u32 = 1;
+
 struct Probe {
+    pins_are_for: String,
     others: Vec<Other>,
     /// Those that sleep until the driver that has submitted them gives up.
     submitted: Vec<RequestId>,
+    /// Whether the board may sleep, so that the change that follows is its.
+    asked: bool,
     interrupt: Interrupt,
     timer: Timer,
     _service: Service,
@@ -37,6 +45,7 @@ struct Probe {
 
 /// A driver to ask.
 struct Other {
+    name: &'static str,
     client: Client,
     /// What it tells when it is asked.
     from: u64,
@@ -57,15 +66,21 @@ impl Driver for Probe {
         for (key, from) in [("near", 1), ("far", 2)] {
             if let Some(service) = cx.config(key) {
                 others.push(Other {
+                    name: key,
                     client: cx.client(service)?,
                     from,
                     asleep: None,
                 });
             }
         }
+        if cx.config("pins").is_some() {
+            cx.publish_pins(service_name(cx, "context"), &PINS)?;
+        }
         Ok(Self {
+            pins_are_for: cx.config("pins").unwrap_or_default().to_owned(),
             others,
             submitted: Vec::new(),
+            asked: false,
             interrupt: cx.software_interrupt()?,
             timer: cx.timer()?,
             _service: service.publish()?,
@@ -85,6 +100,27 @@ impl Driver for Probe {
             // Taken in this order, so the first one sleeps when the second is over.
             other.asleep = Some(client.submit_with_context(&ask(SLEEP, 2), None, context)?);
             client.submit_with_context(&ask(TELL, SUBMITTED), None, context)?;
+            InputPin::open(&format!("{}-in", other.name))?.is_high()?;
+            OutputPin::open(&format!("{}-out", other.name), false)?.set_high()?;
+        }
+        Ok(())
+    }
+
+    fn pin_read(&mut self, _: u32) -> Result<bool> {
+        self.tell_of_pin("pin-read");
+        Ok(true)
+    }
+
+    fn pin_write(&mut self, _: u32, _: bool) -> Result<()> {
+        self.tell_of_pin("pin-write");
+        Ok(())
+    }
+
+    fn pin_configure(&mut self, pin: u32, output: Option<bool>) -> Result<()> {
+        match (pin, output) {
+            (OUT, None) => tell("pin-configure, of a pin that was closed"),
+            (OUT, Some(_)) => self.tell_of_pin("pin-configure"),
+            _ => {}
         }
         Ok(())
     }
@@ -107,6 +143,31 @@ impl Driver for Probe {
         } else {
             "cancelled, of a client's request"
         });
+    }
+
+    fn structural(&mut self, _: StructuralEvent, _: &str) -> Readiness {
+        tell("structural");
+        Readiness::Ready
+    }
+
+    fn allow_power_change(&mut self, _: PowerState) -> bool {
+        self.asked = true;
+        tell("allow-power-change");
+        true
+    }
+
+    fn set_power_state(&mut self, _: PowerState) -> Result<PowerChange> {
+        let in_change = std::mem::replace(&mut self.asked, true);
+        tell(if in_change {
+            "set-power-state, in a change"
+        } else {
+            "set-power-state, after start"
+        });
+        Ok(PowerChange::Made)
+    }
+
+    fn power_state_did_change(&mut self, _: PowerState) {
+        tell("power-state-did-change");
     }
 
     fn stop(&mut self) {
@@ -137,6 +198,12 @@ impl AsyncDriver for Probe {
             })?,
         }
         Ok(().into())
+    }
+}
+
+impl Probe {
+    fn tell_of_pin(&self, callback: &str) {
+        tell(&format!("{callback}, for {}", self.pins_are_for));
     }
 }
 

@@ -25,10 +25,13 @@ pub(super) fn text(board: &Overview) -> String {
     });
     let failures: String = failures.collect();
     let gap = if failures.is_empty() { "" } else { "\n" };
+    let power = board.power.as_ref();
+    let power = power.map(|power| format!(", power {}", plain(power)));
     format!(
-        "{}, {} clock, up {}\n\n{}{gap}{failures}",
+        "{}, {} clock{}, up {}\n\n{}{gap}{failures}",
         plain(&board.board),
         plain(&board.clock),
+        power.unwrap_or_default(),
         time(board.uptime_ns),
         table(&rows)
     )

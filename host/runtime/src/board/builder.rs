@@ -1,15 +1,17 @@
 //! Setting a board up.
 
-use super::{Board, NamedLoop};
+use super::{Board, NamedLoop, power::Power};
 use crate::bindings::exports::loopgate::driver::handlers::Cause;
-use crate::board_file::{BoardFile, ClockKind, Placement};
+use crate::board_file::{BoardFile, ClockKind, DriverEntry, Placement};
 use crate::cache::Cache;
-use crate::driver::{Devices, Driver, Surroundings};
+use crate::driver::{Devices, Driver, PowerCalls, Surroundings};
 use crate::engine::Engine;
 use crate::error::BoardError;
 use crate::ports::Ports;
+use crate::published_pins::PublishedPins;
 use crate::recording::VcdFile;
 use crate::service::Services;
+use crate::shared_lines::SharedLines;
 use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
 use crate::time::Time;
@@ -96,11 +98,13 @@ impl Builder {
         let mut board = Board {
             started: time.now(),
             services: Arc::new(Services::new(&file)),
+            published_pins: Arc::new(PublishedPins::new(&file, &time.clock())),
             loops: Vec::new(),
             waits: Waits::new(),
             drivers: Vec::new(),
             simulation,
             ports: Ports::new(&file, time.clock()),
+            power: Power::default(),
             stepping: Mutex::default(),
             time,
             file,
@@ -133,29 +137,28 @@ impl Board {
         let devices = Devices {
             gpio: self.simulation.board().clone(),
             serial: self.ports.clone(),
+            shared: self.shared_lines()?,
         };
         for entry in self.file.drivers.clone() {
             let name = entry.name.get_ref();
-            let provider = entry
-                .uses
-                .first()
-                .and_then(|service| self.file.provider_of(service.get_ref()));
-            let of_provider = provider.and_then(|provider| {
-                self.drivers
-                    .iter()
-                    .find(|driver| driver.name == *provider.name.get_ref())
-            });
-            let work_loop = match (entry.work_loop, of_provider) {
+            let providers = self.providers_of(&entry);
+            let (work_loop, power_calls) = match (entry.work_loop, providers.first()) {
                 (Placement::Dedicated, _) => self.work_loop(name)?,
-                (Placement::Provider, Some(provider)) => provider.work_loop.clone(),
+                (Placement::Provider, Some(provider)) => {
+                    (provider.work_loop.clone(), provider.power_calls.clone())
+                }
                 (Placement::Provider, None) => self.work_loop("board")?,
             };
             let around = Surroundings {
                 engine: engine.clone(),
                 devices: devices.clone(),
                 services: self.services.clone(),
+                published_pins: self.published_pins.clone(),
                 time: self.time.clone(),
+                providers,
                 work_loop,
+                power_calls,
+                target: self.power.target.clone(),
                 component: self.file.resolve(entry.component.get_ref()),
             };
             self.drivers.push(Driver::new(&entry, around));
@@ -163,10 +166,38 @@ impl Board {
         Ok(())
     }
 
-    /// The loop of this name, made where it is missing.
-    fn work_loop(&mut self, name: &str) -> Result<Arc<WorkLoop>, BoardError> {
+    /// Those who provide what a driver uses: they were placed before it.
+    fn providers_of(&self, entry: &DriverEntry) -> Vec<Arc<Driver>> {
+        let mut providers: Vec<Arc<Driver>> = Vec::new();
+        for service in &entry.uses {
+            if let Some(provider) = self.provider(service.get_ref())
+                && !providers.iter().any(|known| Arc::ptr_eq(known, provider))
+            {
+                providers.push(provider.clone());
+            }
+        }
+        providers
+    }
+
+    /// The lines that drivers share, if any, watched on a loop of their own: its
+    /// name is none that a driver can have.
+    fn shared_lines(&mut self) -> Result<Option<Arc<SharedLines>>, BoardError> {
+        let gpio = self.simulation.board().clone();
+        let shared = SharedLines::new(&self.file, gpio, self.time.clock());
+        if let Some(lines) = &shared {
+            let (work_loop, _) = self.work_loop("shared lines")?;
+            let watch = lines.watch().clone();
+            Context::with_current(|cx| work_loop.add_event_source(cx, watch))
+                .map_err(|error| BoardError::Host(format!("no watch of shared lines: {error}")))?;
+        }
+        Ok(shared)
+    }
+
+    /// The loop of this name, made where it is missing, and what makes its
+    /// power calls.
+    fn work_loop(&mut self, name: &str) -> Result<(Arc<WorkLoop>, Arc<PowerCalls>), BoardError> {
         if let Some(known) = self.loops.iter().find(|known| known.name == name) {
-            return Ok(known.work_loop.clone());
+            return Ok((known.work_loop.clone(), known.power_calls.clone()));
         }
         let work_loop = WorkLoop::with_waits(self.time.clock(), self.waits.clone());
         let runner = Context::detached(name);
@@ -186,16 +217,22 @@ impl Board {
         started.map_err(|error| {
             BoardError::Host(format!("no thread for the work loop `{name}`: {error}"))
         })?;
+        let clock = self.time.clock();
+        let power_calls = Context::with_current(|cx| PowerCalls::new(cx, &work_loop, clock))
+            .map_err(|error| {
+                BoardError::Host(format!("no power calls on the work loop `{name}`: {error}"))
+            })?;
         self.loops.push(NamedLoop {
             name: name.to_owned(),
             work_loop: work_loop.clone(),
             runner,
+            power_calls: power_calls.clone(),
         });
-        Ok(work_loop)
+        Ok((work_loop, power_calls))
     }
 
     fn start_drivers(&self) {
-        for driver in &self.drivers {
+        for driver in self.start_order() {
             Context::with_current(|cx| driver.start(cx, Cause::Boot));
         }
     }

@@ -107,7 +107,8 @@ impl Board {
         self.services.get(name)
     }
 
-    fn provider(&self, service: &str) -> Option<&Arc<Driver>> {
+    /// The driver that provides a service.
+    pub(super) fn provider(&self, service: &str) -> Option<&Arc<Driver>> {
         let entry = self.file.provider_of(service)?;
         let mut drivers = self.drivers.iter();
         drivers.find(|driver| driver.name == *entry.name.get_ref())
@@ -116,7 +117,9 @@ impl Board {
     fn no_service(&self, name: &str) -> RequestError {
         if let Some(driver) = self.provider(name) {
             let why = match driver.life().state {
-                State::Running => "the driver does not publish it".to_owned(),
+                State::Running if !driver.is_ending() => {
+                    "the driver does not publish it".to_owned()
+                }
                 _ => driver.whereabouts(),
             };
             return RequestError::new(

@@ -2,7 +2,7 @@
 
 use super::{Board, Cancel};
 use crate::bindings::exports::loopgate::driver::handlers::Cause;
-use crate::driver::{Driver, Reloaded};
+use crate::driver::{Driver, Reloaded, Started};
 use crate::error::{ErrorCode, RequestError};
 use crate::log::LogLine;
 use crate::status::State;
@@ -13,34 +13,69 @@ use std::time::Duration;
 
 impl Board {
     /// Loads a driver's component and starts it, with the cause `boot`, or
-    /// `restart` where it had failed. Nothing happens to one that runs. From any
-    /// thread, but not from within a handler, as everything here.
+    /// `restart` where it had failed; then those that were stopped with a provider
+    /// and have all of theirs again. Their names, in that order. Nothing happens to
+    /// those that run. From any thread, but not from within a handler, as
+    /// everything here.
     ///
     /// # Errors
     ///
-    /// `no-device` where there is no such driver, `driver-died` where it cannot
-    /// be loaded or its start fails.
-    pub fn start_driver(&self, name: &str) -> Result<(), RequestError> {
+    /// `no-device` where there is no such driver, `not-ready` where all its
+    /// providers are stopped, `driver-died` where one cannot be loaded or its
+    /// start fails.
+    pub fn start_driver(&self, name: &str) -> Result<Vec<String>, RequestError> {
         let driver = self.driver(name)?;
         let cause = match driver.life().state {
             State::Failed => Cause::Restart,
             _ => Cause::Boot,
         };
-        Context::with_current(|cx| driver.start(cx, cause));
-        alive(driver)
+        match Context::with_current(|cx| driver.start(cx, cause)) {
+            Started::Begun => {}
+            Started::Already => return alive(driver).map(|()| Vec::new()),
+            Started::Without(provider) => return Err(without(driver, provider)),
+        }
+        let started = self.start_waiting(driver);
+        started.iter().try_for_each(|driver| alive(driver))?;
+        Ok(started.iter().map(|driver| driver.name.clone()).collect())
     }
 
-    /// Stops a driver: its `stop` is called, its requests end as `driver-died`,
-    /// its lines are released. One that has failed stays away as well then,
-    /// until it is started; the cause can still be seen.
+    /// Starts those that were stopped with a provider and have all of theirs
+    /// again, now that this one runs. All that were started, this one first.
+    fn start_waiting<'a>(&'a self, first: &'a Arc<Driver>) -> Vec<&'a Arc<Driver>> {
+        let mut started = vec![first];
+        for driver in self.start_order() {
+            let new = |provider: &Arc<Driver>| {
+                let mut started = started.iter();
+                started.any(|other| Arc::ptr_eq(other, provider))
+            };
+            if driver.life().ended_with.is_some()
+                && driver.providers.iter().any(new)
+                && driver.providers.iter().all(|provider| provider.is_live())
+                && let Started::Begun = Context::with_current(|cx| driver.start(cx, Cause::Boot))
+            {
+                started.push(driver);
+            }
+        }
+        started
+    }
+
+    /// Stops a driver, and before it those above it that have no other provider:
+    /// nothing of them can be opened any more, each is told, and then their
+    /// `stop` is called, that of users before that of their providers. An answer
+    /// `closing` delays it, and so does a driver that lives on and has something
+    /// open: for its limit `closing`, and all of them together for 15 s. Their
+    /// requests end as `driver-died`, their lines are released. One that has failed
+    /// stays away as well then, until it is started; the cause can still be seen.
+    /// Their names, in the order in which they were stopped.
+    ///
+    /// In virtual time, time goes on while one is waited for.
     ///
     /// # Errors
     ///
     /// `no-device` where there is no such driver.
-    pub fn stop_driver(&self, name: &str) -> Result<(), RequestError> {
+    pub fn stop_driver(&self, name: &str) -> Result<Vec<String>, RequestError> {
         let driver = self.driver(name)?;
-        Context::with_current(|cx| driver.dismiss(cx));
-        Ok(())
+        Ok(Context::with_current(|cx| self.end(cx, Some(driver))))
     }
 
     /// Loads a driver's component anew, and has it take the place of the
@@ -134,6 +169,21 @@ impl Board {
             )
         })
     }
+}
+
+fn without(driver: &Driver, provider: &Driver) -> RequestError {
+    let is = if provider.is_ending() {
+        "is being stopped"
+    } else {
+        "is stopped"
+    };
+    RequestError::new(
+        ErrorCode::NotReady,
+        format!(
+            "driver `{0}` cannot start: `{1}`, which it uses, {is}; `loopgate start {1}` first",
+            driver.name, provider.name
+        ),
+    )
 }
 
 fn alive(driver: &Driver) -> Result<(), RequestError> {

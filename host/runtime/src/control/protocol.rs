@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hex;
-use crate::{LogLine, RequestError};
+use crate::{LogLine, PowerState, RequestError};
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,12 @@ pub enum Request {
     Reload {
         /// The driver.
         driver: String,
+    },
+    /// Takes the board to sleep or wakes it, see [`Board::power`](crate::Board::power):
+    /// [`Response::Done`].
+    Power {
+        /// What it is to be.
+        state: PowerState,
     },
     /// The latest lines of a driver's log, see [`Board::logs`](crate::Board::logs):
     /// [`Response::Logs`].
@@ -109,22 +115,34 @@ pub enum Response<S = serde_json::Value> {
     },
     /// To [`Request::SimShow`].
     Lines(Vec<Line>),
-    /// To [`Request::SimSet`].
+    /// To [`Request::SimSet`] and [`Request::Power`].
     Done,
     /// To [`Request::Start`], [`Request::Stop`] and [`Request::Reload`]: how the
     /// driver is now.
     Driver {
-        /// Its name.
-        name: String,
-        /// As in the status, for example `running`.
-        state: String,
-        /// Counts its instances.
-        generation: u64,
+        /// That one.
+        #[serde(flatten)]
+        driver: DriverNow,
+        /// Those that were started after it, or stopped before it, in that order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        with: Vec<DriverNow>,
     },
     /// To [`Request::Logs`].
     Logs(Vec<LogLine>),
     /// The request failed, or could not be read.
     Error(RequestError),
+}
+
+/// How a driver is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DriverNow {
+    /// Its name.
+    pub name: String,
+    /// As in the status, for example `running`.
+    pub state: String,
+    /// Counts its instances.
+    pub generation: u64,
 }
 
 /// A line of the simulated board. Levels are voltages.

@@ -6,12 +6,10 @@ use crate::bindings::loopgate::driver::request::{
 };
 use crate::error::ErrorCode;
 use crate::guest::Guest;
-use crate::mailbox::Mailbox;
-use crate::service::{Circumstances, Queue, Selector, Service};
-use crate::submission::{self, Submission};
-use crate::ticker::TICK;
-use loopgate_workloop::{Context, EventSource as _, Instant};
-use parking_lot::Mutex;
+use crate::service::{Circumstances, Selector, Service};
+use crate::structural::Open;
+use crate::submission::{self, Mailbox, Queue, Sent, Submission};
+use loopgate_workloop::{EventSource as _, Instant};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -26,7 +24,10 @@ const TEXT_MAX: usize = 256;
 
 /// Another driver's service as the guest holds it. It names one instance of
 /// the provider and dies with it.
-pub struct Client(Arc<Service>);
+pub struct Client {
+    service: Arc<Service>,
+    _open: Open,
+}
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
 
@@ -71,10 +72,12 @@ impl HostClient for Guest {
             self.driver.log.host(&reason);
             return Ok(Err(WitErrorCode::NotGranted));
         }
-        let Some(service) = self.driver.services.get(&service) else {
+        let opened = self.driver.services.open(&service, &self.driver.name);
+        let Some((service, _open)) = opened else {
             return Ok(Err(WitErrorCode::NoDevice));
         };
-        Ok(self.push(Client(service)).ok_or(WitErrorCode::NoResources))
+        let client = self.push(Client { service, _open });
+        Ok(client.ok_or(WitErrorCode::NoResources))
     }
 
     fn run_command(
@@ -114,11 +117,11 @@ impl HostClient for Guest {
         deadline: u64,
         context: u32,
     ) -> Answer<u64> {
-        let service = self.table.get(&this)?.0.clone();
+        let service = self.table.get(&this)?.service.clone();
         let reply_max = self.reply_max(reply_max);
         let admitted = self.admit(&service, &arguments, reply_max);
-        let submission = admitted.map(|(id, mailbox)| {
-            Arc::new(Submission {
+        let submission = admitted.map(|Admitted { id, mailbox, queue }| {
+            let sent = Sent {
                 id,
                 client: this.rep(),
                 context,
@@ -126,9 +129,8 @@ impl HostClient for Guest {
                 arguments,
                 reply_max,
                 deadline: instant(deadline),
-                mailbox,
-                stage: Mutex::default(),
-            })
+            };
+            Submission::new(sent, mailbox, queue)
         });
         let submitted = submission.and_then(|submission| self.send(submission));
         Ok(submitted.map_err(Into::into))
@@ -147,6 +149,14 @@ impl HostClient for Guest {
     }
 }
 
+/// What a new request of a driver's own needs.
+struct Admitted {
+    id: u64,
+    mailbox: Arc<Mailbox>,
+    /// The provider's.
+    queue: Arc<Queue>,
+}
+
 impl Guest {
     /// What a new request of this driver's own needs, if it may have one.
     fn admit(
@@ -154,7 +164,7 @@ impl Guest {
         service: &Service,
         arguments: &Arguments,
         reply_max: u32,
-    ) -> Result<(u64, Arc<Mailbox>), ErrorCode> {
+    ) -> Result<Admitted, ErrorCode> {
         if self.stopping {
             return Err(ErrorCode::NotPermitted);
         }
@@ -162,19 +172,22 @@ impl Guest {
         if !service.gate.attachment().is_attached() && !service.is_gone() {
             return Err(ErrorCode::NotReady);
         }
+        // Without one nobody has been granted the service.
+        let queue = service.queue.clone().ok_or(ErrorCode::NotGranted)?;
         let mailbox = self.mailbox()?;
         let limits = &self.driver.limits;
         let bytes = submission::bytes(arguments, reply_max);
-        let number = self.submissions.number(limits, bytes).map_err(|hit| {
+        let id = self.submissions.number(limits, bytes).map_err(|hit| {
             self.driver.log.host(&hit.to_string());
             ErrorCode::NoResources
         })?;
-        Ok((number, mailbox))
+        Ok(Admitted { id, mailbox, queue })
     }
 
     fn send(&mut self, submission: Arc<Submission>) -> Result<u64, ErrorCode> {
-        submission.service.enqueue(submission.clone())?;
-        let (id, deadline) = (submission.id, submission.deadline);
+        let sent = &submission.request;
+        sent.service.enqueue(&submission)?;
+        let (id, deadline) = (sent.id, sent.deadline);
         self.submissions.keep(submission);
         if deadline.is_some() {
             self.arm_deadline(None);
@@ -225,10 +238,13 @@ impl Guest {
             )
             .collect();
         // Every source costs each pass a look: one only where it can get mail.
-        if self.driver.services.is_used(&name) {
+        let queue = if self.driver.services.is_used(&name) {
             let mailbox = self.mailbox()?;
-            turns.mailbox.get_or_init(|| mailbox);
-        }
+            turns.mailbox.get_or_init(|| mailbox.clone());
+            Some(Queue::new(mailbox))
+        } else {
+            None
+        };
         let service = self.driver.services.publish(Service {
             name,
             driver: self.driver.clone(),
@@ -240,7 +256,7 @@ impl Guest {
             selectors,
             withdrawn: AtomicBool::new(false),
             turns,
-            queue: Queue::default(),
+            queue,
         })?;
         self.services.push(service);
         Ok(())
@@ -313,8 +329,6 @@ impl Guest {
         Ok(())
     }
 
-    /// A down call. Its time is the provider's own; only the wait for the
-    /// provider's gate counts here.
     fn ask(
         &mut self,
         client: &Resource<Client>,
@@ -323,7 +337,7 @@ impl Guest {
         timeout: Option<u64>,
         immediate: bool,
     ) -> Answer<Reply> {
-        let service = self.table.get(client)?.0.clone();
+        let service = self.table.get(client)?.service.clone();
         let circumstances = Circumstances {
             may_wait: false,
             immediate,
@@ -342,44 +356,14 @@ impl Guest {
         timeout: Option<Duration>,
     ) -> Result<crate::Reply, ErrorCode> {
         self.check(service, arguments)?;
-        if !self.clock.may_call_down() {
-            return Err(ErrorCode::TimedOut);
-        }
-        Context::with_current(|cx| {
-            self.close_gate_of(cx, service, timeout)?;
-            let paused = self.clock.pause();
-            let begun = self.driver.time.now();
-            let outcome = service.attempt(cx, circumstances, arguments);
-            let ended = self.driver.time.now();
-            self.clock.called_down(ended.saturating_since(begun));
-            self.clock.resume(paused);
-            service.driver.work_loop.open_gate(cx)?;
-            outcome
-        })
-    }
-
-    fn close_gate_of(
-        &mut self,
-        cx: &Context,
-        service: &Service,
-        timeout: Option<Duration>,
-    ) -> Result<(), ErrorCode> {
-        let work_loop = &service.driver.work_loop;
-        if work_loop.try_close_gate(cx) {
-            return Ok(());
-        }
-        let Some(timeout) = timeout else {
-            return Err(ErrorCode::CannotLock);
+        let wait = || match timeout {
+            None => Err(ErrorCode::CannotLock),
+            Some(_) if !service.gate.is_enabled() => Err(ErrorCode::NotPermitted),
+            Some(timeout) => Ok(timeout),
         };
-        if !service.gate.is_enabled() {
-            return Err(ErrorCode::NotPermitted);
-        }
-        // Given up some ticks before the limit: the wait is the provider's
-        // fault, and must not end this driver.
-        let left = self.clock.left().saturating_sub(5 * TICK);
-        let now = self.driver.time.now();
-        let deadline = now.saturating_add(timeout.min(left));
-        Ok(work_loop.close_gate_until(cx, deadline)?)
+        self.down_call(&service.driver, wait, |cx| {
+            service.attempt(cx, circumstances, arguments)
+        })
     }
 }
 
