@@ -179,6 +179,8 @@ pub(crate) struct CallClock {
     /// Delays that the handler asked for, which virtual time does not show on
     /// the wall.
     delayed: Duration,
+    /// Calls into other drivers, by the board's clock.
+    down: Duration,
 }
 
 /// Both clocks at one moment.
@@ -210,12 +212,21 @@ impl CallClock {
         };
         self.since = None;
         self.delayed = Duration::ZERO;
+        self.down = Duration::ZERO;
     }
 
-    /// How long the handler has run, where it has seen a tick.
+    /// How long the handler has kept its loop, where it has seen a tick or has
+    /// called another driver.
     pub(crate) fn spanned(&self) -> Option<Duration> {
-        self.since
-            .map(|since| since.wall.elapsed() + self.delayed + TICK)
+        let own = self.since.map(|_| self.own() + TICK);
+        let down = (!self.down.is_zero()).then_some(self.down);
+        own.map_or(down, |own| Some(own + self.down))
+    }
+
+    /// Its own time so far, from the first tick on.
+    fn own(&self) -> Duration {
+        let since = self.since.map(|since| since.wall.elapsed());
+        since.unwrap_or_default() + self.delayed
     }
 
     /// The engine's epoch moved on while guest code ran.
@@ -260,6 +271,18 @@ impl CallClock {
         if elsewhere {
             self.delayed += span;
         }
+    }
+
+    /// Whether it may call another driver. That time is the other's own, and
+    /// nobody ends this one for it; but its loop waits along, and calls without
+    /// end would keep it for as long (rule 13).
+    pub(crate) fn may_call_down(&self) -> bool {
+        self.own() + self.down < self.wall
+    }
+
+    /// A call into another driver has kept the loop for so long.
+    pub(crate) fn called_down(&mut self, span: Duration) {
+        self.down += span;
     }
 
     /// Before a call into another driver, whose time is its own.
@@ -330,7 +353,8 @@ impl Sum {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        let asked = self.used + (desired - current) as u64;
+        // Two 64-bit tables can ask for more than there are numbers.
+        let asked = self.used.saturating_add((desired - current) as u64);
         if asked > self.limit {
             return Err(asked);
         }
@@ -453,6 +477,15 @@ mod tests {
         let (memory, tables) = grown("1", "1", &[1, -1], &[1000, -1]);
         assert_eq!(memory, Limits::default().memory);
         assert_eq!(tables, 19_001);
+    }
+
+    #[test]
+    fn what_two_tables_ask_for_together_does_not_wrap() {
+        let mut tables = Sum::new(10);
+        assert_eq!(tables.grow(0, 4, None), Ok(true));
+        assert_eq!(tables.grow(0, 4, None), Ok(true));
+        assert_eq!(tables.grow(4, usize::MAX, None), Err(u64::MAX));
+        assert_eq!(tables.used, 8);
     }
 
     #[test]
