@@ -10,6 +10,8 @@ pub use gpio::{GpioEntry, PinBias, PinDirection, PinEdges};
 pub use play::{PlayEntry, Repeat};
 pub use serial::SerialEntry;
 
+use crate::control::from_hex;
+use crate::engine::Digest;
 use crate::error::BoardError;
 use crate::limits::{Limits, LimitsEntry};
 use crate::units::Span;
@@ -126,6 +128,9 @@ pub struct DriverEntry {
     pub name: Spanned<String>,
     /// The component's file. Relative to the board file.
     pub component: Spanned<PathBuf>,
+    /// The SHA-256 of that file, as `sha256sum` prints it: a file with another
+    /// content is not loaded.
+    pub sha256: Option<Spanned<String>>,
     /// Whose work loop it runs on.
     #[serde(default)]
     pub work_loop: Placement,
@@ -318,6 +323,13 @@ impl DriverEntry {
             .unwrap_or_default()
     }
 
+    /// What the component's file must have in it; `check` has seen that it is a
+    /// digest.
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        let text = self.sha256.as_ref()?.get_ref();
+        from_hex(text)?.try_into().ok()
+    }
+
     /// The granted pins in the file's order.
     pub fn gpio_in_order(&self) -> Vec<(&str, &GpioEntry)> {
         let mut pins: Vec<_> = self
@@ -338,6 +350,18 @@ impl DriverEntry {
                 format!(
                     "driver name `{}` must be 1 to {NAME_MAX} letters, digits, `-`, `_` or `.`",
                     name.escape_debug()
+                ),
+            ));
+        }
+        if let Some(text) = &self.sha256
+            && self.digest().is_none()
+        {
+            return Err((
+                text.span(),
+                format!(
+                    "`sha256` of `{name}` is `{}`; write 64 hexadecimal digits, as `sha256sum {}` prints them",
+                    text.get_ref().escape_debug(),
+                    self.component.get_ref().display()
                 ),
             ));
         }
@@ -495,6 +519,11 @@ uses = ["button-led"]
                 GOOD.replace("edges = \"both\"", "rate-cap = 0"),
                 "dir/board.toml:16",
                 "nonzero",
+            ),
+            (
+                GOOD.replace("uses =", "sha256 = \"12ab\"\nuses ="),
+                "dir/board.toml:24",
+                "64 hexadecimal digits, as `sha256sum user.wasm` prints",
             ),
             (
                 GOOD.replace("sim", "mainframe"),

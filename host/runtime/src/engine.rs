@@ -3,6 +3,7 @@
 
 use crate::bindings::VERSION;
 use crate::cache::Cache;
+use crate::control::to_hex;
 use crate::cost;
 use crate::error::ComponentError;
 use crate::filter::{self, Program};
@@ -184,6 +185,22 @@ pub(crate) type Digest = [u8; 32];
 pub(crate) fn digest(bytes: &[u8]) -> Digest {
     use sha2::Digest as _;
     sha2::Sha256::digest(bytes).into()
+}
+
+/// Refuses what is not the content that the board file means.
+pub(crate) fn verify(
+    path: &Path,
+    expected: Option<Digest>,
+    found: Digest,
+) -> Result<(), ComponentError> {
+    match expected {
+        Some(expected) if expected != found => Err(ComponentError::WrongDigest {
+            path: path.to_owned(),
+            expected: to_hex(&expected),
+            found: to_hex(&found),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Tells what was given by mistake from its first bytes: a core module and a

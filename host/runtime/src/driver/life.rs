@@ -84,7 +84,9 @@ impl Driver {
 
     fn load(&self, version: &mut Option<Digest>) -> Result<Loaded, ComponentError> {
         let bytes = engine::read(&self.component)?;
-        *version = Some(engine::digest(&bytes));
+        let digest = engine::digest(&bytes);
+        *version = Some(digest);
+        engine::verify(&self.component, self.entry.digest(), digest)?;
         self.engine.load(&self.component, &bytes)
     }
 
