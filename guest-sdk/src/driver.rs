@@ -1,8 +1,8 @@
 //! The trait that a driver implements.
 
 use crate::{
-    Context, ErrorCode, FilterEvent, InterruptId, Interrupts, Reply, Request, RequestId, Result,
-    Timeout, TimerId, Verdict,
+    Context, ErrorCode, FilterEvent, InterruptId, Interrupts, PowerChange, PowerState, Readiness,
+    Reply, Request, RequestId, Result, StructuralEvent, Timeout, TimerId, Verdict,
 };
 
 /// A driver: what the host calls, one handler at a time, with the gate of the
@@ -93,6 +93,68 @@ pub trait Driver: Sized + 'static {
     fn completed(&mut self, context: u32, id: RequestId, outcome: Result<Reply>) -> Result<()> {
         let _ = (context, id, outcome);
         Ok(())
+    }
+
+    /// The level of a pin that this driver publishes, for another driver.
+    ///
+    /// # Errors
+    ///
+    /// The code goes to the other driver, here and in the next two.
+    fn pin_read(&mut self, pin: u32) -> Result<bool> {
+        let _ = pin;
+        Err(ErrorCode::Unsupported.into())
+    }
+
+    /// Drives a published pin, which is open as an output.
+    ///
+    /// # Errors
+    ///
+    /// See [`pin_read`](Self::pin_read).
+    fn pin_write(&mut self, pin: u32, high: bool) -> Result<()> {
+        let _ = (pin, high);
+        Err(ErrorCode::Unsupported.into())
+    }
+
+    /// A published pin is opened, as an output of this level or an input, or
+    /// closed: then it is an input again.
+    ///
+    /// # Errors
+    ///
+    /// Nobody has it open then. See [`pin_read`](Self::pin_read).
+    fn pin_configure(&mut self, pin: u32, output: Option<bool>) -> Result<()> {
+        let _ = (pin, output);
+        Err(ErrorCode::Unsupported.into())
+    }
+
+    /// The drivers around this one have changed. `service` is what is used of
+    /// whom; what is returned means something for
+    /// [`ProviderTerminated`](StructuralEvent::ProviderTerminated).
+    fn structural(&mut self, event: StructuralEvent, service: &str) -> Readiness {
+        let _ = (event, service);
+        Readiness::Ready
+    }
+
+    /// Whether the board may go to sleep: one driver's `false` keeps it up.
+    fn allow_power_change(&mut self, state: PowerState) -> bool {
+        let _ = state;
+        true
+    }
+
+    /// The board goes to sleep, the users of a driver before it; or wakes, a
+    /// driver before its users.
+    ///
+    /// # Errors
+    ///
+    /// Count as made, and go to the host's log.
+    fn set_power_state(&mut self, state: PowerState) -> Result<PowerChange> {
+        let _ = state;
+        Ok(PowerChange::Made)
+    }
+
+    /// Every driver has made the change; or one did not allow it, and the state
+    /// is what it was.
+    fn power_state_did_change(&mut self, state: PowerState) {
+        let _ = state;
     }
 
     /// The last call. What the driver still holds is released afterwards.

@@ -9,7 +9,7 @@ use crate::bindings::loopgate::driver::{request as raw, types};
 use crate::request::{Answer, answer, lift};
 use crate::{
     Context, Driver, ErrorCode, FilterEvent, GateId, Instant, InterruptId, Interrupts, Level,
-    Occurrence, Request, RequestId, Result, Timeout, TimerId, Verdict, log,
+    Occurrence, Request, RequestId, Result, Timeout, TimerId, Verdict, log, power,
 };
 
 /// Makes the type, which implements [`Driver`], the driver that this crate
@@ -217,6 +217,52 @@ impl<D: Slot, C: Commands<D>> handlers::Guest for Export<D, C> {
             }
         }
     }
+
+    fn pin_read(pin: u32) -> std::result::Result<bool, types::ErrorCode> {
+        asked::<D, _>(|driver| driver.pin_read(pin))
+    }
+
+    fn pin_write(pin: u32, high: bool) -> std::result::Result<(), types::ErrorCode> {
+        asked::<D, _>(|driver| driver.pin_write(pin, high))
+    }
+
+    fn pin_configure(
+        pin: u32,
+        direction: handlers::Direction,
+    ) -> std::result::Result<(), types::ErrorCode> {
+        let output = match direction {
+            handlers::Direction::Input => None,
+            handlers::Direction::Output(high) => Some(high),
+        };
+        asked::<D, _>(|driver| driver.pin_configure(pin, output))
+    }
+
+    fn structural(event: handlers::StructuralEvent, service: String) -> handlers::Readiness {
+        let readiness = deliver::<D, _>(|driver| driver.structural(event.into(), &service));
+        readiness.unwrap_or_default().into()
+    }
+
+    fn allow_power_change(state: handlers::PowerState) -> bool {
+        deliver::<D, _>(|driver| driver.allow_power_change(state.into())).unwrap_or(true)
+    }
+
+    fn set_power_state(state: handlers::PowerState) -> handlers::PowerChange {
+        power::answer(deliver::<D, _>(|driver| {
+            driver.set_power_state(state.into())
+        }))
+    }
+
+    fn power_state_did_change(state: handlers::PowerState) {
+        deliver::<D, _>(|driver| driver.power_state_did_change(state.into()));
+    }
+}
+
+/// Calls a handler whose result goes to another driver.
+fn asked<D: Slot, R>(
+    handler: impl FnOnce(&mut D) -> Result<R>,
+) -> std::result::Result<R, types::ErrorCode> {
+    let result = deliver::<D, _>(handler).unwrap_or(Err(ErrorCode::NotReady.into()));
+    result.map_err(|error| error.code().into())
 }
 
 /// Calls a handler. Before `start` and after `stop` the host calls none; if it

@@ -3,8 +3,8 @@
 pub use crate::{
     Ask, AsyncDriver, Cause, Client, CommandGate, Context, Driver, Duration, DurationExt, Edges,
     Error, ErrorCode, FilterEvent, GateId, Gated, InputPin, Instant, Interrupt, InterruptId,
-    Interrupts, Line, LineReader, Occurrence, OutputPin, Pending, Port, Queueing, Reply, Request,
-    RequestId, Result, Selector, Service, ServiceBuilder, Submission, Timeout, Timer, TimerId,
-    Verdict, delay, driver, now,
+    Interrupts, Line, LineReader, Occurrence, OutputPin, Pending, Port, PowerChange, PowerState,
+    Queueing, Readiness, Reply, Request, RequestId, Result, Selector, Service, ServiceBuilder,
+    StructuralEvent, Submission, Timeout, Timer, TimerId, Verdict, delay, driver, now,
 };
 pub use crate::{debug, error, info, trace, warn};

@@ -2,6 +2,7 @@
 //! each of them may touch.
 
 mod gpio;
+mod order;
 mod play;
 mod serial;
 mod source;
@@ -27,7 +28,8 @@ use toml::Spanned;
 pub struct BoardFile {
     /// The board as a whole: the hardware that there is.
     pub board: Hardware,
-    /// A driver. They start in the file's order.
+    /// A driver. They start in the file's order, but no driver before those whose
+    /// services it `uses`.
     #[serde(default, rename = "driver")]
     pub drivers: Vec<DriverEntry>,
     /// Where the file lies, for relative paths; and its text, for line numbers.
@@ -137,8 +139,8 @@ pub struct DriverEntry {
     /// Services that it may publish. No two drivers publish the same.
     #[serde(default)]
     pub provides: Vec<Spanned<String>>,
-    /// Services of drivers before it that it may open; the first one is its
-    /// provider.
+    /// Services of other drivers that it may open; whose is the first one is its
+    /// provider. In no circle.
     #[serde(default)]
     pub uses: Vec<Spanned<String>>,
     /// The driver's settings, for example `{ period-ms = "500" }`: handed to
@@ -193,6 +195,7 @@ impl BoardFile {
         })?;
         file.source = source;
         file.check()?;
+        file.drivers = order::in_start_order(file.drivers, &file.source)?;
         file.resolve_ports();
         Ok(file)
     }
@@ -270,42 +273,6 @@ impl BoardFile {
             driver
                 .check()
                 .map_err(|(span, message)| self.source.invalid(span, &message))?;
-        }
-        self.check_uses()
-    }
-
-    /// What a driver uses is provided by a driver before it: starting in the
-    /// file's order then never finds a provider missing, and no cycle exists.
-    fn check_uses(&self) -> Result<(), BoardError> {
-        for (index, driver) in self.drivers.iter().enumerate() {
-            for service in &driver.uses {
-                let known = self.drivers[..index]
-                    .iter()
-                    .flat_map(|driver| &driver.provides)
-                    .any(|name| name.get_ref() == service.get_ref());
-                if !known {
-                    let name = driver.name.get_ref();
-                    let cause = match self.provider_of(service.get_ref()) {
-                        Some(other) if other.name.get_ref() == name => {
-                            "it provides that itself; remove it from `uses`".to_owned()
-                        }
-                        Some(other) => format!(
-                            "its provider `{}` starts later; move that entry before `{name}`",
-                            other.name.get_ref()
-                        ),
-                        None => {
-                            "no driver provides it; add it to some driver's `provides`".to_owned()
-                        }
-                    };
-                    return Err(self.source.invalid(
-                        service.span(),
-                        &format!(
-                            "`{name}` uses the service `{}`, but {cause}",
-                            service.get_ref()
-                        ),
-                    ));
-                }
-            }
         }
         Ok(())
     }
@@ -549,18 +516,6 @@ uses = ["button-led"]
         assert!(
             error.contains("line `GPIO27` belongs to `button-led` already (dir/board.toml:17)"),
             "{error}"
-        );
-    }
-
-    #[test]
-    fn a_provider_must_come_first() {
-        let text = GOOD
-            .replace("config = { z", "uses = [\"x\"]\nconfig = { z")
-            .replace("uses = [\"button-led\"]", "provides = [\"x\"]");
-        assert!(
-            refused(&text).contains("move that entry before"),
-            "{}",
-            refused(&text)
         );
     }
 }

@@ -16,7 +16,7 @@ pub struct Status {
     pub clock: &'static str,
     /// Nanoseconds since the board started, by its own clock.
     pub uptime_ns: u64,
-    /// The drivers, in the board file's order.
+    /// The drivers, in the order in which they start.
     pub drivers: Vec<DriverStatus>,
 }
 

@@ -37,8 +37,13 @@
   ;; What `command` returns, zero but for what is said here: `done` (case 0, at
   ;; 32) of an error (case 1, at 40), `unsupported` (the eleventh, at 48).
   (global $outcome i32 (i32.const 32))
+  ;; What pins answer: an error (case 1, at 56), `unsupported` (at 57).
+  (global $refused i32 (i32.const 56))
+  ;; What `set-power-state` returns.
+  (global $made i32 (i32.const 128))
   (data (i32.const 40) "\01")
   (data (i32.const 48) "\0a")
+  (data (i32.const 56) "\01\0a")
   (data (i32.const 64) "led")
   (data (i32.const 80) "output `led`, or its timer, could not be had")
 
@@ -120,8 +125,37 @@
     (param $context i32) (param $id i64) (param $case i32) (param $scalar i64)
     (param $data i32) (param $length i32))
 
-  ;; Only `start` is handed memory (its config) and nothing is given back, so
-  ;; the heap only grows. Blocks are never resized: the host asks for that only
+  ;; Nobody calls these three: it publishes no pins. `unsupported` (as in
+  ;; `command`), in the two bytes at 56.
+  (func (export "loopgate:driver/handlers@0.1.0#pin-read") (param $pin i32) (result i32)
+    (global.get $refused))
+
+  (func (export "loopgate:driver/handlers@0.1.0#pin-write")
+    (param $pin i32) (param $high i32) (result i32)
+    (global.get $refused))
+
+  (func (export "loopgate:driver/handlers@0.1.0#pin-configure")
+    (param $pin i32) (param $direction i32) (param $high i32) (result i32)
+    (global.get $refused))
+
+  ;; `ready`, the first.
+  (func (export "loopgate:driver/handlers@0.1.0#structural")
+    (param $event i32) (param $service i32) (param $length i32) (result i32)
+    (i32.const 0))
+
+  (func (export "loopgate:driver/handlers@0.1.0#allow-power-change")
+    (param $state i32) (result i32)
+    (i32.const 1))
+
+  ;; `made`, the first: 8 bytes of zeros, then what the case would carry.
+  (func (export "loopgate:driver/handlers@0.1.0#set-power-state")
+    (param $state i32) (result i32)
+    (global.get $made))
+
+  (func (export "loopgate:driver/handlers@0.1.0#power-state-did-change") (param $state i32))
+
+  ;; Only `start` and `structural` are handed memory (the config, a name) and nothing is given back,
+  ;; so the heap only grows. Blocks are never resized: the host asks for that only
   ;; where it has to convert strings, and both sides speak UTF-8.
   (func (export "cabi_realloc")
     (param $old i32) (param $old_size i32) (param $align i32) (param $size i32) (result i32)

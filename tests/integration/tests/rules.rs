@@ -103,21 +103,23 @@ fn rule_02_a_filter_runs_outside_the_gate_and_sees_its_arguments_alone() {
 /// stands behind it for the boards to come.
 #[test]
 fn rule_03_no_board_lets_a_call_come_back() {
-    for (drivers, cause) in [
+    for (line, drivers, cause) in [
         (
+            7,
             calls("own", "own", "provider"),
             "`own` uses the service `own`, but it provides that itself; remove it from `uses`",
         ),
         (
+            12,
             calls("one", "two", "provider") + &calls("two", "one", "provider"),
-            "`one` uses the service `two`, but its provider `two` starts later; move that entry",
+            "`two` uses the service `one`, but that waits for itself: `one` uses `two`, `two` uses `one`; take one",
         ),
     ] {
         let text = format!("[board]\nbackend = \"sim\"\n{drivers}");
         let error = BoardFile::parse(&text, "cycle.toml").unwrap_err();
         let error = error.to_string();
         assert!(
-            error.starts_with("cycle.toml:7: ") && error.contains(cause),
+            error.starts_with(&format!("cycle.toml:{line}: ")) && error.contains(cause),
             "{error}"
         );
     }

@@ -78,7 +78,7 @@ impl Builder {
         self
     }
 
-    /// Starts the board and its drivers, in the board file's order. A driver
+    /// Starts the board and its drivers, each after those it uses. A driver
     /// that cannot be loaded or started stands as failed in the status; the
     /// others run.
     ///

@@ -7,6 +7,8 @@
 pub(crate) mod gpio;
 pub(crate) mod interrupt;
 pub(crate) mod log;
+pub(crate) mod power;
+pub(crate) mod published_pins;
 pub(crate) mod request;
 pub(crate) mod serial;
 pub(crate) mod wasi;
@@ -52,13 +54,15 @@ pub(crate) fn can_call(engine: &wasmtime::Engine, component: &Component, functio
 
 /// Whether the world has an import of this name.
 pub(crate) fn is_known(import: &str) -> bool {
-    const OURS: [&str; 7] = [
+    const OURS: [&str; 9] = [
         "types",
         "interrupt",
         "work-loop",
         "request",
         "gpio",
+        "published-pins",
         "serial",
+        "power",
         "log",
     ];
     let ours = OURS
