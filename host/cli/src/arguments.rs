@@ -85,10 +85,29 @@ pub(crate) struct Run {
     /// Does not reload drivers whose component's file changes
     #[arg(long)]
     pub(crate) no_watch: bool,
+    /// What of its own rights the host drops before it runs a driver: files and
+    /// system calls that it does not need
+    #[arg(long, value_name = "HOW", default_value = "try")]
+    pub(crate) sandbox: Held,
+    /// How long the drivers may take to stop, all together, when the board is
+    /// ended; the rest ends with the host then
+    #[arg(long, value_name = "SPAN", default_value = "10 s", value_parser = parse_span)]
+    pub(crate) stop_limit: Duration,
     #[command(flatten)]
     pub(crate) recording: Recording,
     #[command(flatten)]
     pub(crate) socket: Socket,
+}
+
+/// How the host holds itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Held {
+    /// Does not start where the kernel lacks Landlock or seccomp
+    Require,
+    /// Goes on without what the kernel lacks, and says so
+    Try,
+    /// Drops nothing
+    Off,
 }
 
 #[derive(Debug, Args)]

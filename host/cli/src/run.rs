@@ -10,14 +10,18 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use loopgate::board_file::{BoardFile, ClockKind, DriverEntry};
 use loopgate::control::{Claim, Server};
-use loopgate::{Board, DriverStatus, Watch};
+use loopgate::{Board, DriverStatus, Sandbox, State, Watch};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use tracing_subscriber::EnvFilter;
 
-use crate::arguments::Run;
+use crate::arguments::{Held, Run};
 use crate::output::{plain, print};
+
+mod service_manager;
+
+use service_manager::ServiceManager;
 
 /// How far virtual time goes between two looks for a signal.
 const VIRTUAL_STEP: Duration = Duration::from_millis(10);
@@ -25,8 +29,12 @@ const VIRTUAL_STEP: Duration = Duration::from_millis(10);
 pub(crate) fn run(run: &Run) -> Result<ExitCode> {
     log_to_standard_error()?;
     let mut signals = catch_signals().context("cannot catch signals")?;
+    let manager = ServiceManager::from_environment()?;
+    let lock = BoardFile::lock(&run.board)?;
     let file = BoardFile::read(&run.board)?;
     let claim = Claim::take(&run.socket.place())?;
+    drop_rights(run, &file)?;
+    limit_stop(run.stop_limit).context("cannot limit the time to stop")?;
     let clock = file.board.clock;
     print(&loading(&file))?;
     let mut builder = Board::builder().board(file);
@@ -41,6 +49,8 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
         .transpose()
         .context("cannot watch the components; `--no-watch` runs without")?;
     print(&format!("control socket: {}", server.path().display()))?;
+    let watchdog = manager.watch(&board).context("cannot start the watchdog")?;
+    manager.ready(&states_in_short(&board));
     match clock {
         ClockKind::Real => {
             signals.forever().next();
@@ -59,10 +69,13 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
         }
     }
     print("stopping")?;
+    manager.stopping();
     drop(watch);
     // Ends the requests that are being answered, which the server waits for.
     board.stop();
     drop(server);
+    drop(watchdog);
+    drop(lock);
     print_states(&board)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -76,6 +89,36 @@ fn catch_signals() -> std::io::Result<Signals> {
         flag::register(signal, stopping.clone())?;
     }
     Signals::new([SIGINT, SIGTERM])
+}
+
+/// Ends the process where it has not ended in order within `limit` of the first
+/// signal. By then every driver that can be stopped was: one has broken all its
+/// limits, or the machine is out of breath.
+fn limit_stop(limit: Duration) -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let late = move || {
+        signals.forever().next();
+        std::thread::sleep(limit);
+        tracing::error!("not everything has stopped within {limit:?}: ending the rest");
+        std::process::exit(1);
+    };
+    std::thread::Builder::new()
+        .name("stop-limit".into())
+        .spawn(late)?;
+    Ok(())
+}
+
+/// Before there is another thread: what is dropped is dropped by each.
+fn drop_rights(run: &Run, file: &BoardFile) -> Result<()> {
+    if run.sandbox == Held::Off {
+        return Ok(());
+    }
+    let mut sandbox = Sandbox::for_board(file).writes(run.socket.place().path());
+    if let Some(vcd) = run.recording.file() {
+        sandbox = sandbox.writes(vcd.path());
+    }
+    sandbox.enter(run.sandbox == Held::Require)?;
+    Ok(())
 }
 
 fn log_to_standard_error() -> Result<()> {
@@ -120,6 +163,15 @@ fn grants(driver: &DriverEntry) -> Vec<String> {
 fn print_states(board: &Board) -> Result<()> {
     let states = board.status().drivers;
     print(&states.iter().map(state).collect::<Vec<_>>().concat())
+}
+
+/// On one line.
+fn states_in_short(board: &Board) -> String {
+    let drivers = board.status().drivers;
+    let running = drivers
+        .iter()
+        .filter(|driver| driver.state == State::Running);
+    format!("{} of {} drivers run", running.count(), drivers.len())
 }
 
 fn state(driver: &DriverStatus) -> String {

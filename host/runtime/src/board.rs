@@ -3,6 +3,7 @@
 use crate::board_file::BoardFile;
 use crate::driver::Driver;
 use crate::ports::Ports;
+use crate::sandbox;
 use crate::service::{Service, Services};
 use crate::simulation::Simulation;
 use crate::status::{DriverStatus, ServiceStatus, Status};
@@ -12,6 +13,7 @@ use loopgate_workloop::{Context, EventSource as _, Instant, Waits, WorkLoop};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
+mod alive;
 mod builder;
 mod call;
 mod drivers;
@@ -60,6 +62,7 @@ impl Board {
                 Time::Virtual(_) => "virtual",
             },
             uptime_ns: self.time.now().saturating_since(self.started).as_nanos() as u64,
+            sandbox: sandbox::status(),
             drivers: self
                 .drivers
                 .iter()

@@ -2,12 +2,14 @@
 //! each of them may touch.
 
 mod gpio;
+mod lock;
 mod order;
 mod play;
 mod serial;
 mod source;
 
 pub use gpio::{GpioEntry, PinBias, PinDirection, PinEdges};
+pub use lock::Lock;
 pub use play::{PlayEntry, Repeat};
 pub use serial::SerialEntry;
 

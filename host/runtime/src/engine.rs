@@ -10,6 +10,7 @@ use crate::filter::{self, Program};
 use crate::guest::Guest;
 use crate::interface;
 use crate::limits::{MEMORY_RESERVATION, STACK};
+use crate::sandbox;
 use crate::text::last_words;
 use crate::ticker::Ticker;
 use std::io::Read as _;
@@ -149,7 +150,7 @@ fn filter_config() -> wasmtime::Config {
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
     let unreadable = |cause| ComponentError::Unreadable {
         path: path.to_owned(),
-        cause,
+        cause: sandbox::explain(cause),
     };
     // Opening a pipe would wait for somebody who writes to it.
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();

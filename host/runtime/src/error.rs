@@ -210,6 +210,16 @@ pub enum BoardError {
         /// The operating system's reason.
         cause: std::io::Error,
     },
+    /// Another host runs this board file.
+    #[error(
+        "board file `{path}` is run by another loopgate{process}; stop that one, or run a board file of its own"
+    )]
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// Which process, where that is known.
+        process: String,
+    },
     /// The board file says something that cannot be.
     #[error("{place}: {message}")]
     Invalid {

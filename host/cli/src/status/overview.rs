@@ -25,11 +25,16 @@ pub(super) fn text(board: &Overview) -> String {
     });
     let failures: String = failures.collect();
     let gap = if failures.is_empty() { "" } else { "\n" };
+    let held = board.sandbox.iter().map(|(by, how)| {
+        let how = plain(how);
+        format!("host held by {}: {how}\n", plain(by))
+    });
     format!(
-        "{}, {} clock, up {}\n\n{}{gap}{failures}",
+        "{}, {} clock, up {}\n{}\n{}{gap}{failures}",
         plain(&board.board),
         plain(&board.clock),
         time(board.uptime_ns),
+        held.collect::<String>(),
         table(&rows)
     )
 }

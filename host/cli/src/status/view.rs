@@ -14,6 +14,9 @@ pub(super) struct Overview {
     pub(super) board: String,
     pub(super) clock: String,
     pub(super) uptime_ns: u64,
+    /// Absent where the host is of an earlier version.
+    #[serde(default)]
+    pub(super) sandbox: BTreeMap<String, String>,
     pub(super) drivers: Vec<Driver>,
 }
 
