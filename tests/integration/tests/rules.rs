@@ -110,7 +110,7 @@ fn rule_03_no_board_lets_a_call_come_back() {
             "`own` uses the service `own`, but it provides that itself; remove it from `uses`",
         ),
         (
-            12,
+            14,
             calls("one", "two", "provider") + &calls("two", "one", "provider"),
             "`two` uses the service `one`, but that waits for itself: `one` uses `two`, `two` uses `one`; take one",
         ),
