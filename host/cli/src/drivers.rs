@@ -8,7 +8,7 @@ use loopgate::LogLine;
 use loopgate::control::{Client, Request, Response};
 use serde_json::json;
 
-use crate::arguments::{Logs, Named};
+use crate::arguments::{Logs, Named, Reload};
 use crate::board;
 use crate::output::{plain, print, print_json, print_json_line};
 
@@ -35,6 +35,30 @@ pub(crate) fn change(named: Named, request: impl FnOnce(String) -> Request) -> R
         }
         other => board::unexpected(&other),
     }
+}
+
+/// A driver's present version, or the board file's.
+pub(crate) fn reload(reload: Reload) -> Result<ExitCode> {
+    let Reload {
+        driver,
+        json,
+        socket,
+        ..
+    } = reload;
+    if let Some(driver) = driver {
+        let named = Named {
+            driver,
+            json,
+            socket,
+        };
+        return change(named, |driver| Request::Reload { driver });
+    }
+    match board::ask(&socket, &Request::ReloadBoard)? {
+        Response::Changes(changes) if json => print_json(&changes)?,
+        Response::Changes(changes) => print(&plain(&changes.to_string()))?,
+        other => return board::unexpected(&other),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// How long one request waits for a line: the host's answer to a connection

@@ -3,8 +3,12 @@
 #![forbid(unsafe_code)]
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::Duration;
 
 const LINES: &str = "[[board.line]]\nname = \"GPIO17\"\npull = \"up\"\n";
 
@@ -74,6 +78,10 @@ impl Scene {
     fn run_with(&self, board: &Path, options: &[&str]) -> Running {
         let mut command = self.command(&["run", board.to_str().unwrap()]);
         command.args(options);
+        Self::started(command)
+    }
+
+    fn started(mut command: Command) -> Running {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -86,11 +94,15 @@ impl Scene {
 }
 
 impl Running {
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// Ends it by `signal`: what it printed meanwhile, and its exit status.
     fn end(mut self, signal: &str) -> (String, Option<i32>) {
-        let id = self.child.id().to_string();
-        let killed = Command::new("kill").args([signal, &id]).status().unwrap();
-        assert!(killed.success());
+        self.signal(signal);
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
         (rest, self.child.wait().unwrap().code())
@@ -130,6 +142,113 @@ fn a_board_runs_answers_and_ends_in_order() {
         assert!(rest.contains("stopping"), "{rest}");
         assert!(!scene.path("socket").exists());
     }
+}
+
+#[test]
+fn a_second_host_on_a_board_is_refused_whatever_its_socket() {
+    let scene = Scene::new();
+    let file = scene.file("board.toml", &board("real"));
+    let link = scene.path("link.toml");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let running = scene.run(&file);
+    let other = scene.path("other");
+    let second = ["--socket", other.to_str().unwrap()];
+    for name in [&file, &link] {
+        let error = scene.fails(1, &[&["run", name.to_str().unwrap()], &second[..]].concat());
+        let process = format!("another loopgate (process {})", running.child.id());
+        assert!(
+            error.contains(&process) && error.contains("a board file of its own"),
+            "{error}"
+        );
+    }
+    assert_eq!(running.end("-TERM").1, Some(0));
+    let socket = scene.run_with(&file, &second);
+    assert_eq!(socket.end("-TERM").1, Some(0));
+}
+
+/// What a service manager is told until it has heard `last`.
+fn told(manager: &UnixDatagram, last: &str) -> String {
+    let mut told = String::new();
+    while !told.contains(last) {
+        let mut message = [0; 1024];
+        let length = manager.recv(&mut message).unwrap();
+        told += str::from_utf8(&message[..length]).unwrap();
+    }
+    told
+}
+
+#[test]
+fn a_service_manager_is_told_how_the_board_fares() {
+    let scene = Scene::new();
+    let abstract_name = format!("loopgate-test-{}", std::process::id());
+    let name = SocketAddr::from_abstract_name(&abstract_name).unwrap();
+    let path = scene.path("notify");
+    for (manager, address, clock) in [
+        (
+            UnixDatagram::bind(&path),
+            path.to_str().unwrap().to_owned(),
+            "real",
+        ),
+        (
+            UnixDatagram::bind_addr(&name),
+            format!("@{abstract_name}"),
+            "virtual",
+        ),
+    ] {
+        let manager = manager.unwrap();
+        manager
+            .set_read_timeout(Some(Duration::from_mins(1)))
+            .unwrap();
+        let file = scene.file("board.toml", &board(clock));
+        let mut command = scene.command(&["run", file.to_str().unwrap()]);
+        command
+            .env("NOTIFY_SOCKET", address)
+            .env("WATCHDOG_USEC", "40000");
+        let running = Scene::started(command);
+        let begun = told(&manager, "READY=1");
+        assert!(!begun.contains("STOPPING"), "{begun}");
+        // More than once, and for as long as it runs.
+        for _ in 0..3 {
+            told(&manager, "WATCHDOG=1");
+        }
+        running.signal("-HUP");
+        let reread = told(&manager, "READY=1\nSTATUS=0 of 0 drivers run");
+        assert!(reread.contains("RELOADING=1\nMONOTONIC_USEC="), "{reread}");
+        assert_eq!(running.end("-TERM").1, Some(0));
+        told(&manager, "STOPPING=1");
+        std::fs::remove_file(&file).unwrap();
+    }
+    let file = scene.file("board.toml", &board("real"));
+    let mut command = scene.command(&["run", file.to_str().unwrap()]);
+    let output = command.env("NOTIFY_SOCKET", "/none").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("`NOTIFY_SOCKET` /none"), "{error}");
+}
+
+#[test]
+fn a_board_whose_terminal_is_gone_ends_in_order() {
+    let scene = Scene::new();
+    let file = scene.file("board.toml", &board("real"));
+    let flags = rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY;
+    let ours = rustix::pty::openpt(flags).unwrap();
+    rustix::pty::unlockpt(&ours).unwrap();
+    let name = rustix::pty::ptsname(&ours, Vec::new()).unwrap();
+    let theirs = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(rustix::fs::OFlags::NOCTTY.bits().cast_signed())
+        .open(name.to_str().unwrap())
+        .unwrap();
+    let mut command = scene.command(&["run", file.to_str().unwrap()]);
+    command.stdin(theirs);
+    let running = Scene::started(command);
+    drop(ours);
+    let (rest, code) = running.end("-HUP");
+    assert!(
+        code == Some(0) && rest.contains("stopping"),
+        "{code:?} {rest}"
+    );
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! A board: the hardware, the loops and the drivers of one board file.
 
-use crate::board_file::BoardFile;
+use crate::board_file::{BoardFile, Lock};
 use crate::driver::Driver;
+use crate::engine::Engine;
 use crate::ports::Ports;
 use crate::sandbox;
 use crate::service::{Service, Services};
@@ -10,33 +11,50 @@ use crate::status::{DriverStatus, ServiceStatus, Status};
 use crate::time::Time;
 use loopgate_devices::sim::{SimBoard, SimPorts};
 use loopgate_workloop::{Context, EventSource as _, Instant, Waits, WorkLoop};
-use parking_lot::Mutex;
-use std::sync::Arc;
+use parking_lot::{Mutex, RwLock};
+use rustix::fd::OwnedFd;
+use std::sync::{Arc, Weak};
 
 mod alive;
 mod builder;
 mod call;
+mod difference;
 mod drivers;
 mod request;
 mod virtual_time;
 
 pub use builder::Builder;
+pub use difference::Changes;
 pub use request::{Cancel, Mode, Request, SelectorName};
 
 /// A running board. Dropping it stops the drivers in order.
 pub struct Board {
-    file: BoardFile,
+    /// Replaced as a whole, so that who goes through it meets one state.
+    roster: RwLock<Arc<Roster>>,
     time: Time,
     started: Instant,
-    loops: Vec<NamedLoop>,
+    engine: Arc<Engine>,
     /// Across the loops: drivers enter each other's.
     waits: Arc<Waits>,
-    drivers: Vec<Arc<Driver>>,
     services: Arc<Services>,
     simulation: Simulation,
     ports: Arc<Ports>,
     /// Held by who moves virtual time on.
     stepping: Mutex<()>,
+    /// Held by who replaces the roster, and with it the right to the board file,
+    /// where this board was given one. Drivers start and stop meanwhile, and
+    /// nothing that runs in them takes it.
+    changing: Mutex<Option<Lock>>,
+    /// Event counters of those who want to hear that the roster is another.
+    watches: Mutex<Vec<Weak<OwnedFd>>>,
+}
+
+/// Who is on the board.
+struct Roster {
+    file: Arc<BoardFile>,
+    loops: Vec<Arc<NamedLoop>>,
+    /// In the order in which they start.
+    drivers: Vec<Arc<Driver>>,
 }
 
 struct NamedLoop {
@@ -54,26 +72,31 @@ impl Board {
 
     /// The state of every driver, without waiting for any.
     pub fn status(&self) -> Status {
+        let roster = self.roster();
         Status {
             version: env!("CARGO_PKG_VERSION"),
-            board: self.file.path().display().to_string(),
+            board: roster.file.path().display().to_string(),
             clock: match self.time {
                 Time::Real(_) => "real",
                 Time::Virtual(_) => "virtual",
             },
             uptime_ns: self.time.now().saturating_since(self.started).as_nanos() as u64,
             sandbox: sandbox::status(),
-            drivers: self
+            drivers: roster
                 .drivers
                 .iter()
-                .map(|driver| self.driver_status(driver))
+                .map(|driver| driver_status(&roster, driver))
                 .collect(),
         }
     }
 
-    /// The board file that this board was made from.
-    pub fn file(&self) -> &BoardFile {
-        &self.file
+    /// The board file that this board was made from, or changed to.
+    pub fn file(&self) -> Arc<BoardFile> {
+        self.roster().file.clone()
+    }
+
+    fn roster(&self) -> Arc<Roster> {
+        self.roster.read().clone()
     }
 
     /// The simulated board, to set and to watch its lines from outside.
@@ -96,7 +119,7 @@ impl Board {
     /// any thread, but not from within a handler.
     pub fn stop(&self) {
         Context::with_current(|cx| {
-            for driver in self.drivers.iter().rev() {
+            for driver in self.roster().drivers.iter().rev() {
                 driver.stop(cx);
             }
         });
@@ -106,53 +129,59 @@ impl Board {
     pub fn shutdown(self) {
         drop(self);
     }
-
-    fn driver_status(&self, driver: &Arc<Driver>) -> DriverStatus {
-        let life = driver.life();
-        let on = self
-            .loops
-            .iter()
-            .find(|known| Arc::ptr_eq(&known.work_loop, &driver.work_loop));
-        DriverStatus {
-            name: driver.name.clone(),
-            component: driver.component.display().to_string(),
-            work_loop: on.map(|known| known.name.clone()).unwrap_or_default(),
-            state: life.state,
-            cause: life.cause,
-            generation: driver.generation(),
-            services: driver
-                .services
-                .of(driver)
-                .iter()
-                .map(|service| service_status(service))
-                .collect(),
-            pins: driver
-                .entry
-                .gpio
-                .iter()
-                .map(|(name, pin)| (name.clone(), pin.line.get_ref().clone()))
-                .collect(),
-            ports: driver.port_status(),
-            limits: driver.limits.clone(),
-            usage: driver.counters.used(),
-            counts: driver.counters.counts(),
-            handler_time: driver.counters.handler_time(),
-        }
-    }
 }
 
 impl Drop for Board {
     fn drop(&mut self) {
         self.stop();
-        Context::with_current(|cx| {
-            for known in &self.loops {
-                known.work_loop.terminate(cx);
-            }
-        });
-        for known in &self.loops {
-            // Refused to a handler of that very loop, which a board is not dropped in.
-            let _ = Context::with_current(|cx| known.work_loop.join(cx));
-        }
+        let roster = self.roster();
+        roster.loops.iter().for_each(|known| known.terminate());
+        roster.loops.iter().for_each(|known| known.join());
+    }
+}
+
+impl NamedLoop {
+    fn terminate(&self) {
+        Context::with_current(|cx| self.work_loop.terminate(cx));
+    }
+
+    fn join(&self) {
+        // Refused to a handler of that very loop, which a board is not changed
+        // or dropped in.
+        let _ = Context::with_current(|cx| self.work_loop.join(cx));
+    }
+}
+
+fn driver_status(roster: &Roster, driver: &Arc<Driver>) -> DriverStatus {
+    let life = driver.life();
+    let on = roster
+        .loops
+        .iter()
+        .find(|known| Arc::ptr_eq(&known.work_loop, &driver.work_loop));
+    DriverStatus {
+        name: driver.name.clone(),
+        component: driver.component.display().to_string(),
+        work_loop: on.map(|known| known.name.clone()).unwrap_or_default(),
+        state: life.state,
+        cause: life.cause,
+        generation: driver.generation(),
+        services: driver
+            .services
+            .of(driver)
+            .iter()
+            .map(|service| service_status(service))
+            .collect(),
+        pins: driver
+            .entry
+            .gpio
+            .iter()
+            .map(|(name, pin)| (name.clone(), pin.line.get_ref().clone()))
+            .collect(),
+        ports: driver.port_status(),
+        limits: driver.limits.clone(),
+        usage: driver.counters.used(),
+        counts: driver.counters.counts(),
+        handler_time: driver.counters.handler_time(),
     }
 }
 

@@ -40,7 +40,7 @@ pub struct BoardFile {
 }
 
 /// `[board]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Hardware {
     /// Where the pins come from.
@@ -80,7 +80,7 @@ pub enum ClockKind {
 }
 
 /// `[[board.line]]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LineEntry {
     /// The line's name.
@@ -102,7 +102,7 @@ pub enum Pull {
 }
 
 /// `[[board.stimulus]]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct StimulusEntry {
     /// When, counted from the start of the board.
@@ -124,7 +124,7 @@ pub enum Level {
 }
 
 /// `[[driver]]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DriverEntry {
     /// The driver's name on this board: 1 to 64 letters, digits, `-`, `_` or

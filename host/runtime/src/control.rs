@@ -72,6 +72,13 @@ impl Serve for Board {
             Request::Start { driver } => changed(self, &driver, self.start_driver(&driver)),
             Request::Stop { driver } => changed(self, &driver, self.stop_driver(&driver)),
             Request::Reload { driver } => changed(self, &driver, self.reload(&driver)),
+            Request::ReloadBoard => match self.reread() {
+                Ok(changes) => Response::Changes(changes),
+                Err(error) => refuse(
+                    ErrorCode::BadArgument,
+                    format!("the board was not changed: {error}"),
+                ),
+            },
             Request::Logs {
                 driver,
                 after,

@@ -62,7 +62,7 @@ mod time;
 pub mod units;
 mod watch;
 
-pub use board::{Board, Builder, Cancel, Mode, Request, SelectorName};
+pub use board::{Board, Builder, Cancel, Changes, Mode, Request, SelectorName};
 pub use board_file::BoardFile;
 pub use error::{BoardError, ComponentError, ErrorCode, RequestError};
 pub use inspect::{Finding, Inspection, inspect};

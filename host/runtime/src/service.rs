@@ -285,24 +285,41 @@ impl Service {
     }
 }
 
+fn used(file: &BoardFile) -> BTreeSet<String> {
+    let uses = file.drivers.iter().flat_map(|driver| &driver.uses);
+    uses.map(|service| service.get_ref().clone()).collect()
+}
+
 /// The services of a board by name.
 pub(crate) struct Services {
     published: RwLock<BTreeMap<String, Arc<Service>>>,
     /// Those that some driver may open.
-    used: BTreeSet<String>,
+    used: RwLock<BTreeSet<String>>,
 }
 
 impl Services {
     pub(crate) fn new(file: &BoardFile) -> Self {
-        let uses = file.drivers.iter().flat_map(|driver| &driver.uses);
         Self {
             published: RwLock::default(),
-            used: uses.map(|service| service.get_ref().clone()).collect(),
+            used: RwLock::new(used(file)),
+        }
+    }
+
+    /// From now on these may be opened. One that is published already, and
+    /// could not, gets where to queue what is submitted to it.
+    pub(crate) fn used_by(&self, cx: &Context, file: &BoardFile) {
+        *self.used.write() = used(file);
+        let published: Vec<_> = self.published.read().values().cloned().collect();
+        for service in published
+            .iter()
+            .filter(|service| self.is_used(&service.name))
+        {
+            service.open_queue(cx);
         }
     }
 
     pub(crate) fn is_used(&self, name: &str) -> bool {
-        self.used.contains(name)
+        self.used.read().contains(name)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Service>> {

@@ -20,14 +20,15 @@ impl Board {
             };
         }
         let deadline = self.time.now().saturating_add(within);
-        let goes_on = |known: &&super::NamedLoop| {
+        let goes_on = |known: &super::NamedLoop| {
             Context::with_current(|cx| {
                 let gate = known.work_loop.gate();
                 let closed = gate.close_until(cx, deadline).is_ok();
                 closed && gate.open(cx).is_ok() && !known.work_loop.is_terminated()
             })
         };
-        let stuck = self.loops.iter().filter(|known| !goes_on(known));
+        let roster = self.roster();
+        let stuck = roster.loops.iter().filter(|known| !goes_on(known));
         stuck.map(|known| known.name.clone()).collect()
     }
 }

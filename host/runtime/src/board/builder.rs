@@ -1,8 +1,7 @@
 //! Setting a board up.
 
-use super::{Board, NamedLoop};
-use crate::bindings::exports::loopgate::driver::handlers::Cause;
-use crate::board_file::{BoardFile, ClockKind, Placement};
+use super::{Board, NamedLoop, Roster};
+use crate::board_file::{BoardFile, ClockKind, Lock, Placement};
 use crate::cache::Cache;
 use crate::driver::{Devices, Driver, Surroundings};
 use crate::engine::Engine;
@@ -14,7 +13,7 @@ use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
 use crate::time::Time;
 use loopgate_workloop::{Context, SystemClock, VirtualClock, Waits, WorkLoop};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,6 +24,7 @@ pub struct Builder {
     clock: Option<ClockKind>,
     cache: CacheChoice,
     vcd: Option<VcdFile>,
+    lock: Option<Lock>,
 }
 
 #[derive(Default)]
@@ -78,6 +78,14 @@ impl Builder {
         self
     }
 
+    /// Keeps the right to the board file for as long as the board lives, see
+    /// [`BoardFile::lock`].
+    #[must_use]
+    pub fn lock(mut self, lock: Lock) -> Self {
+        self.lock = Some(lock);
+        self
+    }
+
     /// Starts the board and its drivers, each after those it uses. A driver
     /// that cannot be loaded or started stands as failed in the status; the
     /// others run.
@@ -95,18 +103,20 @@ impl Builder {
         let simulation = Simulation::new(&file, &time, self.vcd.as_ref())?;
         let mut board = Board {
             started: time.now(),
+            engine,
             services: Arc::new(Services::new(&file)),
-            loops: Vec::new(),
             waits: Waits::new(),
-            drivers: Vec::new(),
             simulation,
             ports: Ports::new(&file, time.clock()),
             stepping: Mutex::default(),
             time,
-            file,
+            roster: RwLock::new(Arc::new(Roster::empty(Arc::new(file)))),
+            changing: Mutex::new(self.lock),
+            watches: Mutex::default(),
         };
-        board.place_drivers(&engine)?;
-        board.start_drivers();
+        let nobody = board.roster();
+        let roster = board.place_drivers(nobody.file.clone(), &nobody)?;
+        board.become_roster(&nobody, Arc::new(roster));
         // From here on: a stimulus must not find its driver still compiling.
         board.started = board.time.now();
         board.simulation.begin(board.started)?;
@@ -128,46 +138,95 @@ impl CacheChoice {
     }
 }
 
+impl Roster {
+    fn empty(file: Arc<BoardFile>) -> Self {
+        Self {
+            file,
+            loops: Vec::new(),
+            drivers: Vec::new(),
+        }
+    }
+
+    fn driver(&self, name: &str) -> Option<&Arc<Driver>> {
+        self.drivers.iter().find(|driver| driver.name == name)
+    }
+}
+
 impl Board {
-    pub(super) fn place_drivers(&mut self, engine: &Arc<Engine>) -> Result<(), BoardError> {
-        let devices = Devices {
-            gpio: self.simulation.board().clone(),
-            serial: self.ports.clone(),
-        };
-        for entry in self.file.drivers.clone() {
-            let name = entry.name.get_ref();
+    /// Who is on the board by this file: those that are there `before` and have
+    /// the same entry and loop, and others that are yet to start.
+    pub(super) fn place_drivers(
+        &self,
+        file: Arc<BoardFile>,
+        before: &Roster,
+    ) -> Result<Roster, BoardError> {
+        let mut roster = Roster::empty(file.clone());
+        for entry in &file.drivers {
             let provider = entry
                 .uses
                 .first()
-                .and_then(|service| self.file.provider_of(service.get_ref()));
-            let of_provider = provider.and_then(|provider| {
-                self.drivers
-                    .iter()
-                    .find(|driver| driver.name == *provider.name.get_ref())
-            });
-            let work_loop = match (entry.work_loop, of_provider) {
-                (Placement::Dedicated, _) => self.work_loop(name)?,
+                .and_then(|service| file.provider_of(service.get_ref()))
+                .and_then(|provider| roster.driver(provider.name.get_ref()));
+            let work_loop = match (entry.work_loop, provider) {
+                (Placement::Dedicated, _) => {
+                    self.work_loop(entry.name.get_ref(), &mut roster, before)?
+                }
                 (Placement::Provider, Some(provider)) => provider.work_loop.clone(),
-                (Placement::Provider, None) => self.work_loop("board")?,
+                (Placement::Provider, None) => self.work_loop("board", &mut roster, before)?,
             };
-            let around = Surroundings {
-                engine: engine.clone(),
-                devices: devices.clone(),
-                services: self.services.clone(),
-                time: self.time.clone(),
-                work_loop,
-                component: self.file.resolve(entry.component.get_ref()),
+            let component = file.resolve(entry.component.get_ref());
+            let same = |driver: &&Arc<Driver>| {
+                driver.entry == *entry
+                    && driver.component == component
+                    && Arc::ptr_eq(&driver.work_loop, &work_loop)
             };
-            self.drivers.push(Driver::new(&entry, around));
+            let there = before.driver(entry.name.get_ref()).filter(same).cloned();
+            let driver = there.unwrap_or_else(|| {
+                Driver::new(
+                    entry,
+                    self.surroundings(work_loop.clone(), component.clone()),
+                )
+            });
+            roster.drivers.push(driver);
         }
-        Ok(())
+        Ok(roster)
     }
 
-    /// The loop of this name, made where it is missing.
-    fn work_loop(&mut self, name: &str) -> Result<Arc<WorkLoop>, BoardError> {
-        if let Some(known) = self.loops.iter().find(|known| known.name == name) {
+    fn surroundings(&self, work_loop: Arc<WorkLoop>, component: PathBuf) -> Surroundings {
+        Surroundings {
+            engine: self.engine.clone(),
+            devices: Devices {
+                gpio: self.simulation.board().clone(),
+                serial: self.ports.clone(),
+            },
+            services: self.services.clone(),
+            time: self.time.clone(),
+            work_loop,
+            component,
+        }
+    }
+
+    /// The loop of this name, from before where there was one, made where it is
+    /// missing.
+    fn work_loop(
+        &self,
+        name: &str,
+        roster: &mut Roster,
+        before: &Roster,
+    ) -> Result<Arc<WorkLoop>, BoardError> {
+        let named = |known: &&Arc<NamedLoop>| known.name == name;
+        if let Some(known) = roster.loops.iter().find(named) {
             return Ok(known.work_loop.clone());
         }
+        let known = match before.loops.iter().find(named) {
+            Some(known) => known.clone(),
+            None => Arc::new(self.new_loop(name)?),
+        };
+        roster.loops.push(known.clone());
+        Ok(known.work_loop.clone())
+    }
+
+    fn new_loop(&self, name: &str) -> Result<NamedLoop, BoardError> {
         let work_loop = WorkLoop::with_waits(self.time.clock(), self.waits.clone());
         let runner = Context::detached(name);
         let started = match &self.time {
@@ -186,17 +245,10 @@ impl Board {
         started.map_err(|error| {
             BoardError::Host(format!("no thread for the work loop `{name}`: {error}"))
         })?;
-        self.loops.push(NamedLoop {
+        Ok(NamedLoop {
             name: name.to_owned(),
-            work_loop: work_loop.clone(),
+            work_loop,
             runner,
-        });
-        Ok(work_loop)
-    }
-
-    fn start_drivers(&self) {
-        for driver in &self.drivers {
-            Context::with_current(|cx| driver.start(cx, Cause::Boot));
-        }
+        })
     }
 }

@@ -107,10 +107,12 @@ impl Board {
         self.services.get(name)
     }
 
-    fn provider(&self, service: &str) -> Option<&Arc<Driver>> {
-        let entry = self.file.provider_of(service)?;
-        let mut drivers = self.drivers.iter();
-        drivers.find(|driver| driver.name == *entry.name.get_ref())
+    fn provider(&self, service: &str) -> Option<Arc<Driver>> {
+        let roster = self.roster();
+        let entry = roster.file.provider_of(service)?;
+        let mut drivers = roster.drivers.iter();
+        let found = drivers.find(|driver| driver.name == *entry.name.get_ref());
+        found.cloned()
     }
 
     fn no_service(&self, name: &str) -> RequestError {

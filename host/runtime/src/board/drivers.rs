@@ -7,7 +7,7 @@ use crate::error::{ErrorCode, RequestError};
 use crate::log::LogLine;
 use crate::status::State;
 use loopgate_workloop::Context;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +26,14 @@ impl Board {
             State::Failed => Cause::Restart,
             _ => Cause::Boot,
         };
-        Context::with_current(|cx| driver.start(cx, cause));
-        alive(driver)
+        Context::with_current(|cx| {
+            driver.start(cx, cause);
+            // The board may have been changed before it began.
+            if !self.roster().has(&driver) {
+                driver.dismiss(cx);
+            }
+        });
+        alive(&driver)
     }
 
     /// Stops a driver: its `stop` is called, its requests end as `driver-died`,
@@ -73,7 +79,7 @@ impl Board {
                     format!("driver `{name}` was not reloaded, {still}: {cause}"),
                 ))
             }
-            Reloaded::Begun => alive(driver),
+            Reloaded::Begun => alive(&driver),
         }
     }
 
@@ -90,7 +96,8 @@ impl Board {
     /// The drivers whose component's file has changed since it was last
     /// loaded, or tried; not those that are stopped.
     pub(crate) fn changed_drivers(&self) -> Vec<String> {
-        let drivers = self.drivers.iter();
+        let roster = self.roster();
+        let drivers = roster.drivers.iter();
         drivers
             .filter(|driver| driver.life().state != State::Stopped && driver.has_new_version())
             .map(|driver| driver.name.clone())
@@ -98,8 +105,10 @@ impl Board {
     }
 
     /// The files of the drivers' components.
-    pub(crate) fn components(&self) -> impl Iterator<Item = &Path> {
-        self.drivers.iter().map(|driver| &*driver.component)
+    pub(crate) fn components(&self) -> Vec<PathBuf> {
+        let roster = self.roster();
+        let drivers = roster.drivers.iter();
+        drivers.map(|driver| driver.component.clone()).collect()
     }
 
     /// The latest lines of a driver's log that came after the one numbered
@@ -116,14 +125,15 @@ impl Board {
         wait: Duration,
         cancel: &Cancel,
     ) -> Result<Vec<LogLine>, RequestError> {
-        let log = &self.driver(name)?.log;
-        Ok(log.after(after, wait, || cancel.is_cancelled()))
+        let driver = self.driver(name)?;
+        Ok(driver.log.after(after, wait, || cancel.is_cancelled()))
     }
 
-    fn driver(&self, name: &str) -> Result<&Arc<Driver>, RequestError> {
-        let found = self.drivers.iter().find(|driver| driver.name == name);
-        found.ok_or_else(|| {
-            let known = self.drivers.iter();
+    fn driver(&self, name: &str) -> Result<Arc<Driver>, RequestError> {
+        let roster = self.roster();
+        let found = roster.drivers.iter().find(|driver| driver.name == name);
+        found.cloned().ok_or_else(|| {
+            let known = roster.drivers.iter();
             let known: Vec<_> = known.map(|driver| format!("`{}`", driver.name)).collect();
             RequestError::new(
                 ErrorCode::NoDevice,

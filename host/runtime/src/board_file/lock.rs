@@ -14,7 +14,7 @@ use std::path::Path;
 /// releases it however this process ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl BoardFile {
@@ -44,7 +44,24 @@ impl BoardFile {
                 path.display()
             ),
         }
-        Ok(Lock { _file: file })
+        Ok(Lock { file })
+    }
+}
+
+impl Lock {
+    /// The right to the file that is at `path` now; `None` where that is still
+    /// this one.
+    pub(crate) fn renew(&self, path: &Path) -> Result<Option<Self>, BoardError> {
+        let file_of = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
+        let there = std::fs::metadata(path).map(file_of);
+        let same = there.is_ok_and(|there| {
+            let ours = self.file.metadata().map(file_of);
+            ours.is_ok_and(|ours| ours == there)
+        });
+        if same {
+            return Ok(None);
+        }
+        BoardFile::lock(path).map(Some)
     }
 }
 

@@ -62,6 +62,7 @@ impl Client {
             Request::Logs { wait_ms, .. } => Duration::from_millis(*wait_ms),
             // Compiling may take a while, and a driver its time to start.
             Request::Start { .. } | Request::Reload { .. } => Duration::from_mins(1),
+            Request::ReloadBoard => Duration::from_mins(10),
             _ => Duration::ZERO,
         };
         let deadline = Instant::now() + allowed.min(super::TIMEOUT_MAX) + PATIENCE;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hex;
-use crate::{LogLine, RequestError};
+use crate::{Changes, LogLine, RequestError};
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub enum Request {
         /// The driver.
         driver: String,
     },
+    /// Changes the board to what its file says now, see
+    /// [`Board::reread`](crate::Board::reread): [`Response::Changes`].
+    ReloadBoard,
     /// The latest lines of a driver's log, see [`Board::logs`](crate::Board::logs):
     /// [`Response::Logs`].
     Logs {
@@ -121,6 +124,8 @@ pub enum Response<S = serde_json::Value> {
         /// Counts its instances.
         generation: u64,
     },
+    /// To [`Request::ReloadBoard`].
+    Changes(Changes),
     /// To [`Request::Logs`].
     Logs(Vec<LogLine>),
     /// The request failed, or could not be read.

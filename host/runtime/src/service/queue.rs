@@ -41,6 +41,24 @@ impl Service {
         Ok(())
     }
 
+    /// Has its driver get mail, where it has had no need to.
+    pub(crate) fn open_queue(&self, cx: &Context) {
+        if self.turns.mailbox.get().is_some() {
+            return;
+        }
+        let work_loop = &self.driver.work_loop;
+        work_loop.close_gate(cx);
+        self.driver.with_guest(|guest| {
+            if guest.generation == self.generation
+                && let Ok(mailbox) = guest.mailbox()
+            {
+                self.turns.mailbox.get_or_init(|| mailbox);
+            }
+        });
+        // Closed above by this very context.
+        let _ = work_loop.open_gate(cx);
+    }
+
     /// Its client has given up.
     pub(crate) fn dequeue(&self, submission: &Arc<Submission>) {
         if let Some(queued) = &mut *self.queue.0.lock() {
