@@ -14,6 +14,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use loopgate::Board;
 
+/// For the manager to make room for a message.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The connection to who started this program.
 pub(super) struct ServiceManager {
     socket: Option<Arc<UnixDatagram>>,
@@ -131,6 +134,6 @@ fn connect(address: &OsStr) -> io::Result<UnixDatagram> {
         _ => socket.connect(address)?,
     }
     // A manager that does not read must not hold the board up.
-    socket.set_nonblocking(true)?;
+    socket.set_write_timeout(Some(PATIENCE))?;
     Ok(socket)
 }
