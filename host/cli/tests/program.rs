@@ -4,8 +4,9 @@
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
 use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
@@ -169,6 +170,43 @@ fn a_second_host_on_a_board_is_refused_whatever_its_socket() {
     assert_eq!(running.end("-TERM").1, Some(0));
     let socket = scene.run_with(&file, &second);
     assert_eq!(socket.end("-TERM").1, Some(0));
+}
+
+#[test]
+fn a_stranger_is_turned_away_even_where_the_socket_is_open_to_all() {
+    const NOBODY: u32 = 65534;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can be somebody else");
+        return;
+    }
+    let scene = Scene::new();
+    let running = scene.run(&scene.file("board.toml", &board("real")));
+    for (path, mode) in [(".", 0o755), ("socket", 0o666)] {
+        let open = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(scene.path(path), open).unwrap();
+    }
+    // Not through the program: it may lie where nobody can go.
+    let client = Command::new("python3")
+        .args([
+            "-c",
+            "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n\
+             s.sendall(b'{\"request\": \"status\"}\\n')\nprint(len(s.recv(100)))",
+        ])
+        .arg(scene.path("socket"))
+        .uid(NOBODY)
+        .output();
+    let Ok(client) = client else {
+        eprintln!("SKIPPED: there is no python3");
+        return;
+    };
+    let answer = String::from_utf8(client.stdout).unwrap();
+    let refused = String::from_utf8(client.stderr).unwrap();
+    assert!(
+        answer == "0\n" || refused.contains("BrokenPipe") || refused.contains("ConnectionReset"),
+        "{answer}{refused}"
+    );
+    assert!(scene.says(&["status"]).contains("real clock"));
+    drop(running);
 }
 
 /// What a service manager is told until it has heard `last`.

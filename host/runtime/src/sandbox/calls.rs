@@ -158,6 +158,9 @@ const HERE: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const HERE: &[c_long] = &[];
 
+/// What the kernel told this process at its start.
+const PR_GET_AUXV: u64 = 0x4155_5856;
+
 /// Leaves this thread, and those that it will start, the calls of the list.
 pub(super) fn restrict() -> Result<String, String> {
     let program = program().map_err(|error| error.to_string())?;
@@ -207,6 +210,7 @@ fn in_part() -> Result<Vec<(c_long, Vec<SeccompRule>)>, seccompiler::BackendErro
             &[
                 &[(0, Eq, bits(libc::PR_SET_NAME))],
                 &[(0, Eq, bits(libc::PR_SET_VMA))],
+                &[(0, Eq, PR_GET_AUXV)],
             ],
         ),
         (
