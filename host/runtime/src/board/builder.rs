@@ -115,8 +115,8 @@ impl Builder {
             watches: Mutex::default(),
         };
         let nobody = board.roster();
-        let roster = board.place_drivers(nobody.file.clone(), &nobody)?;
-        board.become_roster(&nobody, Arc::new(roster));
+        let roster = board.place_drivers(&nobody.file, &nobody)?;
+        board.become_roster(&nobody, &Arc::new(roster));
         // From here on: a stimulus must not find its driver still compiling.
         board.started = board.time.now();
         board.simulation.begin(board.started)?;
@@ -157,7 +157,7 @@ impl Board {
     /// the same entry and loop, and others that are yet to start.
     pub(super) fn place_drivers(
         &self,
-        file: Arc<BoardFile>,
+        file: &Arc<BoardFile>,
         before: &Roster,
     ) -> Result<Roster, BoardError> {
         let mut roster = Roster::empty(file.clone());

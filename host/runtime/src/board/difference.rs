@@ -76,15 +76,15 @@ impl Board {
                     .to_owned(),
             });
         }
-        let after = Arc::new(self.place_drivers(Arc::new(file), &before)?);
+        let after = Arc::new(self.place_drivers(&Arc::new(file), &before)?);
         self.simulation.add_lines(&after.file);
         self.ports.add(&after.file);
-        self.become_roster(&before, after.clone());
+        self.become_roster(&before, &after);
         Ok(Changes::between(&before, &after))
     }
 
     /// Puts `after` in the place of `before`, which is the board's.
-    pub(super) fn become_roster(&self, before: &Roster, after: Arc<Roster>) {
+    pub(super) fn become_roster(&self, before: &Roster, after: &Arc<Roster>) {
         Context::with_current(|cx| {
             let stop_those_gone = || {
                 let gone = before.drivers.iter().rev();

@@ -215,10 +215,7 @@ fn in_part() -> Result<Vec<(c_long, Vec<SeccompRule>)>, seccompiler::BackendErro
         ),
         (
             libc::SYS_ioctl,
-            &[&[
-                (1, Ne, libc::TIOCSTI as u64),
-                (1, Ne, libc::TIOCLINUX as u64),
-            ]],
+            &[&[(1, Ne, libc::TIOCSTI), (1, Ne, libc::TIOCLINUX)]],
         ),
     ]
     .into_iter()

@@ -80,14 +80,14 @@ impl Files {
             .handle_access(AccessFs::from_all(KNOWN))
             .and_then(|ruleset| ruleset.handle_access(AccessNet::from_all(KNOWN)))
             .and_then(Ruleset::create)
-            .map_err(said)?;
+            .map_err(|error| said(&error))?;
         for rule in rules {
             // A pipe or the like, as `/dev/stdout` may be, takes no rule, and needs none.
             if let Err(error) = (&mut ruleset).add_rule(rule) {
                 tracing::debug!("no rule for a path: {error}");
             }
         }
-        let status = ruleset.restrict_self().map_err(said)?;
+        let status = ruleset.restrict_self().map_err(|error| said(&error))?;
         match (status.ruleset, status.landlock) {
             (RulesetStatus::NotEnforced, _) => {
                 Err("this kernel has no Landlock, or it is switched off".to_owned())
@@ -101,6 +101,6 @@ impl Files {
     }
 }
 
-fn said(error: landlock::RulesetError) -> String {
+fn said(error: &landlock::RulesetError) -> String {
     error.to_string()
 }
