@@ -2,6 +2,7 @@
 //! have lines and no drivers; drivers are for tests/integration.
 #![forbid(unsafe_code)]
 
+use rustix::pty::OpenptFlags;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -277,7 +278,6 @@ fn a_service_manager_is_told_how_the_board_fares() {
 fn a_board_whose_terminal_is_gone_ends_in_order() {
     let scene = Scene::new();
     let file = scene.file("board.toml", &board("real"));
-    use rustix::pty::OpenptFlags;
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let ours = rustix::pty::openpt(flags).unwrap();
     rustix::pty::unlockpt(&ours).unwrap();
