@@ -141,7 +141,11 @@ pub trait Driver: Sized + 'static {
     }
 
     /// The board goes to sleep, the users of a driver before it; or wakes, a
-    /// driver before its users.
+    /// driver before its users. Sources go on to deliver while asleep: what is
+    /// not to work then is disabled here.
+    ///
+    /// A driver that starts while the board is asleep is called right after its
+    /// [`start`](Self::start).
     ///
     /// # Errors
     ///

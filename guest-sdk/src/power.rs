@@ -19,7 +19,7 @@ pub enum PowerChange {
     /// It is made.
     Made,
     /// [`acknowledge_set_power_state`] follows, within this time; at least 10 s
-    /// are waited. Then it counts as made.
+    /// are waited, and at most a minute. Then it counts as made.
     Later(Duration),
 }
 

@@ -74,6 +74,14 @@ pub(crate) enum Command {
     /// Starts a driver that was stopped, or has failed
     #[command(after_help = "Example:\n  loopgate start blink")]
     Start(Named),
+    /// Takes the board to sleep, or wakes it
+    #[command(
+        after_help = "Drivers are asked whether the board may sleep; then each makes the change, those that use \
+        others first, and last when it wakes. Returns when all have; one that takes too long is not waited for. \
+        Exit status 1 where a driver does not allow it.\n\n\
+        Examples:\n  loopgate power sleep\n  loopgate power wake"
+    )]
+    Power(Power),
     /// Shows the latest lines of a driver's log
     #[command(
         after_help = "Each line has the seconds since the board started, the level and the text.\n\n\
@@ -141,6 +149,23 @@ pub(crate) struct Reload {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) socket: Socket,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Power {
+    /// What the board is to do
+    pub(crate) change: PowerChange,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PowerChange {
+    Sleep,
+    Wake,
 }
 
 #[derive(Debug, Args)]

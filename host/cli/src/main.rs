@@ -11,6 +11,7 @@ mod check;
 mod drivers;
 mod new;
 mod output;
+mod power;
 mod run;
 mod sim;
 mod status;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Reload(reload) => drivers::reload(reload),
         Command::Stop(named) => drivers::change(named, |driver| Request::Stop { driver }),
         Command::Start(named) => drivers::change(named, |driver| Request::Start { driver }),
+        Command::Power(power) => power::run(&power),
         Command::Logs(logs) => drivers::logs(&logs),
         Command::Sim(sim) => sim::run(sim),
     };

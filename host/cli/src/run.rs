@@ -191,7 +191,11 @@ fn loading(file: &BoardFile) -> String {
 fn grants(driver: &DriverEntry) -> Vec<String> {
     let pins = driver.gpio_in_order().into_iter().map(|(name, pin)| {
         let direction = format!("{:?}", pin.direction).to_lowercase();
-        format!("pin `{name}`, line {}, {direction}", pin.line.get_ref())
+        let shared = if pin.shared { ", shared" } else { "" };
+        format!(
+            "pin `{name}`, line {}, {direction}{shared}",
+            pin.line.get_ref()
+        )
     });
     let provides = driver.provides.iter();
     let provides = provides.map(|service| format!("to publish `{}`", service.get_ref()));

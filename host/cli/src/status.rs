@@ -80,7 +80,8 @@ mod tests {
             "board": "board.toml", "clock": "real", "uptime-ns": 12_345_678_901_u64, "of-a-later-version": 1,
             "drivers": [{
                 "name": "echo", "component": "echo.wasm", "work-loop": "board", "state": "failed",
-                "cause": "limit `memory`: a\u{1b}[2Jb", "generation": 2, "pins": {"led": "GPIO27"},
+                "cause": "limit `memory`: a\u{1b}[2Jb", "generation": 2, "pins": {"led": "GPIO27", "irq": "GPIO5"},
+                "left-lines": {"irq": "limit `line-hold`"},
                 "limits": {"memory": 4 << 20, "log": 1024, "handler-cpu": "10 ms"},
                 "usage": {"memory": 0}, "counts": {"calls": 7},
                 "handler-time": {"measured": 1, "mean-ns": 900, "longest-ns": 84_000},
@@ -103,6 +104,17 @@ mod tests {
     }
 
     #[test]
+    fn an_overview_says_whether_the_board_sleeps() {
+        let mut board = board();
+        board["power"] = "sleep".into();
+        let text = overview::text(&Overview::deserialize(&board).unwrap());
+        assert!(
+            text.starts_with("board.toml, real clock, power sleep, up 12 s\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn the_detail_of_a_driver_lists_what_its_services_can_be_asked() {
         let board = Overview::deserialize(&board()).unwrap();
         let text = detail::text(&board.drivers[0]);
@@ -111,7 +123,7 @@ mod tests {
             "service `echo`, input up to 64 B, disabled now\n  1  same  nothing -> the same\n",
             "  memory         4 MiB\n",
             "  log          1 KiB/s\n",
-            "pins\n  led  GPIO27\n",
+            "pins\n  irq  GPIO5  interrupts no more: limit `line-hold`\n  led  GPIO27\n",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }

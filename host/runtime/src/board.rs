@@ -1,11 +1,12 @@
 //! A board: the hardware, the loops and the drivers of one board file.
 
 use crate::board_file::{BoardFile, Lock};
-use crate::driver::Driver;
+use crate::driver::{Driver, PowerCalls};
 use crate::engine::Engine;
 use crate::ports::Ports;
 use crate::sandbox;
 use crate::service::{Service, Services};
+use crate::shared_lines::SharedLines;
 use crate::simulation::Simulation;
 use crate::status::{DriverStatus, ServiceStatus, Status};
 use crate::time::Time;
@@ -20,6 +21,7 @@ mod builder;
 mod call;
 mod difference;
 mod drivers;
+mod power;
 mod request;
 mod virtual_time;
 
@@ -39,6 +41,9 @@ pub struct Board {
     services: Arc<Services>,
     simulation: Simulation,
     ports: Arc<Ports>,
+    /// The same for as long as the board lives.
+    shared: Option<Arc<SharedLines>>,
+    power: power::Power,
     /// Held by who moves virtual time on.
     stepping: Mutex<()>,
     /// Held by who replaces the roster, and with it the right to the board file,
@@ -62,6 +67,7 @@ struct NamedLoop {
     work_loop: Arc<WorkLoop>,
     /// Stands in for the loop's thread in virtual time.
     runner: Context,
+    power_calls: Arc<PowerCalls>,
 }
 
 impl Board {
@@ -80,6 +86,7 @@ impl Board {
                 Time::Real(_) => "real",
                 Time::Virtual(_) => "virtual",
             },
+            power: self.power.state(),
             uptime_ns: self.time.now().saturating_since(self.started).as_nanos() as u64,
             sandbox: sandbox::status(),
             drivers: roster
@@ -177,6 +184,7 @@ fn driver_status(roster: &Roster, driver: &Arc<Driver>) -> DriverStatus {
             .iter()
             .map(|(name, pin)| (name.clone(), pin.line.get_ref().clone()))
             .collect(),
+        left_lines: driver.left_lines(),
         ports: driver.port_status(),
         limits: driver.limits.clone(),
         usage: driver.counters.used(),

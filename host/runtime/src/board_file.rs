@@ -2,6 +2,7 @@
 //! each of them may touch.
 
 mod gpio;
+mod lines;
 mod lock;
 mod order;
 mod play;
@@ -18,6 +19,7 @@ use crate::engine::Digest;
 use crate::error::BoardError;
 use crate::limits::{Limits, LimitsEntry};
 use crate::units::Span;
+use lines::Lines;
 use serde::Deserialize;
 use source::{Source, Unique};
 use std::collections::HashMap;
@@ -149,7 +151,8 @@ pub struct DriverEntry {
     /// `start`, in this order.
     #[serde(default, deserialize_with = "pairs")]
     pub config: Vec<(String, String)>,
-    /// A pin, by the name that the driver calls it. A line belongs to one driver.
+    /// A pin, by the name that the driver calls it. A line belongs to one driver,
+    /// unless all that have it say `shared`.
     #[serde(default)]
     pub gpio: HashMap<String, GpioEntry>,
     /// A serial port, by the name that the driver calls it: one of `device`, `pty`
@@ -252,7 +255,7 @@ impl BoardFile {
         let mut ports = Unique::new("port", &self.source);
         let mut drivers = Unique::new("driver", &self.source);
         let mut services = Unique::new("service", &self.source);
-        let mut lines = Unique::new("line", &self.source);
+        let mut lines = Lines::new(&self.source);
         let mut configured = Unique::new("line", &self.source);
         for line in &self.board.lines {
             configured.add(&line.name, "the board")?;
@@ -267,7 +270,7 @@ impl BoardFile {
                 services.add(service, driver.name.get_ref())?;
             }
             for pin in driver.gpio_in_order() {
-                lines.add(&pin.1.line, driver.name.get_ref())?;
+                lines.add(pin.1, driver.name.get_ref())?;
             }
             for place in driver.serial.values().filter_map(SerialEntry::place) {
                 ports.add(place, driver.name.get_ref())?;

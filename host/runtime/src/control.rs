@@ -79,6 +79,7 @@ impl Serve for Board {
                     format!("the board was not changed: {error}"),
                 ),
             },
+            Request::Power { state } => answer(self.power(state).map(|()| Response::Done)),
             Request::Logs {
                 driver,
                 after,

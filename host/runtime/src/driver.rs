@@ -8,10 +8,11 @@ use crate::error::ErrorCode;
 use crate::grants::Grants;
 use crate::guest::Guest;
 use crate::heritage::{OpenPort, WeakPort};
-use crate::limits::Limits;
+use crate::limits::{LimitHit, Limits};
 use crate::log::DriverLog;
 use crate::mail::Mail;
 use crate::service::Services;
+use crate::shared_lines::SharedLines;
 use crate::status::{PortStatus, State, Usage};
 use crate::time::Time;
 use crate::{death, stack};
@@ -26,8 +27,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use wasmtime::Store;
 
 mod life;
+mod power;
 
 pub(crate) use life::{Life, Reloaded};
+pub(crate) use power::{Part, PowerCall, PowerCalls, Progress, Target};
 
 /// A driver of the board, whichever instance of its component runs now.
 pub(crate) struct Driver {
@@ -43,6 +46,10 @@ pub(crate) struct Driver {
     pub(crate) time: Time,
     pub(crate) log: DriverLog,
     pub(crate) counters: Counters,
+    pub(crate) power: Part,
+    pub(crate) power_calls: Arc<PowerCalls>,
+    /// What the board is set to.
+    target: Arc<Target>,
     /// Filters that were switched off and not told of yet, in words.
     failed_filters: Mutex<Vec<String>>,
     has_failed_filters: AtomicBool,
@@ -56,6 +63,8 @@ pub(crate) struct Driver {
     /// What its handlers may take of the loop before the gate is opened: one
     /// handler limit, however many sources it has (rule 13).
     quota: Arc<Quota>,
+    /// The pins of this generation that had to leave their shared lines, and why.
+    left_lines: Mutex<BTreeMap<String, String>>,
     /// The ports that were opened last, for the status.
     ports: Mutex<BTreeMap<String, WeakPort>>,
     /// Only ever tried, and only with the gate closed: there it is free,
@@ -69,6 +78,8 @@ pub(crate) struct Driver {
 pub(crate) struct Devices {
     pub(crate) gpio: Arc<dyn GpioController>,
     pub(crate) serial: Arc<dyn SerialController>,
+    /// Where the board file has any.
+    pub(crate) shared: Option<Arc<SharedLines>>,
 }
 
 /// What a driver runs on, besides its own entry in the board file.
@@ -78,6 +89,9 @@ pub(crate) struct Surroundings {
     pub(crate) services: Arc<Services>,
     pub(crate) time: Time,
     pub(crate) work_loop: Arc<WorkLoop>,
+    /// Of that loop.
+    pub(crate) power_calls: Arc<PowerCalls>,
+    pub(crate) target: Arc<Target>,
     pub(crate) component: PathBuf,
 }
 
@@ -100,6 +114,9 @@ pub(crate) enum Handler {
     Resume,
     Cancelled,
     Completed,
+    AllowPowerChange,
+    SetPowerState,
+    PowerStateDidChange,
 }
 
 impl Handler {
@@ -113,6 +130,9 @@ impl Handler {
             Self::Resume => "resume",
             Self::Cancelled => "cancelled",
             Self::Completed => "completed",
+            Self::AllowPowerChange => "allow-power-change",
+            Self::SetPowerState => "set-power-state",
+            Self::PowerStateDidChange => "power-state-did-change",
         }
     }
 }
@@ -131,6 +151,9 @@ impl Driver {
             services: around.services,
             time: around.time,
             counters: Counters::default(),
+            power: Part::default(),
+            power_calls: around.power_calls,
+            target: around.target,
             failed_filters: Mutex::default(),
             has_failed_filters: AtomicBool::new(false),
             engine: around.engine,
@@ -141,6 +164,7 @@ impl Driver {
             }),
             version: Mutex::default(),
             quota: Arc::new(Quota::new(limits.handler_wall)),
+            left_lines: Mutex::default(),
             ports: Mutex::default(),
             instance: Mutex::new(None),
             limits,
@@ -304,7 +328,7 @@ impl Driver {
                     )
                 });
             }
-            Mail::Command(submission) => submission.service.serve(cx, &submission),
+            Mail::Command(submission) => submission.request.service.serve(cx, &submission),
         }
     }
 
@@ -331,6 +355,26 @@ impl Driver {
     ) {
         let delivered = self.call(cx, handler, f);
         debug_assert_ne!(delivered, Err(ErrorCode::WouldDeadlock));
+    }
+
+    /// It has masked the shared line of a pin for too long, and is told nothing of
+    /// that line any more. From any thread but a primary context.
+    pub(crate) fn left_line(&self, pin: &str) {
+        let cause = LimitHit::LineHold(self.limits.line_hold).to_string();
+        self.log.failure(&format!(
+            "pin `{pin}` interrupts no more: {cause}; mend the driver and reload it, or raise the limit"
+        ));
+        self.left_lines.lock().insert(pin.to_owned(), cause);
+    }
+
+    /// The pins that had to leave their shared lines, and why.
+    pub(crate) fn left_lines(&self) -> BTreeMap<String, String> {
+        self.left_lines.lock().clone()
+    }
+
+    /// Why a pin may not interrupt in this generation.
+    pub(crate) fn why_left(&self, pin: &str) -> Option<String> {
+        self.left_lines.lock().get(pin).cloned()
     }
 
     /// Remembers an open port, without keeping it open.

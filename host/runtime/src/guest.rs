@@ -9,6 +9,7 @@ use crate::limits::{LimitHit, Limits};
 use crate::log::LineBuffer;
 use crate::requests::Requests;
 use crate::service::Service;
+use crate::status::PowerState;
 use crate::submission::Submissions;
 use crate::ticker::TICK;
 use loopgate_workloop::Context;
@@ -45,6 +46,8 @@ pub(crate) struct Guest {
     /// It is in its last `stop` before the next version takes over: the sources
     /// that lines feed are not its own any more.
     pub(crate) handing_over: bool,
+    /// What it was told of the board's power; it starts awake.
+    pub(crate) power: PowerState,
     /// It is in its last `stop`: nobody could be told of what it submits.
     pub(crate) stopping: bool,
 }
@@ -77,6 +80,7 @@ impl Guest {
             pins: OpenPins::default(),
             heritage: Heritage::default(),
             handing_over: false,
+            power: PowerState::On,
             stopping: false,
             driver,
         };
@@ -98,7 +102,10 @@ impl Guest {
     pub(crate) fn hand_over(&mut self) -> Heritage {
         self.handing_over = true;
         let ports = self.driver.open_ports();
-        Heritage::new(&self.pins, ports.into_iter(), self.sources.take_fed())
+        // A pin that had to leave its line begins anew with the next version.
+        let left = self.driver.left_lines();
+        let fed = self.sources.take_fed(|pin| !left.contains_key(pin));
+        Heritage::new(&self.pins, ports.into_iter(), fed)
     }
 
     /// Its `start` has returned: what it has not taken over is closed.

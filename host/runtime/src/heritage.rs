@@ -21,8 +21,15 @@ pub(crate) enum LineName {
 }
 
 impl LineName {
+    pub(crate) fn pin(&self) -> Option<&str> {
+        match self {
+            Self::Pin(pin, _) => Some(pin),
+            Self::Readable(_) | Self::Writable(_) => None,
+        }
+    }
+
     fn is_of_pin(&self, pin: &str) -> bool {
-        matches!(self, Self::Pin(name, _) if name == pin)
+        self.pin() == Some(pin)
     }
 
     fn is_of_port(&self, port: &str) -> bool {

@@ -28,6 +28,9 @@ pub struct Limits {
     pub nesting: u32,
     /// What one host call may carry, in bytes, either way.
     pub payload: u64,
+    /// How long it may mask a shared line for the others.
+    #[serde(serialize_with = "as_shown")]
+    pub line_hold: Duration,
     /// Sources, pins, lines, gates and clients that exist at a time.
     pub handles: u32,
     /// Occurrences that one interrupt source holds until they are delivered.
@@ -68,6 +71,7 @@ impl Default for Limits {
             stack: STACK as u64,
             nesting: NESTING,
             payload: 64 << 10,
+            line_hold: Duration::from_secs(1),
             handles: 256,
             occurrences: 1024,
             filter_fuel: 10_000,
@@ -94,6 +98,9 @@ pub struct LimitsEntry {
     start: Option<Span>,
     /// What one call may carry, either way: 256 B to 4 MiB.
     payload: Option<Bytes>,
+    /// How long a shared line may be off for the others because of an interrupt
+    /// of this driver's that waits for its handler, or is in it: 1 ms to 60 s.
+    line_hold: Option<Span>,
     /// Sources, pins, lines, gates and clients at a time: 1 to 65536.
     handles: Option<u32>,
     /// Interrupts that wait in one source until they are delivered: 1 to
@@ -140,6 +147,7 @@ impl LimitsEntry {
             )?,
             start: span("start", self.start, default.start, 600 * second)?,
             payload: bytes("payload", self.payload, default.payload, 256, 4 << 20)?,
+            line_hold: span("line-hold", self.line_hold, default.line_hold, 60 * second)?,
             handles: count("handles", self.handles, default.handles, 65_536)?,
             occurrences: count(
                 "occurrences",
@@ -266,6 +274,9 @@ pub enum LimitHit {
     /// A call carried too much.
     #[error("limit `payload`: one call carried more than {}", show_bytes(*.0))]
     Payload(u64),
+    /// A shared line was off for too long.
+    #[error("limit `line-hold`: its shared line was off for the others for more than {}", show_span(*.0))]
+    LineHold(Duration),
     /// A filter ran for too long.
     #[error("limit `filter-fuel`: more than {0} instructions in one call")]
     FilterFuel(u64),

@@ -1,11 +1,8 @@
 //! What an instance finds in its mailbox, and in which order.
 
-use crate::error::ErrorCode;
 use crate::guest::Guest;
-use crate::mailbox::Mailbox;
 use crate::requests::{Outcome, Wake};
-use crate::submission::Submission;
-use loopgate_workloop::{Context, Instant};
+use crate::submission::{Sent, Submission};
 use std::sync::Arc;
 
 /// Of mail.
@@ -23,35 +20,6 @@ pub(crate) enum Mail {
 }
 
 impl Guest {
-    /// Its mailbox, made now if it has none. In the gate.
-    pub(crate) fn mailbox(&mut self) -> Result<Arc<Mailbox>, ErrorCode> {
-        if let Some(mailbox) = &self.sources.mailbox {
-            return Ok(mailbox.clone());
-        }
-        let mailbox = Context::with_current(|cx| Mailbox::new(cx, &self.driver))?;
-        self.sources.mailbox = Some(mailbox.clone());
-        Ok(mailbox)
-    }
-
-    /// What it is owed is delivered after the running handler has returned.
-    pub(crate) fn signal_mail(&self) {
-        if let Some(mailbox) = &self.sources.mailbox
-            && (self.requests.has_woken() || mailbox.has_mail())
-        {
-            mailbox.signal();
-        }
-    }
-
-    /// Arms the mailbox for the earliest deadline of all requests and `also`.
-    pub(crate) fn arm_deadline(&self, also: Option<Instant>) {
-        if let Some(mailbox) = &self.sources.mailbox {
-            let parked = self.requests.next_deadline();
-            let sent = self.submissions.next_deadline();
-            let earliest = parked.into_iter().chain(sent).chain(also).min();
-            Context::with_current(|cx| mailbox.arm(cx, &self.driver, earliest));
-        }
-    }
-
     /// The next call that it is owed. The kinds take turns: one that always
     /// has more must not starve the others.
     pub(crate) fn next_mail(&mut self) -> Option<Mail> {
@@ -61,7 +29,7 @@ impl Guest {
     }
 
     fn mail_of(&mut self, kind: usize, service: usize) -> Option<Mail> {
-        let mailbox = self.sources.mailbox.as_ref()?;
+        let mailbox = self.sources.post.mailbox()?;
         match kind {
             0 => {
                 let (id, wake) = self.requests.next_woken()?;
@@ -71,11 +39,16 @@ impl Guest {
             2 => {
                 let over = mailbox.next_over()?;
                 self.submissions.close(&over);
-                if over.deadline.is_some() {
+                let Sent {
+                    id,
+                    context,
+                    deadline,
+                    ..
+                } = over.request;
+                if deadline.is_some() {
                     self.arm_deadline(None);
                 }
-                let outcome = over.outcome()?;
-                Some(Mail::Completed(over.context, over.id, outcome))
+                Some(Mail::Completed(context, id, over.outcome()?))
             }
             _ => self.next_submission(service).map(Mail::Command),
         }
@@ -83,7 +56,7 @@ impl Guest {
 
     /// The services are asked in turn, from this one on.
     fn next_submission(&self, first: usize) -> Option<Arc<Submission>> {
-        if !self.sources.mailbox.as_ref()?.has_waiting() {
+        if !self.sources.post.mailbox()?.has_waiting() {
             return None;
         }
         let (before, from) = self.services.split_at(first);

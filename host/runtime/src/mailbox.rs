@@ -6,147 +6,91 @@
 //! caused it, and never nested in another driver's.
 
 use crate::driver::Driver;
-use crate::submission::Submission;
+use crate::error::ErrorCode;
+use crate::guest::Guest;
+use crate::submission::Mailbox;
 use loopgate_workloop::{
-    Clock, Context, Error, EventSource, Instant, InterruptEventSource, TimerEventSource,
+    Context, Error, EventSource, Instant, InterruptEventSource, TimerEventSource,
 };
-use parking_lot::Mutex;
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-/// Belongs to one instance and ends with it. Made when it first parks or
-/// submits a request, or publishes a service that another driver may open: many
-/// never do.
-pub(crate) struct Mailbox {
-    clock: Arc<dyn Clock>,
-    mail: Arc<InterruptEventSource>,
-    /// Made with the first deadline: every source costs each pass a look.
-    deadline: OnceLock<Arc<TimerEventSource>>,
-    posted: Mutex<Posted>,
-    /// Requests of other drivers that wait in this one's services.
-    waiting: AtomicU32,
-}
-
-/// What others have posted. A leaf among the locks.
+/// The host's sources for one instance, which end with it.
 #[derive(Default)]
-struct Posted {
-    closed: bool,
-    /// Requests received whose clients have given up.
-    cancelled: VecDeque<u64>,
-    /// Requests sent that are over.
-    over: VecDeque<Arc<Submission>>,
+pub(crate) struct Post {
+    /// Made when the instance first parks or submits a request, or publishes a
+    /// service that another driver may open: many never do.
+    mailbox: Option<Arc<Mailbox>>,
+    /// Made with the first deadline: every source costs each pass a look.
+    deadline: Option<Arc<TimerEventSource>>,
 }
 
-impl Mailbox {
-    /// With its source on the driver's loop. The gate is closed by `cx`.
-    pub(crate) fn new(cx: &Context, driver: &Arc<Driver>) -> Result<Arc<Self>, Error> {
-        let delivering = driver.clone();
-        let mail = InterruptEventSource::new(
-            None,
-            0,
-            Some(Arc::new(
-                move |cx: &Context, _: &InterruptEventSource, _| {
-                    delivering.deliver_mail(cx);
-                },
-            )),
-        )?;
-        add(cx, driver, mail.clone())?;
-        Ok(Arc::new(Self {
-            clock: driver.time.clock(),
-            mail,
-            deadline: OnceLock::new(),
-            posted: Mutex::default(),
-            waiting: AtomicU32::new(0),
-        }))
+impl Post {
+    pub(crate) fn mailbox(&self) -> Option<&Arc<Mailbox>> {
+        self.mailbox.as_ref()
     }
 
     /// Its sources, to be taken off the loop.
-    pub(crate) fn sources(&self) -> impl Iterator<Item = Arc<dyn EventSource>> {
-        let deadline = self.deadline.get().cloned();
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Arc<dyn EventSource>> + use<> {
+        let Self { mailbox, deadline } = std::mem::take(self);
+        let mail = mailbox.map(|mailbox| mailbox.source());
         let deadline = deadline.map(|source| source as Arc<dyn EventSource>);
-        let mail: Arc<dyn EventSource> = self.mail.clone();
-        std::iter::once(mail).chain(deadline)
+        mail.into_iter().chain(deadline)
+    }
+}
+
+impl Guest {
+    /// Its mailbox, made now if it has none. In the gate.
+    pub(crate) fn mailbox(&mut self) -> Result<Arc<Mailbox>, ErrorCode> {
+        let post = &mut self.sources.post;
+        if let Some(mailbox) = &post.mailbox {
+            return Ok(mailbox.clone());
+        }
+        let mailbox = Context::with_current(|cx| mailbox(cx, &self.driver))?;
+        Ok(post.mailbox.insert(mailbox).clone())
     }
 
-    /// There is something to deliver.
-    pub(crate) fn signal(&self) {
-        // On no loop the driver has ended, and its requests with it.
-        let _ = self.mail.signal(self.clock.now());
+    /// What it is owed is delivered after the running handler has returned.
+    pub(crate) fn signal_mail(&self) {
+        if let Some(mailbox) = self.sources.post.mailbox()
+            && (self.requests.has_woken() || mailbox.has_mail())
+        {
+            mailbox.signal();
+        }
     }
 
-    /// The earliest deadline is now this one. The gate is closed by `cx`.
-    pub(crate) fn arm(&self, cx: &Context, driver: &Arc<Driver>, deadline: Option<Instant>) {
-        match deadline {
+    /// Arms the timer for the earliest deadline of all requests and `also`.
+    pub(crate) fn arm_deadline(&mut self, also: Option<Instant>) {
+        let parked = self.requests.next_deadline();
+        let sent = self.submissions.next_deadline();
+        let earliest = parked.into_iter().chain(sent).chain(also).min();
+        let timer = &mut self.sources.post.deadline;
+        match earliest {
             Some(deadline) => {
-                let timer = self.deadline.get_or_init(|| timer(cx, driver));
+                let timer = timer
+                    .get_or_insert_with(|| Context::with_current(|cx| timer_of(cx, &self.driver)));
                 // Refused without an action only, and it has one.
                 let _ = timer.wake_at(deadline);
             }
             None => {
-                if let Some(timer) = self.deadline.get() {
+                if let Some(timer) = timer {
                     timer.cancel_timeout();
                 }
             }
         }
     }
-
-    /// A request that this instance received is void.
-    pub(crate) fn post_cancelled(&self, id: u64) {
-        self.post(|posted| posted.cancelled.push_back(id));
-    }
-
-    /// A request that this instance sent is over.
-    pub(crate) fn post_over(&self, submission: Arc<Submission>) {
-        self.post(|posted| posted.over.push_back(submission));
-    }
-
-    pub(crate) fn next_cancelled(&self) -> Option<u64> {
-        self.posted.lock().cancelled.pop_front()
-    }
-
-    pub(crate) fn next_over(&self) -> Option<Arc<Submission>> {
-        self.posted.lock().over.pop_front()
-    }
-
-    /// The instance has ended: nobody looks in here again.
-    pub(crate) fn close(&self) {
-        let ended = Posted {
-            closed: true,
-            ..Posted::default()
-        };
-        // Dropped outside the lock: what is in there points back here.
-        let left = std::mem::replace(&mut *self.posted.lock(), ended);
-        drop(left);
-    }
-
-    /// Requests came to this instance's services, or left them.
-    pub(crate) fn count_waiting(&self, came: u32, left: u32) {
-        self.waiting.fetch_add(came.wrapping_sub(left), SeqCst);
-    }
-
-    pub(crate) fn has_waiting(&self) -> bool {
-        self.waiting.load(SeqCst) > 0
-    }
-
-    /// Whether there is anything to deliver but parked requests.
-    pub(crate) fn has_mail(&self) -> bool {
-        let posted = self.posted.lock();
-        self.has_waiting() || !posted.cancelled.is_empty() || !posted.over.is_empty()
-    }
-
-    fn post(&self, put: impl FnOnce(&mut Posted)) {
-        let mut posted = self.posted.lock();
-        if posted.closed {
-            return;
-        }
-        put(&mut posted);
-        drop(posted);
-        self.signal();
-    }
 }
 
-fn timer(cx: &Context, driver: &Arc<Driver>) -> Arc<TimerEventSource> {
+fn mailbox(cx: &Context, driver: &Arc<Driver>) -> Result<Arc<Mailbox>, Error> {
+    let delivering = driver.clone();
+    let mailbox = Mailbox::new(
+        driver.time.clock(),
+        Arc::new(move |cx: &Context, _: &InterruptEventSource, _| delivering.deliver_mail(cx)),
+    )?;
+    add(cx, driver, mailbox.source())?;
+    Ok(mailbox)
+}
+
+fn timer_of(cx: &Context, driver: &Arc<Driver>) -> Arc<TimerEventSource> {
     let expiring = driver.clone();
     let timer = TimerEventSource::new(
         driver.time.clock(),

@@ -1,8 +1,7 @@
 //! The requests of one driver instance that wait for their completion.
 
 use crate::error::ErrorCode;
-use crate::mailbox::Mailbox;
-use crate::submission::Submission;
+use crate::submission::{self, Mailbox, Submission};
 use loopgate_workloop::{CommandGate, Instant, Wakeups};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
@@ -117,7 +116,7 @@ impl Entry {
                 self.gate.wakeup(Requests::event(id), Wakeups::All);
                 true
             }
-            Client::Driver(submission) => submission.settle(outcome),
+            Client::Driver(submission) => submission::settle(submission, outcome),
         }
     }
 

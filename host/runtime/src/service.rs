@@ -7,17 +7,15 @@ use crate::driver::{Driver, Handler};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::requests::{Client, Outcome, Pending, Reply, Requests, Turns};
-use crate::submission::Submission;
+use crate::submission::{Queue, Submission};
 use loopgate_workloop::{CommandGate, Context, EventSource as _, Wakeups};
 use parking_lot::RwLock;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use wasmtime::Store;
 
 mod queue;
-
-pub(crate) use queue::Queue;
 
 /// A service that an instance of a driver published.
 pub(crate) struct Service {
@@ -33,8 +31,9 @@ pub(crate) struct Service {
     /// Taken back by its driver, while clients may still wait for it.
     pub(crate) withdrawn: AtomicBool,
     pub(crate) turns: Arc<Turns>,
-    /// Requests of other drivers that were not handed over yet.
-    pub(crate) queue: Queue,
+    /// Requests of other drivers that were not handed over yet; none where no
+    /// other driver may open it.
+    pub(crate) queue: OnceLock<Arc<Queue>>,
 }
 
 /// One thing that a service can be asked.

@@ -15,12 +15,35 @@ pub struct Status {
     pub board: String,
     /// `real` or `virtual`.
     pub clock: &'static str,
+    /// Whether it sleeps.
+    pub power: PowerState,
     /// Nanoseconds since the board started, by its own clock.
     pub uptime_ns: u64,
     /// What holds the host itself.
     pub sandbox: SandboxStatus,
     /// The drivers, in the order in which they start.
     pub drivers: Vec<DriverStatus>,
+}
+
+/// The power of a board.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PowerState {
+    /// All of it.
+    #[default]
+    On,
+    /// It sleeps: each driver has switched off what is not to work then.
+    Sleep,
+}
+
+impl PowerState {
+    /// As it is written in the status, for example `sleep`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Sleep => "sleep",
+        }
+    }
 }
 
 /// One driver.
@@ -44,6 +67,10 @@ pub struct DriverStatus {
     pub services: Vec<ServiceStatus>,
     /// The lines granted to it, by its own names for them.
     pub pins: BTreeMap<String, String>,
+    /// Those of its pins that interrupt no more, since they had to leave their
+    /// shared lines, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_lines: BTreeMap<String, String>,
     /// Its open serial ports, by its own names for them.
     pub ports: BTreeMap<String, PortStatus>,
     /// What it may use.

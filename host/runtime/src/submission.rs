@@ -3,17 +3,22 @@
 use crate::bindings::loopgate::driver::request::Arguments;
 use crate::error::ErrorCode;
 use crate::limits::{LimitHit, Limits};
-use crate::mailbox::Mailbox;
 use crate::requests::Outcome;
 use crate::service::Service;
 use loopgate_workloop::Instant;
-use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A request on its way between two drivers, which may be on different loops.
-/// Whoever ends it first has ended it; the others find out.
-pub(crate) struct Submission {
+/// A request of one driver to another's service.
+pub(crate) type Submission = loopgate_workloop::Submission<Sent, Outcome>;
+/// Where the ends of a driver's own requests are posted, and those of others
+/// announced.
+pub(crate) type Mailbox = loopgate_workloop::Mailbox<Sent, Outcome>;
+/// Those that a service has not handed over yet.
+pub(crate) type Queue = loopgate_workloop::SubmissionQueue<Sent, Outcome>;
+
+/// What a submission is about.
+pub(crate) struct Sent {
     pub(crate) id: u64,
     /// Which of the client's handles it was submitted through.
     pub(crate) client: u32,
@@ -22,84 +27,21 @@ pub(crate) struct Submission {
     pub(crate) arguments: Arguments,
     pub(crate) reply_max: u32,
     pub(crate) deadline: Option<Instant>,
-    /// The client's.
-    pub(crate) mailbox: Arc<Mailbox>,
-    /// A leaf among the locks.
-    pub(crate) stage: Mutex<Stage>,
 }
 
-/// Where a submission is.
-#[derive(Default)]
-pub(crate) enum Stage {
-    /// In the service's queue.
-    #[default]
-    Waiting,
-    /// The provider has it, by this number.
-    Handed(u64),
-    /// Until the client is told.
-    Over(Option<Outcome>),
-}
-
-impl Submission {
-    /// The provider takes it, unless it is over.
-    pub(crate) fn hand_over(&self, id: u64) -> bool {
-        let mut stage = self.stage.lock();
-        let waits = matches!(*stage, Stage::Waiting);
-        if waits {
-            *stage = Stage::Handed(id);
-        }
-        waits
-    }
-
-    /// The provider's side ends it. False where it is over already.
-    pub(crate) fn settle(self: &Arc<Self>, mut outcome: Outcome) -> bool {
-        self.service.bound(&mut outcome, self.reply_max);
-        self.end(outcome).is_some()
-    }
-
-    /// The client's side ends it, and the provider is told if it has it. False
-    /// where it is over already.
-    pub(crate) fn give_up(self: &Arc<Self>, code: ErrorCode) -> bool {
-        match self.end(Err(code)) {
-            Some(Stage::Waiting) => self.service.dequeue(self),
-            Some(Stage::Handed(id)) => {
-                // It was handed over from there.
-                if let Some(mailbox) = self.service.turns.mailbox.get() {
-                    mailbox.post_cancelled(id);
-                }
-            }
-            Some(Stage::Over(_)) | None => return false,
-        }
-        true
-    }
-
-    /// What the client is told; once.
-    pub(crate) fn outcome(&self) -> Option<Outcome> {
-        match &mut *self.stage.lock() {
-            Stage::Over(outcome) => outcome.take(),
-            Stage::Waiting | Stage::Handed(_) => None,
-        }
-    }
-
+impl Sent {
     fn bytes(&self) -> u64 {
         bytes(&self.arguments, self.reply_max)
     }
+}
 
-    fn is_over(&self) -> bool {
-        matches!(*self.stage.lock(), Stage::Over(_))
-    }
-
-    /// Where it was, unless it is over.
-    fn end(self: &Arc<Self>, outcome: Outcome) -> Option<Stage> {
-        let mut stage = self.stage.lock();
-        if let Stage::Over(_) = *stage {
-            return None;
-        }
-        let before = std::mem::replace(&mut *stage, Stage::Over(Some(outcome)));
-        drop(stage);
-        self.mailbox.post_over(self.clone());
-        Some(before)
-    }
+/// The provider's side ends it. False where it is over already.
+pub(crate) fn settle(submission: &Arc<Submission>, mut outcome: Outcome) -> bool {
+    let Sent {
+        service, reply_max, ..
+    } = &submission.request;
+    service.bound(&mut outcome, *reply_max);
+    submission.settle(outcome)
 }
 
 /// What the host may have to hold for a request.
@@ -139,14 +81,14 @@ impl Submissions {
     }
 
     pub(crate) fn keep(&mut self, submission: Arc<Submission>) {
-        self.bytes += submission.bytes();
-        self.open.insert(submission.id, submission);
+        self.bytes += submission.request.bytes();
+        self.open.insert(submission.request.id, submission);
     }
 
     /// The driver is about to be told of this one.
     pub(crate) fn close(&mut self, submission: &Submission) {
-        if self.open.remove(&submission.id).is_some() {
-            self.bytes -= submission.bytes();
+        if self.open.remove(&submission.request.id).is_some() {
+            self.bytes -= submission.request.bytes();
         }
     }
 
@@ -155,8 +97,9 @@ impl Submissions {
     }
 
     pub(crate) fn cancel(&self, client: u32, id: u64) -> Result<(), ErrorCode> {
-        let of = self.open.get(&id).filter(|open| open.client == client);
-        if of.is_some_and(|open| open.give_up(ErrorCode::Aborted)) {
+        let of = self.open.get(&id);
+        let of = of.filter(|open| open.request.client == client);
+        if of.is_some_and(|open| open.give_up(Err(ErrorCode::Aborted))) {
             Ok(())
         } else {
             Err(ErrorCode::BadArgument)
@@ -165,18 +108,18 @@ impl Submissions {
 
     /// The driver drops this handle.
     pub(crate) fn cancel_all(&self, client: u32) {
-        self.give_up(ErrorCode::Aborted, |open| open.client == client);
+        self.give_up(ErrorCode::Aborted, |sent| sent.client == client);
     }
 
     pub(crate) fn expire(&self, now: Instant) {
-        self.give_up(ErrorCode::TimedOut, |open| {
-            open.deadline.is_some_and(|deadline| deadline <= now)
+        self.give_up(ErrorCode::TimedOut, |sent| {
+            sent.deadline.is_some_and(|deadline| deadline <= now)
         });
     }
 
     /// The earliest deadline of one that is not over.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let deadline = |open: &Arc<Submission>| open.deadline.filter(|_| !open.is_over());
+        let deadline = |open: &Arc<Submission>| open.request.deadline.filter(|_| !open.is_over());
         self.open.values().filter_map(deadline).min()
     }
 
@@ -186,9 +129,9 @@ impl Submissions {
         self.open.clear();
     }
 
-    fn give_up(&self, code: ErrorCode, which: impl Fn(&Submission) -> bool) {
-        for open in self.open.values().filter(|open| which(open)) {
-            open.give_up(code);
+    fn give_up(&self, code: ErrorCode, which: impl Fn(&Sent) -> bool) {
+        for open in self.open.values().filter(|open| which(&open.request)) {
+            open.give_up(Err(code));
         }
     }
 }

@@ -337,9 +337,11 @@ impl CommandGate {
         self.detach_if_left();
     }
 
-    /// The end of a removal that found callers inside.
+    /// The end of a removal that found callers inside. The removal is looked
+    /// for first, since who gives up does so without the gate: who comes after
+    /// it takes its record back by itself, and who came before is counted.
     fn detach_if_left(&self) {
-        if !self.has_callers() && self.attachment.is_leaving() {
+        if self.attachment.is_leaving() && !self.has_callers() {
             self.attachment.detach();
         }
     }

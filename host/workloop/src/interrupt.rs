@@ -54,6 +54,13 @@ pub trait InterruptLine: Send + Sync {
 
     /// Switches the line off. Idempotent, not counted.
     fn disable(&self);
+
+    /// Switches a level line off for work that waits, until `enable`, or until
+    /// `disable` says that nobody will look for more. What shares a line tells
+    /// the two apart: only work that waits holds it for the others.
+    fn mask(&self) {
+        self.disable();
+    }
 }
 
 /// What a line calls, in its primary context: it blocks for nothing, allocates

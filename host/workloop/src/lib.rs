@@ -6,9 +6,12 @@
 //!
 //! - an [`InterruptEventSource`] counts what an [`InterruptLine`] or software
 //!   signals, and delivers it or reports it lost; an [`InterruptFilter`] can
-//!   say, as it occurs, whether it counts;
+//!   say, as it occurs, whether it counts, and a [`SharedLine`] has several
+//!   sources fed by one line;
 //! - a [`TimerEventSource`] calls once for each arming, never early;
-//! - a [`CommandGate`] lets outside callers in, and can be disabled.
+//! - a [`CommandGate`] lets outside callers in, and can be disabled;
+//! - a [`Mailbox`] brings what became of a [`Submission`], a request from one
+//!   loop to another.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -87,6 +90,8 @@ mod interrupt;
 mod interrupt_event_source;
 mod quota;
 mod rate_cap;
+mod shared_line;
+mod submission;
 mod sync;
 mod timer_event_source;
 mod waits;
@@ -107,6 +112,8 @@ pub use interrupt::{
 pub use interrupt_event_source::{InterruptAction, InterruptEventSource};
 pub use quota::Quota;
 pub use rate_cap::RateCapped;
+pub use shared_line::{Share, SharedLine};
+pub use submission::{Mailbox, Submission, SubmissionQueue};
 pub use timer_event_source::{TimerAction, TimerEventSource};
 pub use waits::Waits;
 pub use work_loop::WorkLoop;

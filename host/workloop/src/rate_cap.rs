@@ -81,6 +81,10 @@ impl InterruptLine for RateCapped {
     fn disable(&self) {
         self.line.disable();
     }
+
+    fn mask(&self) {
+        self.line.mask();
+    }
 }
 
 impl Capped {

@@ -1,8 +1,8 @@
 //! Locks, atomics, threads and queues, from one place, so that the feature
 //! `shuttle` can replace them all and explore their schedules.
 //!
-//! The platform provides: `Mutex` (lock without poisoning), `Parker`,
-//! `Ring`, `atomic`, `thread`, `thread_local`.
+//! The platform provides: `Mutex` (lock without poisoning), `Condvar`,
+//! `Parker`, `Ring`, `atomic`, `thread`, `thread_local`.
 
 #[cfg(not(feature = "shuttle"))]
 pub(crate) use real::*;
@@ -20,7 +20,25 @@ mod real {
     pub(crate) use std::thread_local;
 
     use atomic::{AtomicU8, Ordering};
-    use parking_lot::Condvar;
+    use parking_lot::MutexGuard;
+
+    pub(crate) struct Condvar(parking_lot::Condvar);
+
+    impl Condvar {
+        pub(crate) const fn new() -> Self {
+            Self(parking_lot::Condvar::new())
+        }
+
+        /// May return early.
+        pub(crate) fn wait<'a, T>(&self, mut held: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+            self.0.wait(&mut held);
+            held
+        }
+
+        pub(crate) fn notify_all(&self) {
+            self.0.notify_all();
+        }
+    }
 
     const EMPTY: u8 = 0;
     const PARKED: u8 = 1;
@@ -32,7 +50,7 @@ mod real {
     pub(crate) struct Parker {
         state: AtomicU8,
         lock: Mutex<()>,
-        woken: Condvar,
+        woken: parking_lot::Condvar,
     }
 
     impl Parker {
@@ -40,7 +58,7 @@ mod real {
             Self {
                 state: AtomicU8::new(EMPTY),
                 lock: Mutex::new(()),
-                woken: Condvar::new(),
+                woken: parking_lot::Condvar::new(),
             }
         }
 
@@ -92,7 +110,7 @@ mod simulated {
     pub(crate) use shuttle::thread;
     pub(crate) use shuttle::thread_local;
 
-    use shuttle::sync::{Condvar, MutexGuard};
+    use shuttle::sync::MutexGuard;
 
     pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
 
@@ -106,17 +124,33 @@ mod simulated {
         }
     }
 
+    pub(crate) struct Condvar(shuttle::sync::Condvar);
+
+    impl Condvar {
+        pub(crate) fn new() -> Self {
+            Self(shuttle::sync::Condvar::new())
+        }
+
+        pub(crate) fn wait<'a, T>(&self, held: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+            self.0.wait(held).unwrap_or_else(PoisonError::into_inner)
+        }
+
+        pub(crate) fn notify_all(&self) {
+            self.0.notify_all();
+        }
+    }
+
     /// As the real one; `limit` never passes, since there is no real time.
     pub(crate) struct Parker {
         token: Mutex<bool>,
-        woken: Condvar,
+        woken: shuttle::sync::Condvar,
     }
 
     impl Parker {
         pub(crate) fn new() -> Self {
             Self {
                 token: Mutex::new(false),
-                woken: Condvar::new(),
+                woken: shuttle::sync::Condvar::new(),
             }
         }
 

@@ -90,6 +90,15 @@ impl TimerEventSource {
         self.arm(deadline)
     }
 
+    /// Arms the timer for `deadline` unless it is armed for an earlier one: for
+    /// several that share it, each of which looks anew when it has fired.
+    pub(crate) fn wake_by(&self, deadline: Instant) {
+        self.update(|state| {
+            let earlier = state.deadline.filter(|armed| *armed <= deadline);
+            state.deadline = earlier.or(Some(deadline));
+        });
+    }
+
     /// Disarms the timer and forgets its deadline. Called in the gate: the
     /// action does not run until the timer is armed again. Without the gate
     /// it may be running just now.

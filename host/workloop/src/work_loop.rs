@@ -166,10 +166,18 @@ impl WorkLoop {
             }
         }
         while source.has_stalled_callers() {
-            match ready!(gate.poll_sleep_on(cx, left, None)) {
-                Ok(_) => {}
+            match gate.poll_sleep_on(cx, left, None) {
+                Poll::Ready(Ok(_)) => {}
                 // The loop's end aborts the callers; nothing to wait for.
-                Err(_) => break,
+                Poll::Ready(Err(_)) => break,
+                Poll::Pending => {
+                    // A caller that gives up does so without the gate. The last
+                    // one may have told us before there was a sleeper to tell.
+                    if !source.has_stalled_callers() {
+                        gate.wakeup_on(left, Wakeups::All);
+                    }
+                    return Poll::Pending;
+                }
             }
         }
         let _closed = gate.adopt(cx);

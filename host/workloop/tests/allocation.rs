@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use loopgate_workloop::{
     CommandGate, Context, Error, EventSource, Instant, InterruptAction, InterruptEventSource,
-    InterruptLine, InterruptSink, Occurrence, Quota, TimerAction, TimerEventSource, Trigger,
-    Verdict, VirtualClock, WorkLoop,
+    InterruptLine, InterruptSink, Occurrence, Quota, Share, SharedLine, TimerAction,
+    TimerEventSource, Trigger, Verdict, VirtualClock, WorkLoop,
 };
 
 /// How many allocations `f` makes on this thread.
@@ -106,4 +106,50 @@ fn interrupts_timers_and_commands_allocate_nothing() {
     assert_eq!(counted, 0);
     let calls = calls.lock().unwrap();
     assert_eq!((calls.0, calls.1), (101 * 7, 101));
+}
+
+#[test]
+fn a_shared_line_allocates_nothing() {
+    let clock = Arc::new(VirtualClock::new());
+    let work_loop = WorkLoop::new(clock.clone());
+    let cx = Context::current();
+    let line = Arc::new(Line(Mutex::new(None)));
+    let watch = TimerEventSource::new(clock.clone(), None);
+    let shared = SharedLine::new(line.clone(), clock.clone(), watch.clone()).unwrap();
+    let shared = Arc::new(shared);
+    let expiring = Arc::downgrade(&shared);
+    watch.set_action(Some(Arc::new(move |_, _, _, now| {
+        expiring.upgrade().unwrap().expire(now);
+    })));
+    work_loop.add_event_source(&cx, watch).unwrap();
+    let calls = Arc::new(Mutex::new(0));
+    let sources = [0, 1, 2].map(|remainder| {
+        let line = shared.share(Share {
+            only: None,
+            hold: Duration::from_secs(1),
+            overrun: Box::new(|| panic!("it is quick")),
+        });
+        let filter = move |_, o: Occurrence| {
+            Ok(match o.sequence % 4 == remainder {
+                true => Verdict::Mine,
+                false => Verdict::NotMine,
+            })
+        };
+        let seen = calls.clone();
+        let action: InterruptAction = Arc::new(move |_, _, i| *seen.lock().unwrap() += i.count);
+        InterruptEventSource::filtered(line, 4, Arc::new(filter), Some(action)).unwrap()
+    });
+    for source in &sources {
+        work_loop.add_event_source(&cx, source.clone()).unwrap();
+        source.enable(&cx);
+    }
+    let sink = line.0.lock().unwrap().clone().unwrap();
+    let round = || {
+        sink.interrupt_occurred(Occurrence::default());
+        clock.advance(Duration::from_millis(5));
+        work_loop.run_event_sources(&cx);
+    };
+    (0..4).for_each(|_| round());
+    assert_eq!(allocations(|| (0..400).for_each(|_| round())), 0);
+    assert_eq!(*calls.lock().unwrap(), 303);
 }

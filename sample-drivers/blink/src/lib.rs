@@ -42,6 +42,18 @@ impl Driver for Blink {
         self.timer.wake_at(next)
     }
 
+    /// Asleep the lamp is off, and the timer at rest.
+    fn set_power_state(&mut self, state: PowerState) -> Result<PowerChange> {
+        match state {
+            PowerState::Sleep => {
+                self.timer.cancel_timeout();
+                self.led.set_low()?;
+            }
+            PowerState::On => self.timer.set_timeout(self.period)?,
+        }
+        Ok(PowerChange::Made)
+    }
+
     fn stop(&mut self) {
         info!("stopped; the host takes the lamp to its safe state");
     }

@@ -30,6 +30,8 @@ struct Probe {
     others: Vec<Other>,
     /// Those that sleep until the driver that has submitted them gives up.
     submitted: Vec<RequestId>,
+    /// Whether the board may sleep, so that the change that follows is its.
+    asked: bool,
     interrupt: Interrupt,
     timer: Timer,
     _service: Service,
@@ -66,6 +68,7 @@ impl Driver for Probe {
         Ok(Self {
             others,
             submitted: Vec::new(),
+            asked: false,
             interrupt: cx.software_interrupt()?,
             timer: cx.timer()?,
             _service: service.publish()?,
@@ -107,6 +110,26 @@ impl Driver for Probe {
         } else {
             "cancelled, of a client's request"
         });
+    }
+
+    fn allow_power_change(&mut self, _: PowerState) -> bool {
+        self.asked = true;
+        tell("allow-power-change");
+        true
+    }
+
+    fn set_power_state(&mut self, _: PowerState) -> Result<PowerChange> {
+        let in_change = std::mem::replace(&mut self.asked, true);
+        tell(if in_change {
+            "set-power-state, in a change"
+        } else {
+            "set-power-state, after start"
+        });
+        Ok(PowerChange::Made)
+    }
+
+    fn power_state_did_change(&mut self, _: PowerState) {
+        tell("power-state-did-change");
     }
 
     fn stop(&mut self) {

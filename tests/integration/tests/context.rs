@@ -2,7 +2,7 @@
 //! through a guest that looks.
 
 use loopgate::board_file::ClockKind;
-use loopgate::{Board, Cancel, ErrorCode, Mode, Request};
+use loopgate::{Board, Cancel, ErrorCode, Mode, PowerState, Request};
 use loopgate_integration::{
     ask, assert_running, entry, guest, real_board, refused, root, until, virtual_board,
 };
@@ -72,6 +72,9 @@ fn every_callback(board: &Board) {
         let cancelled = "cancelled, of a submitted request";
         has_told("near", cancelled) && has_told("far", cancelled) && has_told("asks", "completed")
     });
+    board.power(PowerState::Sleep).unwrap();
+    board.reload("near").unwrap();
+    board.power(PowerState::On).unwrap();
     for driver in ["near", "far", "asks"] {
         assert_running(board, driver);
     }

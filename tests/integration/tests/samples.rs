@@ -2,7 +2,7 @@
 
 use loopgate::board_file::ClockKind;
 use loopgate::workloop::Instant;
-use loopgate::{Board, BoardFile, Request};
+use loopgate::{Board, BoardFile, PowerState, Request};
 use loopgate_integration::{ask, assert_running, root};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,6 +39,25 @@ fn blink_toggles_its_led_every_period() {
         .collect();
     let expected: Vec<Duration> = (1..=20).map(|n| Duration::from_millis(500 * n)).collect();
     assert_eq!(changes, expected);
+}
+
+#[test]
+fn blink_is_dark_while_the_board_sleeps() {
+    let board = sample_board();
+    let changes = || {
+        let lines = board.sim().show();
+        let lamp = lines.into_iter().find(|line| line.name == "GPIO22");
+        let lamp = lamp.unwrap();
+        (lamp.high, lamp.edges)
+    };
+    board.run_for(Duration::from_millis(700));
+    assert_eq!(changes(), (true, 1));
+    board.power(PowerState::Sleep).unwrap();
+    board.run_for(Duration::from_secs(10));
+    assert_eq!(changes(), (false, 2));
+    board.power(PowerState::On).unwrap();
+    board.run_for(Duration::from_millis(500));
+    assert_eq!(changes(), (true, 3));
 }
 
 #[test]

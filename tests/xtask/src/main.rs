@@ -78,7 +78,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         usage: "shuttle [--schedules N]",
-        about: "the work-loop core under 100000 random thread schedules",
+        about: "the core under chosen thread schedules, 100000 of each scenario unless N says otherwise",
         run: shuttle::run,
     },
     Task {

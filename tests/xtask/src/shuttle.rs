@@ -1,9 +1,14 @@
-//! `shuttle`: the core under random schedules.
+//! `shuttle`: the core under chosen schedules.
+
+mod report;
+
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
 use crate::{Outcome, process};
+use report::Report;
 
 /// How many schedules `cargo xtask test` runs of each scenario.
 pub(crate) const FEW: u32 = 2_000;
@@ -11,13 +16,16 @@ const MANY: u32 = 100_000;
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<Outcome> {
     let mut command = command(workspace, schedules(arguments)?);
-    Ok(Outcome::of(process::passes(
-        command.args(["--", "--nocapture"]),
-    )?))
+    command.args(["--", "--nocapture"]);
+    let mut report = Report::default();
+    let passed = process::passes_with_lines(&mut command, |line| report.read(line))?;
+    print!("{}", report.table());
+    Ok(Outcome::of(passed))
 }
 
-/// The shuttle tests of the core, each over `schedules` schedules.
-pub(crate) fn command(workspace: &Workspace, schedules: u32) -> std::process::Command {
+/// The shuttle tests of the core, each over `schedules` schedules, as many at a
+/// time as there are cores.
+pub(crate) fn command(workspace: &Workspace, schedules: u32) -> Command {
     let mut command = process::cargo(&workspace.root);
     command
         .args(["test", "--release", "--package=loopgate-workloop"])

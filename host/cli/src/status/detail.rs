@@ -35,10 +35,11 @@ pub(super) fn text(driver: &Driver) -> String {
     text += &figures("limits", &driver.limits);
     text += &section(
         "pins",
-        driver
-            .pins
-            .iter()
-            .map(|(name, line)| vec![name.clone(), line.clone()]),
+        driver.pins.iter().map(|(name, line)| {
+            let left = driver.left_lines.get(name);
+            let left = left.map(|cause| format!("  interrupts no more: {cause}"));
+            vec![name.clone(), line.clone() + &left.unwrap_or_default()]
+        }),
     );
     text + &driver
         .services

@@ -29,10 +29,13 @@ pub(super) fn text(board: &Overview) -> String {
         let how = plain(how);
         format!("host held by {}: {how}\n", plain(by))
     });
+    let power = board.power.as_ref();
+    let power = power.map(|power| format!(", power {}", plain(power)));
     format!(
-        "{}, {} clock, up {}\n{}\n{}{gap}{failures}",
+        "{}, {} clock{}, up {}\n{}\n{}{gap}{failures}",
         plain(&board.board),
         plain(&board.clock),
+        power.unwrap_or_default(),
         time(board.uptime_ns),
         held.collect::<String>(),
         table(&rows)

@@ -13,6 +13,8 @@ use serde_json::Value;
 pub(super) struct Overview {
     pub(super) board: String,
     pub(super) clock: String,
+    /// Absent where the host is older.
+    pub(super) power: Option<String>,
     pub(super) uptime_ns: u64,
     /// Absent where the host is of an earlier version.
     #[serde(default)]
@@ -31,6 +33,8 @@ pub(super) struct Driver {
     pub(super) generation: u64,
     pub(super) services: Vec<Service>,
     pub(super) pins: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) left_lines: BTreeMap<String, String>,
     pub(super) limits: BTreeMap<String, Value>,
     pub(super) usage: BTreeMap<String, Value>,
     pub(super) counts: BTreeMap<String, Value>,

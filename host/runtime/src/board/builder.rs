@@ -1,14 +1,15 @@
 //! Setting a board up.
 
-use super::{Board, NamedLoop, Roster};
+use super::{Board, NamedLoop, Roster, power::Power};
 use crate::board_file::{BoardFile, ClockKind, Lock, Placement};
 use crate::cache::Cache;
-use crate::driver::{Devices, Driver, Surroundings};
+use crate::driver::{Devices, Driver, PowerCalls, Surroundings};
 use crate::engine::Engine;
 use crate::error::BoardError;
 use crate::ports::Ports;
 use crate::recording::VcdFile;
 use crate::service::Services;
+use crate::shared_lines::SharedLines;
 use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
 use crate::time::Time;
@@ -16,6 +17,9 @@ use loopgate_workloop::{Context, SystemClock, VirtualClock, Waits, WorkLoop};
 use parking_lot::{Mutex, RwLock};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The loop that watches them: no driver can have this name.
+const SHARED_LINES: &str = "shared lines";
 
 /// Sets a board up.
 #[derive(Default)]
@@ -108,12 +112,15 @@ impl Builder {
             waits: Waits::new(),
             simulation,
             ports: Ports::new(&file, time.clock()),
+            power: Power::default(),
+            shared: None,
             stepping: Mutex::default(),
             time,
             roster: RwLock::new(Arc::new(Roster::empty(Arc::new(file)))),
             changing: Mutex::new(self.lock),
             watches: Mutex::default(),
         };
+        board.watch_shared_lines()?;
         let nobody = board.roster();
         let roster = board.place_drivers(&nobody.file, &nobody)?;
         board.become_roster(&nobody, &Arc::new(roster));
@@ -150,6 +157,17 @@ impl Roster {
     fn driver(&self, name: &str) -> Option<&Arc<Driver>> {
         self.drivers.iter().find(|driver| driver.name == name)
     }
+
+    fn named_loop(&self, name: &str) -> Option<Arc<NamedLoop>> {
+        let mut loops = self.loops.iter();
+        loops.find(|known| known.name == name).cloned()
+    }
+
+    fn loop_of(&self, driver: &Driver) -> Option<Arc<NamedLoop>> {
+        let mut loops = self.loops.iter();
+        let found = loops.find(|known| Arc::ptr_eq(&known.work_loop, &driver.work_loop));
+        found.cloned()
+    }
 }
 
 impl Board {
@@ -161,69 +179,86 @@ impl Board {
         before: &Roster,
     ) -> Result<Roster, BoardError> {
         let mut roster = Roster::empty(file.clone());
+        roster.loops.extend(before.named_loop(SHARED_LINES));
         for entry in &file.drivers {
             let provider = entry
                 .uses
                 .first()
                 .and_then(|service| file.provider_of(service.get_ref()))
-                .and_then(|provider| roster.driver(provider.name.get_ref()));
-            let work_loop = match (entry.work_loop, provider) {
+                .and_then(|provider| roster.driver(provider.name.get_ref()))
+                .and_then(|provider| roster.loop_of(provider));
+            let on = match (entry.work_loop, provider) {
                 (Placement::Dedicated, _) => {
-                    self.work_loop(entry.name.get_ref(), &mut roster, before)?
+                    self.named_loop(entry.name.get_ref(), &mut roster, before)?
                 }
-                (Placement::Provider, Some(provider)) => provider.work_loop.clone(),
-                (Placement::Provider, None) => self.work_loop("board", &mut roster, before)?,
+                (Placement::Provider, Some(of_provider)) => of_provider,
+                (Placement::Provider, None) => self.named_loop("board", &mut roster, before)?,
             };
             let component = file.resolve(entry.component.get_ref());
             let same = |driver: &&Arc<Driver>| {
                 driver.entry == *entry
                     && driver.component == component
-                    && Arc::ptr_eq(&driver.work_loop, &work_loop)
+                    && Arc::ptr_eq(&driver.work_loop, &on.work_loop)
             };
             let there = before.driver(entry.name.get_ref()).filter(same).cloned();
-            let driver = there.unwrap_or_else(|| {
-                Driver::new(
-                    entry,
-                    self.surroundings(work_loop.clone(), component.clone()),
-                )
-            });
-            roster.drivers.push(driver);
+            let new = || Driver::new(entry, self.surroundings(&on, component.clone()));
+            roster.drivers.push(there.unwrap_or_else(new));
         }
         Ok(roster)
     }
 
-    fn surroundings(&self, work_loop: Arc<WorkLoop>, component: PathBuf) -> Surroundings {
+    fn surroundings(&self, on: &NamedLoop, component: PathBuf) -> Surroundings {
         Surroundings {
             engine: self.engine.clone(),
             devices: Devices {
                 gpio: self.simulation.board().clone(),
                 serial: self.ports.clone(),
+                shared: self.shared.clone(),
             },
             services: self.services.clone(),
             time: self.time.clone(),
-            work_loop,
+            work_loop: on.work_loop.clone(),
+            power_calls: on.power_calls.clone(),
+            target: self.power.target.clone(),
             component,
         }
     }
 
+    /// The lines that drivers share, if any, watched on a loop of their own.
+    fn watch_shared_lines(&mut self) -> Result<(), BoardError> {
+        let file = self.file();
+        let gpio = self.simulation.board().clone();
+        let Some(lines) = SharedLines::new(&file, gpio, self.time.clock()) else {
+            return Ok(());
+        };
+        let on = self.new_loop(SHARED_LINES)?;
+        let watch = lines.watch().clone();
+        Context::with_current(|cx| on.work_loop.add_event_source(cx, watch))
+            .map_err(|error| BoardError::Host(format!("no watch of shared lines: {error}")))?;
+        let mut roster = Roster::empty(file);
+        roster.loops.push(Arc::new(on));
+        *self.roster.get_mut() = Arc::new(roster);
+        self.shared = Some(lines);
+        Ok(())
+    }
+
     /// The loop of this name, from before where there was one, made where it is
     /// missing.
-    fn work_loop(
+    fn named_loop(
         &self,
         name: &str,
         roster: &mut Roster,
         before: &Roster,
-    ) -> Result<Arc<WorkLoop>, BoardError> {
-        let named = |known: &&Arc<NamedLoop>| known.name == name;
-        if let Some(known) = roster.loops.iter().find(named) {
-            return Ok(known.work_loop.clone());
+    ) -> Result<Arc<NamedLoop>, BoardError> {
+        if let Some(known) = roster.named_loop(name) {
+            return Ok(known);
         }
-        let known = match before.loops.iter().find(named) {
-            Some(known) => known.clone(),
+        let known = match before.named_loop(name) {
+            Some(known) => known,
             None => Arc::new(self.new_loop(name)?),
         };
         roster.loops.push(known.clone());
-        Ok(known.work_loop.clone())
+        Ok(known)
     }
 
     fn new_loop(&self, name: &str) -> Result<NamedLoop, BoardError> {
@@ -245,10 +280,16 @@ impl Board {
         started.map_err(|error| {
             BoardError::Host(format!("no thread for the work loop `{name}`: {error}"))
         })?;
+        let clock = self.time.clock();
+        let power_calls = Context::with_current(|cx| PowerCalls::new(cx, &work_loop, clock))
+            .map_err(|error| {
+                BoardError::Host(format!("no power calls on the work loop `{name}`: {error}"))
+            })?;
         Ok(NamedLoop {
             name: name.to_owned(),
             work_loop,
             runner,
+            power_calls,
         })
     }
 }

@@ -5,9 +5,11 @@ use crate::bindings::exports::loopgate::driver::handlers::Cause;
 use crate::board_file::BoardFile;
 use crate::driver::Driver;
 use crate::error::BoardError;
+use crate::shared_lines as shared;
 use loopgate_workloop::Context;
 use parking_lot::MutexGuard;
 use rustix::fd::OwnedFd;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
 /// What a change of the board came to, by the names of the drivers. How those
@@ -76,6 +78,18 @@ impl Board {
                     .to_owned(),
             });
         }
+        let sharers = |file| -> BTreeSet<_> { shared::sharers(file).into_iter().collect() };
+        if sharers(&file) != sharers(&before.file) {
+            return Err(BoardError::Invalid {
+                place: file.path().display().to_string(),
+                message: "other lines are shared, or by others, than those that the board runs \
+                          with, which cannot change meanwhile; end the board and run it again, \
+                          or take that change back"
+                    .to_owned(),
+            });
+        }
+        // A change of power goes from driver to driver.
+        let _power = self.power.changing.lock();
         let after = Arc::new(self.place_drivers(&Arc::new(file), &before)?);
         self.simulation.add_lines(&after.file);
         self.ports.add(&after.file);

@@ -32,6 +32,11 @@ pub struct GpioEntry {
     /// others are lost, and the driver is told how many. Not for levels.
     #[serde(default)]
     pub rate_cap: Option<NonZeroU32>,
+    /// Whether other drivers have this line, too. All of their entries say so,
+    /// each is an input, and `bias`, `edges`, `active-low` and `debounce` are
+    /// the same in all.
+    #[serde(default)]
+    pub shared: bool,
 }
 
 /// Which way a pin may be used.
@@ -79,10 +84,12 @@ impl GpioEntry {
     /// What does not fit together, and the remedy.
     pub(super) fn problem(&self) -> Option<&'static str> {
         if self.direction == PinDirection::Output {
-            let of_inputs =
-                self.edges.is_some() || self.debounce.is_some() || self.rate_cap.is_some();
+            let of_inputs = self.edges.is_some()
+                || self.debounce.is_some()
+                || self.rate_cap.is_some()
+                || self.shared;
             return of_inputs.then_some(
-                "an output, `edges`, `debounce` and `rate-cap` are for inputs; leave them out",
+                "an output, `edges`, `debounce`, `rate-cap` and `shared` are for inputs; leave them out",
             );
         }
         let edges = self.edges.map(gpio::Edges::from);
@@ -91,6 +98,20 @@ impl GpioEntry {
         (capped && level).then_some(
             "to interrupt by its level, and `rate-cap` is for edges; leave one of them out",
         )
+    }
+
+    /// The setting of the line in which another entry that shares it differs.
+    pub(super) fn differs_from(&self, other: &Self) -> Option<&'static str> {
+        let debounce = |entry: &Self| entry.debounce.map(|span| span.0);
+        [
+            ("direction", self.direction == other.direction),
+            ("bias", self.bias == other.bias),
+            ("edges", self.edges == other.edges),
+            ("active-low", self.active_low == other.active_low),
+            ("debounce", debounce(self) == debounce(other)),
+        ]
+        .into_iter()
+        .find_map(|(setting, same)| (!same).then_some(setting))
     }
 
     /// What to ask the backend for.

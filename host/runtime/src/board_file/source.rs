@@ -47,6 +47,8 @@ impl Source {
 /// Refuses a name that stands in the file twice, and says where the first is.
 pub(super) struct Unique<'a> {
     kind: &'static str,
+    /// What would do as well, for people.
+    or_else: &'static str,
     source: &'a Source,
     seen: HashMap<&'a str, (String, &'a str)>,
 }
@@ -55,9 +57,15 @@ impl<'a> Unique<'a> {
     pub(super) fn new(kind: &'static str, source: &'a Source) -> Self {
         Self {
             kind,
+            or_else: "",
             source,
             seen: HashMap::new(),
         }
+    }
+
+    /// With another remedy for what two owners claim.
+    pub(super) fn or_else(self, or_else: &'static str) -> Self {
+        Self { or_else, ..self }
     }
 
     pub(super) fn add(
@@ -77,8 +85,9 @@ impl<'a> Unique<'a> {
             )
         } else {
             format!(
-                "{kind} `{}` belongs to `{holder}` already ({first}), so `{owner}` cannot have it too; remove one",
-                name.get_ref()
+                "{kind} `{}` belongs to `{holder}` already ({first}), so `{owner}` cannot have it too; remove one{}",
+                name.get_ref(),
+                self.or_else
             )
         };
         Err(self.source.invalid(name.span(), &message))

@@ -63,6 +63,8 @@ impl Client {
             // Compiling may take a while, and a driver its time to start.
             Request::Start { .. } | Request::Reload { .. } => Duration::from_mins(1),
             Request::ReloadBoard => Duration::from_mins(10),
+            // Each driver has its time for the change.
+            Request::Power { .. } => super::TIMEOUT_MAX,
             _ => Duration::ZERO,
         };
         let deadline = Instant::now() + allowed.min(super::TIMEOUT_MAX) + PATIENCE;

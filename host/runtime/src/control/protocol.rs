@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hex;
-use crate::{Changes, LogLine, RequestError};
+use crate::{Changes, LogLine, PowerState, RequestError};
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,12 @@ pub enum Request {
     /// Changes the board to what its file says now, see
     /// [`Board::reread`](crate::Board::reread): [`Response::Changes`].
     ReloadBoard,
+    /// Takes the board to sleep or wakes it, see [`Board::power`](crate::Board::power):
+    /// [`Response::Done`].
+    Power {
+        /// What it is to be.
+        state: PowerState,
+    },
     /// The latest lines of a driver's log, see [`Board::logs`](crate::Board::logs):
     /// [`Response::Logs`].
     Logs {
@@ -112,7 +118,7 @@ pub enum Response<S = serde_json::Value> {
     },
     /// To [`Request::SimShow`].
     Lines(Vec<Line>),
-    /// To [`Request::SimSet`].
+    /// To [`Request::SimSet`] and [`Request::Power`].
     Done,
     /// To [`Request::Start`], [`Request::Stop`] and [`Request::Reload`]: how the
     /// driver is now.

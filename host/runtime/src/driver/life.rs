@@ -95,6 +95,7 @@ impl Driver {
     fn start_loaded(self: &Arc<Self>, cx: &Context, loaded: &Loaded, cause: Cause) {
         self.closed(cx, || {
             self.live(State::Starting, None);
+            self.left_lines.lock().clear();
             match self.instantiate(loaded) {
                 Ok(instance) => self.begin(cx, instance, Heritage::default(), cause),
                 Err((cause, store)) => {
@@ -123,6 +124,7 @@ impl Driver {
                 }
             };
             let heritage = self.with_guest(Guest::hand_over).unwrap_or_default();
+            self.left_lines.lock().clear();
             self.call_stop(cx, State::Starting);
             self.live(State::Starting, None);
             self.begin(cx, instance, heritage, Cause::Reload);
@@ -153,6 +155,7 @@ impl Driver {
         *self.instance.lock() = Some(instance);
         self.call_start(cx, cause);
         self.with_guest(|guest| guest.started(cx));
+        self.follow_power(cx);
     }
 
     /// Component initialisers are guest code too, under the limit of `start`.
@@ -273,6 +276,7 @@ impl Driver {
         if let Some(instance) = taken {
             self.release(cx, instance.store);
         }
+        self.power.ended();
         self.counters.usage(Usage::default());
         self.log.instance_ended();
     }
@@ -280,7 +284,7 @@ impl Driver {
     /// Takes back what an instance had; its lines are released with the store.
     fn release(self: &Arc<Self>, cx: &Context, mut store: Store<Guest>) {
         let guest = store.data_mut();
-        if let Some(mailbox) = &guest.sources.mailbox {
+        if let Some(mailbox) = guest.sources.post.mailbox() {
             mailbox.close();
         }
         guest.submissions.end_all();

@@ -56,6 +56,13 @@ impl HostPin for Guest {
         if let Err(reason) = self.driver.grants.edges(&pin.name, edges) {
             return Ok(Err(self.refused(&reason)));
         }
+        if let Some(cause) = self.driver.why_left(&pin.name) {
+            self.driver.log.host(&format!(
+                "pin `{}` interrupts no more until the driver is reloaded: {cause}",
+                pin.name
+            ));
+            return Ok(Err(WitErrorCode::NotPermitted));
+        }
         let name = LineName::Pin(pin.name.clone(), edges);
         let line = pin.line.clone();
         if self.is_inherited(&name) {
@@ -93,10 +100,13 @@ impl Guest {
         let opened = match inherited {
             Some(line) if output => line.set(initial).map(|()| line),
             Some(line) => Ok(line),
-            None => driver
-                .devices
-                .gpio
-                .request(&entry.request(&driver.name, initial)),
+            None => match driver.devices.shared.as_ref().filter(|_| entry.shared) {
+                Some(lines) => lines.open(&driver, name, entry),
+                None => driver
+                    .devices
+                    .gpio
+                    .request(&entry.request(&driver.name, initial)),
+            },
         };
         let line = opened.map_err(|error| ErrorCode::from(self.device_error(&error)))?;
         self.pins.insert(name, output, &line);

@@ -5,6 +5,7 @@ use crate::guest::Guest;
 
 impl Host for Guest {
     fn acknowledge_set_power_state(&mut self) -> wasmtime::Result<()> {
+        self.driver.power.acknowledge();
         Ok(())
     }
 }

@@ -6,14 +6,12 @@ use crate::bindings::loopgate::driver::request::{
 };
 use crate::error::ErrorCode;
 use crate::guest::Guest;
-use crate::mailbox::Mailbox;
-use crate::service::{Circumstances, Queue, Selector, Service};
-use crate::submission::{self, Submission};
+use crate::service::{Circumstances, Selector, Service};
+use crate::submission::{self, Mailbox, Queue, Sent, Submission};
 use crate::ticker::TICK;
 use loopgate_workloop::{Context, EventSource as _, Instant};
-use parking_lot::Mutex;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use wasmtime::component::Resource;
 
@@ -117,8 +115,8 @@ impl HostClient for Guest {
         let service = self.table.get(&this)?.0.clone();
         let reply_max = self.reply_max(reply_max);
         let admitted = self.admit(&service, &arguments, reply_max);
-        let submission = admitted.map(|(id, mailbox)| {
-            Arc::new(Submission {
+        let submission = admitted.map(|Admitted { id, mailbox, queue }| {
+            let sent = Sent {
                 id,
                 client: this.rep(),
                 context,
@@ -126,9 +124,8 @@ impl HostClient for Guest {
                 arguments,
                 reply_max,
                 deadline: instant(deadline),
-                mailbox,
-                stage: Mutex::default(),
-            })
+            };
+            Submission::new(sent, mailbox, queue)
         });
         let submitted = submission.and_then(|submission| self.send(submission));
         Ok(submitted.map_err(Into::into))
@@ -147,6 +144,14 @@ impl HostClient for Guest {
     }
 }
 
+/// What a new request of a driver's own needs.
+struct Admitted {
+    id: u64,
+    mailbox: Arc<Mailbox>,
+    /// The provider's.
+    queue: Arc<Queue>,
+}
+
 impl Guest {
     /// What a new request of this driver's own needs, if it may have one.
     fn admit(
@@ -154,7 +159,7 @@ impl Guest {
         service: &Service,
         arguments: &Arguments,
         reply_max: u32,
-    ) -> Result<(u64, Arc<Mailbox>), ErrorCode> {
+    ) -> Result<Admitted, ErrorCode> {
         if self.stopping {
             return Err(ErrorCode::NotPermitted);
         }
@@ -162,19 +167,22 @@ impl Guest {
         if !service.gate.attachment().is_attached() && !service.is_gone() {
             return Err(ErrorCode::NotReady);
         }
+        // Without one nobody has been granted the service.
+        let queue = service.queue.get().cloned().ok_or(ErrorCode::NotGranted)?;
         let mailbox = self.mailbox()?;
         let limits = &self.driver.limits;
         let bytes = submission::bytes(arguments, reply_max);
-        let number = self.submissions.number(limits, bytes).map_err(|hit| {
+        let id = self.submissions.number(limits, bytes).map_err(|hit| {
             self.driver.log.host(&hit.to_string());
             ErrorCode::NoResources
         })?;
-        Ok((number, mailbox))
+        Ok(Admitted { id, mailbox, queue })
     }
 
     fn send(&mut self, submission: Arc<Submission>) -> Result<u64, ErrorCode> {
-        submission.service.enqueue(submission.clone())?;
-        let (id, deadline) = (submission.id, submission.deadline);
+        let sent = &submission.request;
+        sent.service.enqueue(&submission)?;
+        let (id, deadline) = (sent.id, sent.deadline);
         self.submissions.keep(submission);
         if deadline.is_some() {
             self.arm_deadline(None);
@@ -225,9 +233,11 @@ impl Guest {
             )
             .collect();
         // Every source costs each pass a look: one only where it can get mail.
+        let queue = OnceLock::new();
         if self.driver.services.is_used(&name) {
             let mailbox = self.mailbox()?;
-            turns.mailbox.get_or_init(|| mailbox);
+            turns.mailbox.get_or_init(|| mailbox.clone());
+            queue.get_or_init(|| Queue::new(mailbox));
         }
         let service = self.driver.services.publish(Service {
             name,
@@ -240,7 +250,7 @@ impl Guest {
             selectors,
             withdrawn: AtomicBool::new(false),
             turns,
-            queue: Queue::default(),
+            queue,
         })?;
         self.services.push(service);
         Ok(())

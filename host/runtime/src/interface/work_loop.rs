@@ -14,7 +14,7 @@ use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::heritage::{Fed, retire};
-use crate::mailbox::Mailbox;
+use crate::mailbox::Post;
 use crate::requests::Turns;
 use crate::time::Time;
 use loopgate_workloop::{
@@ -39,7 +39,7 @@ pub(crate) struct Sources {
     timers: HashMap<u32, Arc<TimerEventSource>>,
     gates: HashMap<u32, (Arc<CommandGate>, Arc<Turns>)>,
     /// The host's.
-    pub(crate) mailbox: Option<Arc<Mailbox>>,
+    pub(crate) post: Post,
 }
 
 impl Sources {
@@ -64,8 +64,7 @@ impl Sources {
         for (_, (source, _)) in self.interrupts.drain() {
             retire(cx, driver, &source);
         }
-        let mailbox = self.mailbox.take();
-        let mailbox = mailbox.iter().flat_map(|mailbox| mailbox.sources());
+        let post = self.post.take();
         let timers = self
             .timers
             .drain()
@@ -74,17 +73,19 @@ impl Sources {
             .gates
             .drain()
             .map(|(_, (source, _))| source as Arc<dyn EventSource>);
-        for source in timers.chain(gates).chain(mailbox) {
+        for source in timers.chain(gates).chain(post) {
             remove(cx, driver, &source);
         }
     }
 
-    /// Gives away those that lines feed.
-    pub(crate) fn take_fed(
+    /// Gives away those that lines feed, of pins only those that are `good`.
+    pub(crate) fn take_fed<F: Fn(&str) -> bool>(
         &mut self,
-    ) -> impl Iterator<Item = (Fed, Arc<InterruptEventSource>)> + use<'_> {
+        good: F,
+    ) -> impl Iterator<Item = (Fed, Arc<InterruptEventSource>)> + use<'_, F> {
+        let is_good = move |fed: &Fed| fed.name.pin().is_none_or(&good);
         self.interrupts
-            .extract_if(|_, (_, fed)| fed.is_some())
+            .extract_if(move |_, (_, fed)| fed.as_ref().is_some_and(&is_good))
             .filter_map(|(_, (source, fed))| Some((fed?, source)))
     }
 

@@ -90,7 +90,7 @@ impl Device {
     pub(super) fn switch_on(&self) {
         self.line.enable();
         if self.mask.as_ref().is_some_and(Mask::is_masked) {
-            self.line.disable();
+            self.line.mask();
         }
     }
 }
@@ -110,7 +110,7 @@ impl InterruptSink for Intake {
             // Off first ([70]): an active level would interrupt for ever.
             (Verdict::Mine, Some(mask)) => {
                 mask.begin();
-                device.line.disable();
+                device.line.mask();
                 mask.counted(count);
             }
             (Verdict::Mine, None) | (Verdict::MineKeepLineOn, _) => count(),

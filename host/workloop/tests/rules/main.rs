@@ -16,6 +16,7 @@ mod one_thread;
 mod quota;
 mod races;
 mod rate_cap;
+mod shared_line;
 mod support;
 mod timer;
 mod work_loop;

@@ -157,6 +157,10 @@ impl Log {
         std::mem::take(&mut *self.lock()).join(" ")
     }
 
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,0 +1,127 @@
+//! Which driver has which line, and who may have one together.
+
+use super::GpioEntry;
+use super::source::{Source, Unique};
+use crate::error::BoardError;
+use std::collections::HashMap;
+
+/// The lines that stand in drivers' entries so far.
+pub(super) struct Lines<'a> {
+    source: &'a Source,
+    unique: Unique<'a>,
+    /// Those that are shared: the first entry, and whose it is; the latest owner.
+    shared: HashMap<&'a str, (&'a GpioEntry, &'a str, &'a str)>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(source: &'a Source) -> Self {
+        Self {
+            source,
+            unique: Unique::new("line", source)
+                .or_else(", or write `shared = true` in both if both only listen"),
+            shared: HashMap::new(),
+        }
+    }
+
+    /// Refuses a line that stands in the file already, unless both places share
+    /// it, and in the same way.
+    pub(super) fn add(&mut self, entry: &'a GpioEntry, owner: &'a str) -> Result<(), BoardError> {
+        let line = &entry.line;
+        let Some((first, holder, latest)) = self.shared.get_mut(line.get_ref().as_str()) else {
+            self.unique.add(line, owner)?;
+            if entry.shared {
+                self.shared.insert(line.get_ref(), (entry, owner, owner));
+            }
+            return Ok(());
+        };
+        let place = self.source.place(first.line.span());
+        let name = line.get_ref();
+        let message = if *latest == owner {
+            format!(
+                "line `{name}` stands in `{owner}` a second time; remove one, its pin can be opened once"
+            )
+        } else if !entry.shared {
+            format!(
+                "line `{name}` is shared by `{holder}` ({place}), but not by `{owner}`; write `shared = true` here, too, or use another line"
+            )
+        } else if let Some(setting) = entry.differs_from(first) {
+            format!(
+                "line `{name}` is shared with `{holder}` ({place}), whose `{setting}` is another; make them the same"
+            )
+        } else {
+            *latest = owner;
+            return Ok(());
+        };
+        Err(self.source.invalid(line.span(), &message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::board_file::BoardFile;
+
+    /// A board of drivers `d0`, `d1` and so on, each with these pins.
+    fn board(pins: &[&str]) -> Result<BoardFile, String> {
+        let entry = |(index, pins): (usize, &&str)| {
+            format!(
+                "[[driver]]\nname = \"d{index}\"\ncomponent = \"d.wasm\"\n[driver.gpio]\n{pins}\n"
+            )
+        };
+        let drivers: String = pins.iter().enumerate().map(entry).collect();
+        let text = format!("[board]\nbackend = \"sim\"\n{drivers}");
+        BoardFile::parse(&text, "board.toml").map_err(|error| error.to_string())
+    }
+
+    fn pin(more: &str) -> String {
+        format!("p = {{ line = \"L\", direction = \"input\", edges = \"both\"{more} }}")
+    }
+
+    #[test]
+    fn who_shares_a_line_agrees_on_it() {
+        let shared = pin(", shared = true, bias = \"pull-up\", debounce = \"1 ms\"");
+        let capped = shared.replace(" }", ", rate-cap = 9 }");
+        assert!(board(&[&shared, &capped, &shared]).is_ok());
+        let table = [
+            (shared.replace("pull-up", "pull-down"), "whose `bias`"),
+            (shared.replace("both", "rising"), "whose `edges`"),
+            (shared.replace("1 ms", "2 ms"), "whose `debounce`"),
+            (
+                shared.replace(" }", ", active-low = true }"),
+                "whose `active-low`",
+            ),
+            (
+                shared.replace(", shared = true", ""),
+                "write `shared = true` here",
+            ),
+            (
+                format!("{shared}\n{}", shared.replace("p =", "q =")),
+                "a second time",
+            ),
+        ];
+        for (other, words) in table {
+            let error = board(&[&shared, &shared, &other]).unwrap_err();
+            // The last line of the last entry, and where the first one is.
+            let last = 17 + other.lines().count() - 1;
+            assert!(
+                error.starts_with(&format!("board.toml:{last}: ")),
+                "{error}"
+            );
+            assert!(error.contains(words) && error.contains("`L`"), "{error}");
+            assert!(error.contains("board.toml:7") || words == "a second time");
+        }
+    }
+
+    #[test]
+    fn a_line_is_not_shared_by_one_side() {
+        let (alone, shared) = (pin(""), pin(", shared = true"));
+        let error = board(&[&alone, &shared]).unwrap_err();
+        assert!(
+            error.contains("line `L` belongs to `d0` already"),
+            "{error}"
+        );
+        assert!(error.contains("`shared = true`"), "{error}");
+        let output = "p = { line = \"L\", direction = \"output\", shared = true }";
+        let error = board(&[output]).unwrap_err();
+        assert!(error.contains("`shared` are for inputs"), "{error}");
+    }
+}
