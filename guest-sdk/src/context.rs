@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use crate::bindings::exports::loopgate::driver::handlers;
 use crate::{
-    Client, CommandGate, Error, ErrorCode, InputPin, Interrupt, Line, OutputPin, Port, Result,
-    ServiceBuilder, Timer, WorkLoop,
+    Client, CommandGate, Error, ErrorCode, InputPin, Interrupt, Line, OutputPin, Port,
+    PublishedPins, Result, ServiceBuilder, Timer, WorkLoop,
 };
 
 /// Why [`Driver::start`](crate::Driver::start) is called.
@@ -153,6 +153,21 @@ impl Context {
     /// Begins to describe a service, which `publish` then offers.
     pub fn service<'a>(&self, name: &'a str) -> ServiceBuilder<'a> {
         ServiceBuilder::new(name)
+    }
+
+    /// Offers pins under the name of a service: other drivers then open them as
+    /// they do the board's, and [`Driver::pin_read`](crate::Driver::pin_read) and
+    /// its like are called for them, by their places in `names`. They can be
+    /// opened once `start` has returned `Ok`.
+    ///
+    /// # Errors
+    ///
+    /// `not-granted` where the board entry's `provides` does not name the
+    /// service, `bad-argument` where this driver offers pins already or two of
+    /// them have one name, `no-resources` for more than 256 names, or one that is
+    /// longer than 64 bytes.
+    pub fn publish_pins(&self, service: &str, names: &[&str]) -> Result<PublishedPins> {
+        PublishedPins::publish(service, names)
     }
 
     /// Opens another driver's service.

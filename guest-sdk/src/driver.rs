@@ -128,7 +128,9 @@ pub trait Driver: Sized + 'static {
 
     /// The drivers around this one have changed. `service` is what is used of
     /// whom; what is returned means something for
-    /// [`ProviderTerminated`](StructuralEvent::ProviderTerminated).
+    /// [`ProviderTerminated`](StructuralEvent::ProviderTerminated): a driver
+    /// without another provider is about to be stopped. One that has another
+    /// lives on, and is waited for as long as it has something open.
     fn structural(&mut self, event: StructuralEvent, service: &str) -> Readiness {
         let _ = (event, service);
         Readiness::Ready

@@ -12,6 +12,7 @@ mod interrupt;
 mod line_reader;
 mod log;
 mod power;
+mod published_pins;
 mod request;
 mod serial;
 mod service;
@@ -35,6 +36,7 @@ pub use interrupt::{FilterEvent, Interrupt, InterruptId, Interrupts, Occurrence,
 pub use line_reader::LineReader;
 pub use log::{Level, log};
 pub use power::{PowerChange, PowerState, acknowledge_set_power_state};
+pub use published_pins::PublishedPins;
 pub use request::{Ask, Client, Pending, Reply, Request, RequestId, complete};
 pub use serial::Port;
 pub use service::{CommandGate, GateId, Queueing, Selector, Service, ServiceBuilder};

@@ -20,7 +20,7 @@ pub enum StructuralEvent {
 /// Whether this driver can be stopped, with a provider that goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Readiness {
-    /// It can.
+    /// It can, whatever it has open.
     #[default]
     Ready,
     /// When it has closed all that it has open of that provider, at the latest

@@ -64,15 +64,25 @@ pub(crate) enum Command {
         `loopgate run` does this by itself when the component's file changes.\n\n\
         With --board, the board file is read again: drivers that it does not have any more are stopped, \
         those with another entry are stopped and started, new ones are started, and the others are not \
-        touched. A file with a mistake changes nothing. SIGHUP to the host does the same.\n\n\
+        touched, but that those above a driver that is stopped end before it and come back with it. \
+        A file with a mistake changes nothing. SIGHUP to the host does the same.\n\n\
         Examples:\n  loopgate reload blink\n  loopgate reload --board"
     )]
     Reload(Reload),
     /// Stops a driver: its lines are released, its services end
-    #[command(after_help = "Example:\n  loopgate stop blink")]
+    #[command(
+        after_help = "Before it the drivers above it stop, those that use its services and have no other provider: \
+        each is told, and may take its limit `closing` to close what it has open. Nothing of them can be opened \
+        meanwhile.\n\n\
+        Example:\n  loopgate stop blink"
+    )]
     Stop(Named),
     /// Starts a driver that was stopped, or has failed
-    #[command(after_help = "Example:\n  loopgate start blink")]
+    #[command(
+        after_help = "After it those start that were stopped with it, or with another driver whose services they \
+        use.\n\n\
+        Example:\n  loopgate start blink"
+    )]
     Start(Named),
     /// Takes the board to sleep, or wakes it
     #[command(

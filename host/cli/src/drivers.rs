@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use loopgate::LogLine;
-use loopgate::control::{Client, Request, Response};
-use serde_json::json;
+use loopgate::control::{Client, DriverNow, Request, Response};
 
 use crate::arguments::{Logs, Named, Reload};
 use crate::board;
@@ -20,16 +19,16 @@ pub(crate) fn change(named: Named, request: impl FnOnce(String) -> Request) -> R
         socket,
     } = named;
     match board::ask(&socket, &request(driver))? {
-        Response::Driver {
-            name,
-            state,
-            generation,
-        } => {
+        Response::Driver { driver, with } => {
             if json {
-                print_json(&json!({"name": name, "state": state, "generation": generation}))?;
+                let mut told = serde_json::to_value(&driver)?;
+                if !with.is_empty() {
+                    told["with"] = serde_json::to_value(&with)?;
+                }
+                print_json(&told)?;
             } else {
-                let (name, state) = (plain(&name), plain(&state));
-                print(&format!("{name}: {state}, generation {generation}"))?;
+                let all = std::iter::once(&driver).chain(&with);
+                print(&all.map(now).collect::<Vec<_>>().concat())?;
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -59,6 +58,11 @@ pub(crate) fn reload(reload: Reload) -> Result<ExitCode> {
         other => return board::unexpected(&other),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn now(driver: &DriverNow) -> String {
+    let (name, state) = (plain(&driver.name), plain(&driver.state));
+    format!("{name}: {state}, generation {}\n", driver.generation)
 }
 
 /// How long one request waits for a line: the host's answer to a connection

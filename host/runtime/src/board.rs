@@ -4,6 +4,7 @@ use crate::board_file::{BoardFile, Lock};
 use crate::driver::{Driver, PowerCalls};
 use crate::engine::Engine;
 use crate::ports::Ports;
+use crate::published_pins::PublishedPins;
 use crate::sandbox;
 use crate::service::{Service, Services};
 use crate::shared_lines::SharedLines;
@@ -21,6 +22,7 @@ mod builder;
 mod call;
 mod difference;
 mod drivers;
+mod ending;
 mod power;
 mod request;
 mod virtual_time;
@@ -39,6 +41,7 @@ pub struct Board {
     /// Across the loops: drivers enter each other's.
     waits: Arc<Waits>,
     services: Arc<Services>,
+    published_pins: Arc<PublishedPins>,
     simulation: Simulation,
     ports: Arc<Ports>,
     /// The same for as long as the board lives.
@@ -58,7 +61,8 @@ pub struct Board {
 struct Roster {
     file: Arc<BoardFile>,
     loops: Vec<Arc<NamedLoop>>,
-    /// In the order in which they start.
+    /// In the order in which they start, each after those whose services it uses
+    /// ([`Driver::providers`]); backwards, users come before their providers.
     drivers: Vec<Arc<Driver>>,
 }
 
@@ -121,15 +125,12 @@ impl Board {
         self.time.now()
     }
 
-    /// Stops every driver, the last started first. Requests that wait end,
-    /// and later ones fail; the board can still be asked for its status. From
-    /// any thread, but not from within a handler.
+    /// Stops every driver, users before their providers, as
+    /// [`stop_driver`](Self::stop_driver) does. Requests that wait end, and
+    /// later ones fail; the board can still be asked for its status. From any
+    /// thread, but not from within a handler.
     pub fn stop(&self) {
-        Context::with_current(|cx| {
-            for driver in self.roster().drivers.iter().rev() {
-                driver.stop(cx);
-            }
-        });
+        Context::with_current(|cx| self.end(cx, &self.roster(), None));
     }
 
     /// Stops every driver, as [`Board::stop`], and the board's threads.
@@ -170,7 +171,7 @@ fn driver_status(roster: &Roster, driver: &Arc<Driver>) -> DriverStatus {
         component: driver.component.display().to_string(),
         work_loop: on.map(|known| known.name.clone()).unwrap_or_default(),
         state: life.state,
-        cause: life.cause,
+        cause: life.why(),
         generation: driver.generation(),
         services: driver
             .services

@@ -6,6 +6,7 @@ mod lines;
 mod lock;
 mod order;
 mod play;
+mod published;
 mod serial;
 mod source;
 
@@ -279,7 +280,7 @@ impl BoardFile {
                 .check()
                 .map_err(|(span, message)| self.source.invalid(span, &message))?;
         }
-        Ok(())
+        self.check_published()
     }
 }
 

@@ -37,7 +37,7 @@ pub use client::Client;
 pub use error::ControlError;
 pub use hex::{from_hex, to_hex};
 pub use place::Place;
-pub use protocol::{Call, Line, Request, Response, Selector};
+pub use protocol::{Call, DriverNow, Line, Request, Response, Selector};
 pub use server::{Serve, Server};
 
 /// The longest request, in bytes with its newline.
@@ -71,7 +71,10 @@ impl Serve for Board {
             }
             Request::Start { driver } => changed(self, &driver, self.start_driver(&driver)),
             Request::Stop { driver } => changed(self, &driver, self.stop_driver(&driver)),
-            Request::Reload { driver } => changed(self, &driver, self.reload(&driver)),
+            Request::Reload { driver } => {
+                let reloaded = self.reload(&driver);
+                changed(self, &driver, reloaded.map(|()| Vec::new()))
+            }
             Request::ReloadBoard => match self.reread() {
                 Ok(changes) => Response::Changes(changes),
                 Err(error) => refuse(
@@ -92,15 +95,26 @@ impl Serve for Board {
     }
 }
 
-fn changed<S>(board: &Board, driver: &str, result: Result<(), RequestError>) -> Response<S> {
-    answer(result.and_then(|()| {
-        let (state, generation) = board.driver_state(driver)?;
+/// `all` are the drivers that have changed.
+fn changed<S>(board: &Board, driver: &str, all: Result<Vec<String>, RequestError>) -> Response<S> {
+    answer(all.and_then(|all| {
+        let others = all.iter().filter(|name| *name != driver);
         Ok(Response::Driver {
-            name: driver.to_owned(),
-            state: state.name().to_owned(),
-            generation,
+            driver: driver_now(board, driver)?,
+            with: others
+                .map(|name| driver_now(board, name))
+                .collect::<Result<_, _>>()?,
         })
     }))
+}
+
+fn driver_now(board: &Board, name: &str) -> Result<DriverNow, RequestError> {
+    let (state, generation) = board.driver_state(name)?;
+    Ok(DriverNow {
+        name: name.to_owned(),
+        state: state.name().to_owned(),
+        generation,
+    })
 }
 
 fn answer<S>(result: Result<Response<S>, RequestError>) -> Response<S> {

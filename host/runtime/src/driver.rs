@@ -1,6 +1,8 @@
 //! A driver: its life, and the one way into its instance.
 
-use crate::bindings::exports::loopgate::driver::handlers::Guest as Handlers;
+use crate::bindings::exports::loopgate::driver::handlers::{
+    Guest as Handlers, Readiness, StructuralEvent,
+};
 use crate::board_file::DriverEntry;
 use crate::counters::Counters;
 use crate::engine::{Digest, Engine};
@@ -11,6 +13,7 @@ use crate::heritage::{OpenPort, WeakPort};
 use crate::limits::{LimitHit, Limits};
 use crate::log::DriverLog;
 use crate::mail::Mail;
+use crate::published_pins::PublishedPins;
 use crate::service::Services;
 use crate::shared_lines::SharedLines;
 use crate::status::{PortStatus, State, Usage};
@@ -19,7 +22,7 @@ use crate::{death, stack};
 use loopgate_devices::gpio::GpioController;
 use loopgate_devices::serial::SerialController;
 use loopgate_workloop::{Context, EventSource, Instant, Interrupts, Quota, WorkLoop};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,7 +32,7 @@ use wasmtime::Store;
 mod life;
 mod power;
 
-pub(crate) use life::{Life, Reloaded};
+pub(crate) use life::{EndedWith, Life, Reloaded, Started, Version};
 pub(crate) use power::{Part, PowerCall, PowerCalls, Progress, Target};
 
 /// A driver of the board, whichever instance of its component runs now.
@@ -40,9 +43,13 @@ pub(crate) struct Driver {
     pub(crate) component: PathBuf,
     pub(crate) limits: Limits,
     pub(crate) grants: Grants,
+    /// Those whose services it uses, in the order of `uses`, each once. A change of
+    /// the board may put others in their place, while it runs.
+    providers: RwLock<Arc<[Arc<Driver>]>>,
     pub(crate) work_loop: Arc<WorkLoop>,
     pub(crate) devices: Devices,
     pub(crate) services: Arc<Services>,
+    pub(crate) published_pins: Arc<PublishedPins>,
     pub(crate) time: Time,
     pub(crate) log: DriverLog,
     pub(crate) counters: Counters,
@@ -56,6 +63,9 @@ pub(crate) struct Driver {
     engine: Arc<Engine>,
     generation: AtomicU64,
     life: Mutex<Life>,
+    /// It is about to be stopped, with those above it: nothing of it can be
+    /// opened any more.
+    ending: AtomicBool,
     /// What the component's file had in it when it was last loaded, or tried
     /// to. Held by who starts, stops or reloads the driver: the one host lock
     /// that is held while guest code runs, and nothing that runs there takes it.
@@ -87,7 +97,9 @@ pub(crate) struct Surroundings {
     pub(crate) engine: Arc<Engine>,
     pub(crate) devices: Devices,
     pub(crate) services: Arc<Services>,
+    pub(crate) published_pins: Arc<PublishedPins>,
     pub(crate) time: Time,
+    pub(crate) providers: Vec<Arc<Driver>>,
     pub(crate) work_loop: Arc<WorkLoop>,
     /// Of that loop.
     pub(crate) power_calls: Arc<PowerCalls>,
@@ -114,6 +126,10 @@ pub(crate) enum Handler {
     Resume,
     Cancelled,
     Completed,
+    PinRead,
+    PinWrite,
+    PinConfigure,
+    Structural,
     AllowPowerChange,
     SetPowerState,
     PowerStateDidChange,
@@ -130,6 +146,10 @@ impl Handler {
             Self::Resume => "resume",
             Self::Cancelled => "cancelled",
             Self::Completed => "completed",
+            Self::PinRead => "pin-read",
+            Self::PinWrite => "pin-write",
+            Self::PinConfigure => "pin-configure",
+            Self::Structural => "structural",
             Self::AllowPowerChange => "allow-power-change",
             Self::SetPowerState => "set-power-state",
             Self::PowerStateDidChange => "power-state-did-change",
@@ -146,9 +166,11 @@ impl Driver {
             log: DriverLog::new(&name, around.time.clock(), limits.log),
             entry: entry.clone(),
             component: around.component,
+            providers: RwLock::new(around.providers.into()),
             work_loop: around.work_loop,
             devices: around.devices,
             services: around.services,
+            published_pins: around.published_pins,
             time: around.time,
             counters: Counters::default(),
             power: Part::default(),
@@ -161,7 +183,9 @@ impl Driver {
             life: Mutex::new(Life {
                 state: State::Stopped,
                 cause: None,
+                ended_with: None,
             }),
+            ending: AtomicBool::new(false),
             version: Mutex::default(),
             quota: Arc::new(Quota::new(limits.handler_wall)),
             left_lines: Mutex::default(),
@@ -170,6 +194,16 @@ impl Driver {
             limits,
             name,
         })
+    }
+
+    /// Those whose services it uses, in the order of `uses`, each once.
+    pub(crate) fn providers(&self) -> Arc<[Arc<Driver>]> {
+        self.providers.read().clone()
+    }
+
+    /// Others provide what it uses from now on.
+    pub(crate) fn set_providers(&self, providers: Vec<Arc<Driver>>) {
+        *self.providers.write() = providers.into();
     }
 
     /// Calls into the instance. The gate is closed by `cx`.
@@ -328,7 +362,9 @@ impl Driver {
                     )
                 });
             }
+            Mail::Structural(event, service) => self.structural(cx, event, &service),
             Mail::Command(submission) => submission.request.service.serve(cx, &submission),
+            Mail::Pin(pin) => pin.serve(cx),
         }
     }
 
@@ -342,6 +378,20 @@ impl Driver {
                 handlers.call_cancelled(&mut *store, id)?;
             }
             Ok(())
+        });
+    }
+
+    /// Something has changed around the driver, which may ask for time to close
+    /// what it has open.
+    fn structural(self: &Arc<Self>, cx: &Context, event: StructuralEvent, service: &str) {
+        let answer = self.call(cx, Handler::Structural, |store, handlers| {
+            handlers.call_structural(store, event, service)
+        });
+        debug_assert_ne!(answer, Err(ErrorCode::WouldDeadlock));
+        self.with_guest(|guest| {
+            if let Some(neighbours) = guest.sources.post.neighbours() {
+                neighbours.told(answer == Ok(Readiness::Closing));
+            }
         });
     }
 

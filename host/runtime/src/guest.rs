@@ -7,6 +7,7 @@ use crate::heritage::{Heritage, OpenPins};
 use crate::interface::work_loop::Sources;
 use crate::limits::{LimitHit, Limits};
 use crate::log::LineBuffer;
+use crate::published_pins::Offer;
 use crate::requests::Requests;
 use crate::service::Service;
 use crate::status::PowerState;
@@ -30,6 +31,8 @@ pub(crate) struct Guest {
     pub(crate) submissions: Submissions,
     /// What it offers.
     pub(crate) services: Vec<Arc<Service>>,
+    /// Pins that it offers to other drivers.
+    pub(crate) offer: Option<Offer>,
     /// Counts the looks for mail, so that each kind is looked at first in turn.
     pub(crate) looks: usize,
     pub(crate) clock: CallClock,
@@ -70,6 +73,7 @@ impl Guest {
             requests: Requests::new(limits.requests),
             submissions: Submissions::new(),
             services: Vec::new(),
+            offer: None,
             looks: 0,
             clock: CallClock::default(),
             memory: MemoryLimiter::new(&limits),
@@ -108,8 +112,10 @@ impl Guest {
         Heritage::new(&self.pins, ports.into_iter(), fed)
     }
 
-    /// Its `start` has returned: what it has not taken over is closed.
+    /// Its `start` has returned: what it has not taken over is closed, and its
+    /// pins can be opened.
     pub(crate) fn started(&mut self, cx: &Context) {
+        self.begin_offer();
         self.sources.started(cx, &self.driver);
         self.heritage.started(cx, &self.driver);
     }

@@ -26,6 +26,10 @@ pub struct Limits {
     pub stack: u64,
     /// Down calls on one stack: the same for every driver.
     pub nesting: u32,
+    /// How long a provider that is stopped waits for this driver to close what
+    /// it has open of it.
+    #[serde(serialize_with = "as_shown")]
+    pub closing: Duration,
     /// What one host call may carry, in bytes, either way.
     pub payload: u64,
     /// How long it may mask a shared line for the others.
@@ -68,6 +72,7 @@ impl Default for Limits {
             handler_cpu: Duration::from_millis(10),
             handler_wall: Duration::from_millis(250),
             start: Duration::from_secs(5),
+            closing: Duration::from_secs(1),
             stack: STACK as u64,
             nesting: NESTING,
             payload: 64 << 10,
@@ -96,6 +101,9 @@ pub struct LimitsEntry {
     handler_wall: Option<Span>,
     /// `start`, in place of the two above: 1 ms to 600 s.
     start: Option<Span>,
+    /// What a provider that is stopped waits for this driver to close what it
+    /// has open of it: 1 ms to 10 s.
+    closing: Option<Span>,
     /// What one call may carry, either way: 256 B to 4 MiB.
     payload: Option<Bytes>,
     /// How long a shared line may be off for the others because of an interrupt
@@ -146,6 +154,7 @@ impl LimitsEntry {
                 60 * second,
             )?,
             start: span("start", self.start, default.start, 600 * second)?,
+            closing: span("closing", self.closing, default.closing, 10 * second)?,
             payload: bytes("payload", self.payload, default.payload, 256, 4 << 20)?,
             line_hold: span("line-hold", self.line_hold, default.line_hold, 60 * second)?,
             handles: count("handles", self.handles, default.handles, 65_536)?,

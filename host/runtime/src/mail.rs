@@ -1,12 +1,15 @@
 //! What an instance finds in its mailbox, and in which order.
 
+use crate::bindings::exports::loopgate::driver::handlers::StructuralEvent;
 use crate::guest::Guest;
+use crate::published_pins::PublishedPin;
 use crate::requests::{Outcome, Wake};
+use crate::structural::Changes;
 use crate::submission::{Sent, Submission};
 use std::sync::Arc;
 
 /// Of mail.
-const KINDS: usize = 4;
+const KINDS: usize = 6;
 
 /// A call that the instance is owed.
 pub(crate) enum Mail {
@@ -15,8 +18,13 @@ pub(crate) enum Mail {
     Cancelled(u64),
     /// A request that it sent is over: its context, its number, its end.
     Completed(u32, u64, Outcome),
+    /// A change around it, and what is used of whom.
+    Structural(StructuralEvent, String),
     /// A request of another driver.
     Command(Arc<Submission>),
+    /// Another driver has closed a pin of this one, or had it open before this
+    /// one started.
+    Pin(Arc<PublishedPin>),
 }
 
 impl Guest {
@@ -50,7 +58,13 @@ impl Guest {
                 }
                 Some(Mail::Completed(context, id, over.outcome()?))
             }
-            _ => self.next_submission(service).map(Mail::Command),
+            3 => {
+                let neighbours = self.sources.post.neighbours()?;
+                let (event, service) = neighbours.with_changes(Changes::next)?;
+                Some(Mail::Structural(event, service))
+            }
+            4 => self.next_submission(service).map(Mail::Command),
+            _ => self.offer.as_ref()?.next_owed().map(Mail::Pin),
         }
     }
 
@@ -66,7 +80,7 @@ impl Guest {
 }
 
 /// Which kind, and which of the services, a look begins with. While the other
-/// kinds have mail, only every fourth look gets to a service: each of these must
+/// kinds have mail, only every sixth look gets to a service: each of these must
 /// begin with another one.
 fn turns(look: usize, services: usize) -> (usize, usize) {
     (look % KINDS, look / KINDS % services.max(1))

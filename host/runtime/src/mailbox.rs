@@ -1,5 +1,6 @@
 //! The calls that an instance is owed besides those of its own sources: parked
-//! requests that go on, requests of other drivers, and what became of its own.
+//! requests that go on, requests of other drivers, what became of its own, and
+//! what changes around it, and how others have its pins open.
 //!
 //! They come through sources of the host's own on the driver's loop, so that
 //! each is an event like every other: never from within the handler that
@@ -8,6 +9,8 @@
 use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
+use crate::published_pins::Offer;
+use crate::structural::Neighbours;
 use crate::submission::Mailbox;
 use loopgate_workloop::{
     Context, Error, EventSource, Instant, InterruptEventSource, TimerEventSource,
@@ -17,9 +20,12 @@ use std::sync::Arc;
 /// The host's sources for one instance, which end with it.
 #[derive(Default)]
 pub(crate) struct Post {
-    /// Made when the instance first parks or submits a request, or publishes a
-    /// service that another driver may open: many never do.
+    /// Made when the instance begins where it may open other drivers' services,
+    /// else when it first parks a request, or publishes a service or a pin that
+    /// another driver may open: many never do.
     mailbox: Option<Arc<Mailbox>>,
+    /// With the mailbox.
+    neighbours: Option<Arc<Neighbours>>,
     /// Made with the first deadline: every source costs each pass a look.
     deadline: Option<Arc<TimerEventSource>>,
 }
@@ -29,9 +35,15 @@ impl Post {
         self.mailbox.as_ref()
     }
 
+    pub(crate) fn neighbours(&self) -> Option<&Arc<Neighbours>> {
+        self.neighbours.as_ref()
+    }
+
     /// Its sources, to be taken off the loop.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Arc<dyn EventSource>> + use<> {
-        let Self { mailbox, deadline } = std::mem::take(self);
+        let Self {
+            mailbox, deadline, ..
+        } = std::mem::take(self);
         let mail = mailbox.map(|mailbox| mailbox.source());
         let deadline = deadline.map(|source| source as Arc<dyn EventSource>);
         mail.into_iter().chain(deadline)
@@ -46,16 +58,30 @@ impl Guest {
             return Ok(mailbox.clone());
         }
         let mailbox = Context::with_current(|cx| mailbox(cx, &self.driver))?;
+        let services = &self.driver.services;
+        let neighbours = Neighbours::new(mailbox.clone(), services.watchers.clone());
+        services.enrol(&self.driver, &neighbours);
+        post.neighbours = Some(neighbours);
         Ok(post.mailbox.insert(mailbox).clone())
     }
 
     /// What it is owed is delivered after the running handler has returned.
     pub(crate) fn signal_mail(&self) {
-        if let Some(mailbox) = self.sources.post.mailbox()
-            && (self.requests.has_woken() || mailbox.has_mail())
+        let post = &self.sources.post;
+        let has_changes =
+            |neighbours: &Arc<Neighbours>| neighbours.with_changes(|changes| changes.has_more());
+        if let Some(mailbox) = post.mailbox()
+            && (self.requests.has_woken()
+                || mailbox.has_mail()
+                || self.is_owed_pins()
+                || post.neighbours().is_some_and(has_changes))
         {
             mailbox.signal();
         }
+    }
+
+    fn is_owed_pins(&self) -> bool {
+        self.offer.as_ref().is_some_and(Offer::has_owed)
     }
 
     /// Arms the timer for the earliest deadline of all requests and `also`.

@@ -2,20 +2,20 @@
 
 use crate::bindings::exports::loopgate::driver::handlers as wit;
 use crate::bindings::loopgate::driver::request::{self as wit_request, Arguments};
-use crate::board_file::BoardFile;
 use crate::driver::{Driver, Handler};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::requests::{Client, Outcome, Pending, Reply, Requests, Turns};
 use crate::submission::{Queue, Submission};
 use loopgate_workloop::{CommandGate, Context, EventSource as _, Wakeups};
-use parking_lot::RwLock;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use wasmtime::Store;
 
+mod directory;
 mod queue;
+
+pub(crate) use directory::Services;
 
 /// A service that an instance of a driver published.
 pub(crate) struct Service {
@@ -281,87 +281,6 @@ impl Service {
             self.driver.log.host(&format!("service `{name}` answered with {size} bytes where the client takes {reply_max}; the client gets `io`"));
             *outcome = Err(ErrorCode::Io);
         }
-    }
-}
-
-fn used(file: &BoardFile) -> BTreeSet<String> {
-    let uses = file.drivers.iter().flat_map(|driver| &driver.uses);
-    uses.map(|service| service.get_ref().clone()).collect()
-}
-
-/// The services of a board by name.
-pub(crate) struct Services {
-    published: RwLock<BTreeMap<String, Arc<Service>>>,
-    /// Those that some driver may open.
-    used: RwLock<BTreeSet<String>>,
-}
-
-impl Services {
-    pub(crate) fn new(file: &BoardFile) -> Self {
-        Self {
-            published: RwLock::default(),
-            used: RwLock::new(used(file)),
-        }
-    }
-
-    /// From now on these may be opened. One that is published already, and
-    /// could not, gets where to queue what is submitted to it.
-    pub(crate) fn used_by(&self, cx: &Context, file: &BoardFile) {
-        *self.used.write() = used(file);
-        let published: Vec<_> = self.published.read().values().cloned().collect();
-        for service in published
-            .iter()
-            .filter(|service| self.is_used(&service.name))
-        {
-            service.open_queue(cx);
-        }
-    }
-
-    pub(crate) fn is_used(&self, name: &str) -> bool {
-        self.used.read().contains(name)
-    }
-
-    pub(crate) fn get(&self, name: &str) -> Option<Arc<Service>> {
-        self.published.read().get(name).cloned()
-    }
-
-    /// Fails where the name is taken.
-    pub(crate) fn publish(&self, service: Service) -> Result<Arc<Service>, ErrorCode> {
-        use std::collections::btree_map::Entry;
-        match self.published.write().entry(service.name.clone()) {
-            Entry::Occupied(_) => Err(ErrorCode::BadArgument),
-            Entry::Vacant(place) => Ok(place.insert(Arc::new(service)).clone()),
-        }
-    }
-
-    /// Takes back what an instance published: through one gate, or all of it.
-    /// Clients that wait there find out.
-    pub(crate) fn unpublish(
-        &self,
-        driver: &Arc<Driver>,
-        generation: u64,
-        token: Option<u32>,
-        code: ErrorCode,
-    ) {
-        let of = |service: &Service| {
-            Arc::ptr_eq(&service.driver, driver)
-                && service.generation == generation
-                && token.is_none_or(|token| token == service.token)
-        };
-        let mut services = self.published.write();
-        for (_, service) in services.extract_if(.., |_, service| of(service)) {
-            service.withdraw(code);
-        }
-    }
-
-    /// What a driver publishes now.
-    pub(crate) fn of(&self, driver: &Arc<Driver>) -> Vec<Arc<Service>> {
-        self.published
-            .read()
-            .values()
-            .filter(|service| Arc::ptr_eq(&service.driver, driver))
-            .cloned()
-            .collect()
     }
 }
 

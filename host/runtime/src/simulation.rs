@@ -191,7 +191,7 @@ fn open(file: &BoardFile, play: &PlayEntry) -> Result<Play, BoardError> {
     })
 }
 
-/// Every line that the file names, with its pull: as it is configured, else
+/// Every line of the board that the file names, with its pull: as it is configured, else
 /// as the driver that has it asks for, else down.
 fn lines(file: &BoardFile) -> Vec<SimLineConfig> {
     let mut lines = BTreeMap::new();
@@ -203,11 +203,7 @@ fn lines(file: &BoardFile) -> Vec<SimLineConfig> {
             lines.insert(line.get_ref().clone(), Pull::Down);
         }
     }
-    for (_, pin) in file
-        .drivers
-        .iter()
-        .flat_map(|driver| driver.gpio_in_order())
-    {
+    for pin in file.board_pins() {
         let pull = if pin.bias == PinBias::PullUp {
             Pull::Up
         } else {

@@ -130,9 +130,10 @@ fn a_shared_line_allocates_nothing() {
             overrun: Box::new(|| panic!("it is quick")),
         });
         let filter = move |_, o: Occurrence| {
-            Ok(match o.sequence % 4 == remainder {
-                true => Verdict::Mine,
-                false => Verdict::NotMine,
+            Ok(if o.sequence % 4 == remainder {
+                Verdict::Mine
+            } else {
+                Verdict::NotMine
             })
         };
         let seen = calls.clone();

@@ -14,7 +14,7 @@ const TELL: u32 = 1;
 /// with 2 until the driver that has submitted it does.
 const SLEEP: u32 = 2;
 /// Causes an interrupt, and a timeout that asks the drivers that config `near`
-/// and `far` name to tell, and submits the same to them.
+/// and `far` name to tell, submits the same to them, and uses their pins.
 const CAUSE: u32 = 3;
 
 const FROM: [&str; 4] = [
@@ -26,7 +26,13 @@ const FROM: [&str; 4] = [
 /// The last of them.
 const SUBMITTED: u64 = 3;
 
+/// What it publishes where config `pins` says for whose handlers.
+const PINS: [&str; 2] = ["in", "out"];
+/// The second of them.
+const OUT: u32 = 1;
+
 struct Probe {
+    pins_are_for: String,
     others: Vec<Other>,
     /// Those that sleep until the driver that has submitted them gives up.
     submitted: Vec<RequestId>,
@@ -39,6 +45,7 @@ struct Probe {
 
 /// A driver to ask.
 struct Other {
+    name: &'static str,
     client: Client,
     /// What it tells when it is asked.
     from: u64,
@@ -59,13 +66,18 @@ impl Driver for Probe {
         for (key, from) in [("near", 1), ("far", 2)] {
             if let Some(service) = cx.config(key) {
                 others.push(Other {
+                    name: key,
                     client: cx.client(service)?,
                     from,
                     asleep: None,
                 });
             }
         }
+        if cx.config("pins").is_some() {
+            cx.publish_pins(service_name(cx, "context"), &PINS)?;
+        }
         Ok(Self {
+            pins_are_for: cx.config("pins").unwrap_or_default().to_owned(),
             others,
             submitted: Vec::new(),
             asked: false,
@@ -88,6 +100,27 @@ impl Driver for Probe {
             // Taken in this order, so the first one sleeps when the second is over.
             other.asleep = Some(client.submit_with_context(&ask(SLEEP, 2), None, context)?);
             client.submit_with_context(&ask(TELL, SUBMITTED), None, context)?;
+            InputPin::open(&format!("{}-in", other.name))?.is_high()?;
+            OutputPin::open(&format!("{}-out", other.name), false)?.set_high()?;
+        }
+        Ok(())
+    }
+
+    fn pin_read(&mut self, _: u32) -> Result<bool> {
+        self.tell_of_pin("pin-read");
+        Ok(true)
+    }
+
+    fn pin_write(&mut self, _: u32, _: bool) -> Result<()> {
+        self.tell_of_pin("pin-write");
+        Ok(())
+    }
+
+    fn pin_configure(&mut self, pin: u32, output: Option<bool>) -> Result<()> {
+        match (pin, output) {
+            (OUT, None) => tell("pin-configure, of a pin that was closed"),
+            (OUT, Some(_)) => self.tell_of_pin("pin-configure"),
+            _ => {}
         }
         Ok(())
     }
@@ -110,6 +143,11 @@ impl Driver for Probe {
         } else {
             "cancelled, of a client's request"
         });
+    }
+
+    fn structural(&mut self, _: StructuralEvent, _: &str) -> Readiness {
+        tell("structural");
+        Readiness::Ready
     }
 
     fn allow_power_change(&mut self, _: PowerState) -> bool {
@@ -160,6 +198,12 @@ impl AsyncDriver for Probe {
             })?,
         }
         Ok(().into())
+    }
+}
+
+impl Probe {
+    fn tell_of_pin(&self, callback: &str) {
+        tell(&format!("{callback}, for {}", self.pins_are_for));
     }
 }
 

@@ -2,7 +2,7 @@
 //! it stalls the clients of its service; a second one, `NAME-control`, stays
 //! open.
 //!
-//! - `allow = "no"` keeps the board up.
+//! - `allow = "no"` keeps the board up, `trap` panics.
 //! - `answer`: what `set-power-state` does: `made` (unless told), `failed`,
 //!   `trap`, `spin`, or the milliseconds of a `later`.
 //! - `acknowledge`: so many milliseconds after `set-power-state` it
@@ -25,7 +25,7 @@ const ACKNOWLEDGE: u32 = 1;
 const INTERRUPTS: u32 = 2;
 
 struct Probe {
-    allow: bool,
+    allow: String,
     answer: Answer,
     acknowledge: Option<u64>,
     takes: Duration,
@@ -79,7 +79,7 @@ impl Driver for Probe {
             Ok((input, interrupt))
         });
         Ok(Self {
-            allow: cx.config("allow") != Some("no"),
+            allow: cx.config("allow").unwrap_or("yes").to_owned(),
             answer: Answer::parse(cx.config("answer").unwrap_or("made"))?,
             acknowledge: cx.config("acknowledge").map(number).transpose()?,
             takes: Duration::from_micros(cx.config_or("takes-us", 0)?),
@@ -125,7 +125,8 @@ impl Driver for Probe {
     fn allow_power_change(&mut self, state: PowerState) -> bool {
         info!("allow {state:?}: {}", self.allow);
         self.take();
-        self.allow
+        assert!(self.allow != "trap", "asked to");
+        self.allow == "yes"
     }
 
     fn set_power_state(&mut self, state: PowerState) -> Result<PowerChange> {

@@ -73,6 +73,16 @@ pub fn entry(name: &str, component: &Path, rest: &str) -> String {
     )
 }
 
+/// These drivers, of which the one that uses `service` alone can use another
+/// driver's as well: it lives on where that of `service` is stopped.
+pub fn with_another_provider(drivers: &str, service: &str) -> String {
+    let alone = format!("uses = [\"{service}\"]");
+    let both = format!("uses = [\"{service}\", \"echo\"]\nlimits = {{ closing = \"1 ms\" }}");
+    let echo = entry("echo", &guest("probe_echo"), "provides = [\"echo\"]");
+    assert!(drivers.contains(&alone), "nobody uses `{service}` alone");
+    drivers.replace(&alone, &both) + &echo
+}
+
 fn build(drivers: impl Display, clock: ClockKind) -> Board {
     let text = format!("[board]\nbackend = \"sim\"\n{drivers}");
     let file =

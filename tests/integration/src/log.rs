@@ -1,7 +1,7 @@
 //! The host's log, for tests that hold it to its words.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines logged on this thread while it exists.
@@ -37,8 +37,23 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
+/// Where nobody listens, what logs for the first time may be switched off for
+/// all: another test's thread must not do that while one collects.
+fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(std::io::sink)
+            .with_max_level(tracing::Level::INFO)
+            .finish();
+        // Refused where a test listens in its own way.
+        let _ = tracing::subscriber::set_global_default(subscriber);
+    });
+}
+
 /// Collects what `f` logs on this thread; in virtual time that is all of it.
 pub fn capture<R>(f: impl FnOnce() -> R) -> (R, String) {
+    listen();
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt()
         .with_writer(lines.clone())

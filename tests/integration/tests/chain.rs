@@ -4,6 +4,7 @@
 use loopgate::{Board, ErrorCode, Mode, Reply, Request, RequestError};
 use loopgate_integration::{
     StopOnPanic, assert_running, driver, entry, guest, real_board, refused, until, virtual_board,
+    with_another_provider,
 };
 use std::time::Duration;
 
@@ -156,7 +157,8 @@ fn rule_146_a_client_that_gives_up_ends_the_chain() {
 #[test]
 fn rule_146_the_end_of_the_lower_driver_is_the_answer() {
     for how in ["stop", "reload"] {
-        let board = real_board(drivers("latency-ms = \"10\"", "piece = \"100\""));
+        let drivers = drivers("latency-ms = \"10\"", "piece = \"100\"");
+        let board = real_board(with_another_provider(&drivers, "ram-block"));
         std::thread::scope(|scope| {
             let reading = scope.spawn(|| {
                 let wait = Mode::Run(Some(Duration::from_hours(1)));

@@ -1,7 +1,7 @@
 //! `loopgate start | stop | reload | logs` on a running board.
 
 use loopgate_integration::program::Program;
-use loopgate_integration::{driver, guest, until};
+use loopgate_integration::{driver, entry, guest, until};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Stdio;
@@ -93,4 +93,35 @@ fn a_changed_component_is_reloaded_and_its_log_tells() {
     until("it is stopped", || {
         program.says(&["stop", "button"]).contains("stopped")
     });
+}
+
+/// A driver and one that uses it, on a running board.
+#[test]
+fn a_stack_is_stopped_and_started_as_one() {
+    let part = |name: &str, uses: &str| {
+        let rest = format!("provides = [\"{name}\"]\n{uses}\nconfig = {{ service = \"{name}\" }}");
+        entry(name, &guest("probe_stack"), &rest)
+    };
+    let board = "[board]\nbackend = \"sim\"\n".to_owned()
+        + &part("low", "")
+        + &part("middle", "uses = [\"low\"]")
+        + &part("top", "uses = [\"middle\"]");
+    let program = Program::run(&board);
+    let said = |arguments: &[&str]| program.says(arguments);
+    assert_eq!(
+        said(&["stop", "low"]),
+        "low: stopped, generation 1\ntop: stopped, generation 1\nmiddle: stopped, generation 1\n"
+    );
+    let status = said(&["status"]);
+    let cause = "middle: `low`, which it uses, was stopped\n";
+    assert!(status.contains(cause), "{status}");
+    let error = fails(&program, &["start", "top"]);
+    assert!(error.contains("`loopgate start middle` first"), "{error}");
+    let started: serde_json::Value =
+        serde_json::from_str(&said(&["start", "low", "--json"])).unwrap();
+    let running = |name| serde_json::json!({"name": name, "state": "running", "generation": 2});
+    let mut expected = running("low");
+    expected["with"] = serde_json::json!([running("middle"), running("top")]);
+    assert_eq!(started, expected);
+    assert_eq!(said(&["stop", "top"]), "top: stopped, generation 2\n");
 }

@@ -18,16 +18,28 @@ fn probe(name: &str, rest: &str, config: &str) -> String {
     entry(name, &guest("probe_context"), &rest)
 }
 
+/// Both pins that a probe publishes.
+fn granted(of: &str) -> String {
+    let pin = |pin: &str, direction: &str| {
+        format!("{of}-{pin} = {{ line = \"{of}:{pin}\", direction = \"{direction}\" }}\n")
+    };
+    pin("in", "input") + &pin("out", "output")
+}
+
 /// The last asks both others, from its timer, on the loop that it shares with
-/// the first, and submits to them.
+/// the first, submits to them and uses their pins.
 fn board(clock: ClockKind) -> Board {
-    let drivers = probe("near", "", "")
-        + &probe("far", "work-loop = \"dedicated\"", "")
+    let pins = |whose: &str| format!(", pins = \"a handler on {whose} loop\"");
+    let drivers = probe("near", "", &pins("this"))
+        + &probe("far", "work-loop = \"dedicated\"", &pins("another"))
         + &probe(
             "asks",
             "uses = [\"near\", \"far\"]",
             ", near = \"near\", far = \"far\"",
-        );
+        )
+        + "[driver.gpio]\n"
+        + &granted("near")
+        + &granted("far");
     match clock {
         ClockKind::Real => real_board(drivers),
         ClockKind::Virtual => virtual_board(drivers),
@@ -70,7 +82,9 @@ fn every_callback(board: &Board) {
                 .any(|row| row.starts_with(callback))
         };
         let cancelled = "cancelled, of a submitted request";
-        has_told("near", cancelled) && has_told("far", cancelled) && has_told("asks", "completed")
+        let closed = "pin-configure, of a pin that was closed";
+        let both = |callback| has_told("near", callback) && has_told("far", callback);
+        both(cancelled) && both(closed) && has_told("asks", "completed")
     });
     board.power(PowerState::Sleep).unwrap();
     board.reload("near").unwrap();
@@ -84,7 +98,7 @@ fn every_callback(board: &Board) {
 #[test]
 fn rule_02_every_callback_is_in_the_gate_and_on_the_thread_of_its_table() {
     let expected = expected();
-    assert!(expected.len() >= 12, "{expected:#?}");
+    assert!(expected.len() >= 23, "{expected:#?}");
     for clock in [ClockKind::Real, ClockKind::Virtual] {
         let board = board(clock);
         every_callback(&board);

@@ -29,6 +29,12 @@ fn stack(of_middle: &str) -> String {
         + &probe("top", "uses = [\"middle\"]", takes)
 }
 
+/// In which `top` uses `low`, too: it lives on when `middle` is stopped.
+fn loose_stack(of_middle: &str) -> String {
+    let stack = stack(of_middle);
+    stack.replace("uses = [\"middle\"]", "uses = [\"middle\", \"low\"]")
+}
+
 /// What the drivers of a stack tell meanwhile, in the order in which they do,
 /// which is that of time: `NAME: TEXT`.
 fn traced<R>(board: &Board, f: impl FnOnce() -> R) -> (R, Vec<String>) {
@@ -167,13 +173,13 @@ fn rule_142_an_early_acknowledgement_counts_and_a_stray_one_does_not() {
 #[test]
 fn rule_143_users_sleep_before_their_providers_and_wake_after_them() {
     let board = virtual_board(stack(""));
-    let (_, down) = traced(&board, || sleep(&board));
+    let ((), down) = traced(&board, || sleep(&board));
     assert_eq!(
         down,
         [
-            "top: allow Sleep: true",
-            "middle: allow Sleep: true",
-            "low: allow Sleep: true",
+            "top: allow Sleep: yes",
+            "middle: allow Sleep: yes",
+            "low: allow Sleep: yes",
             "top: set Sleep, in gate: true",
             "middle: set Sleep, in gate: true",
             "low: set Sleep, in gate: true",
@@ -182,7 +188,7 @@ fn rule_143_users_sleep_before_their_providers_and_wake_after_them() {
             "low: did change Sleep",
         ]
     );
-    let (_, up) = traced(&board, || wake(&board));
+    let ((), up) = traced(&board, || wake(&board));
     assert_eq!(
         up,
         [
@@ -212,8 +218,8 @@ fn rule_143_one_that_does_not_allow_it_keeps_the_board_up() {
     assert_eq!(
         told,
         [
-            "top: allow Sleep: true",
-            "middle: allow Sleep: false",
+            "top: allow Sleep: yes",
+            "middle: allow Sleep: no",
             "middle: did change On",
             "top: did change On",
         ]
@@ -306,14 +312,14 @@ fn rule_144_changes_are_made_one_after_another() {
 
 #[test]
 fn rule_145_one_that_is_not_there_is_not_waited_for() {
-    let board = virtual_board(stack(""));
+    let board = virtual_board(loose_stack(""));
     board.stop_driver("middle").unwrap();
     let before = board.now();
-    let (_, told) = traced(&board, || sleep(&board));
+    let ((), told) = traced(&board, || sleep(&board));
     assert!(board.now() < before.saturating_add(SECOND));
     assert_eq!(
         told[..2],
-        ["top: allow Sleep: true", "low: allow Sleep: true"]
+        ["top: allow Sleep: yes", "low: allow Sleep: yes"]
     );
     assert!(
         !told.iter().any(|line| line.starts_with("middle")),
@@ -326,7 +332,7 @@ fn rule_145_one_that_dies_in_it_counts_as_made() {
     for answer in ["trap", "spin"] {
         let board = virtual_board(stack(&format!("answer = \"{answer}\"")));
         let before = board.now();
-        let (_, told) = traced(&board, || sleep(&board));
+        let ((), told) = traced(&board, || sleep(&board));
         assert!(board.now() < before.saturating_add(SECOND));
         let (state, cause) = state(&board, "middle");
         assert_eq!(state, State::Failed);
@@ -337,6 +343,16 @@ fn rule_145_one_that_dies_in_it_counts_as_made() {
         );
         wake(&board);
     }
+}
+
+/// What it did not live to say is no refusal.
+#[test]
+fn rule_145_one_that_dies_as_it_is_asked_agrees() {
+    let board = virtual_board(stack("allow = \"trap\""));
+    sleep(&board);
+    let (state, cause) = state(&board, "middle");
+    assert_eq!(state, State::Failed);
+    assert!(cause.contains("(in `allow-power-change`)"), "{cause}");
 }
 
 #[test]
@@ -355,21 +371,22 @@ fn rule_145_one_that_is_stopped_in_it_counts_as_made() {
 
 #[test]
 fn a_driver_that_starts_while_the_board_sleeps_is_told_after_its_start() {
-    let board = virtual_board(stack("answer = \"20000\""));
+    let board = virtual_board(loose_stack("answer = \"20000\""));
     board.stop_driver("middle").unwrap();
     sleep(&board);
     let before = board.now();
-    let (_, started) = traced(&board, || board.start_driver("middle").unwrap());
+    let (names, started) = traced(&board, || board.start_driver("middle").unwrap());
+    assert_eq!(names, ["middle"]);
     let expected = ["middle: start", "middle: set Sleep, in gate: true"];
     assert_eq!(started, expected);
-    let (_, reloaded) = traced(&board, || board.reload("middle").unwrap());
+    let ((), reloaded) = traced(&board, || board.reload("middle").unwrap());
     assert_eq!(reloaded[0], "middle: stop");
     assert_eq!(reloaded[1..], expected);
     let taken = board.now().saturating_since(before);
     assert!(taken < SECOND, "nobody waits for it");
     wake(&board);
     assert!(has_told(&board, "middle", "set On"));
-    let (_, started) = traced(&board, || board.reload("middle").unwrap());
+    let ((), started) = traced(&board, || board.reload("middle").unwrap());
     assert_eq!(started, ["middle: stop", "middle: start"]);
 }
 

@@ -259,8 +259,8 @@ fn a_stopped_driver_starts_again_and_a_running_one_goes_on() {
     assert_eq!(generation(&board), 2);
     assert!(logged(&board, "stopped") && logged(&board, "running, generation 2"));
     for unknown in [
-        board.start_driver("button-led"),
-        board.stop_driver("button-led"),
+        board.start_driver("button-led").map(drop),
+        board.stop_driver("button-led").map(drop),
         board.reload("button-led"),
     ] {
         let error = unknown.unwrap_err();

@@ -1,12 +1,13 @@
 //! Setting a board up.
 
 use super::{Board, NamedLoop, Roster, power::Power};
-use crate::board_file::{BoardFile, ClockKind, Lock, Placement};
+use crate::board_file::{BoardFile, ClockKind, DriverEntry, Lock, Placement};
 use crate::cache::Cache;
 use crate::driver::{Devices, Driver, PowerCalls, Surroundings};
 use crate::engine::Engine;
 use crate::error::BoardError;
 use crate::ports::Ports;
+use crate::published_pins::PublishedPins;
 use crate::recording::VcdFile;
 use crate::service::Services;
 use crate::shared_lines::SharedLines;
@@ -109,6 +110,7 @@ impl Builder {
             started: time.now(),
             engine,
             services: Arc::new(Services::new(&file)),
+            published_pins: Arc::new(PublishedPins::new(time.clock())),
             waits: Waits::new(),
             simulation,
             ports: Ports::new(&file, time.clock()),
@@ -154,8 +156,27 @@ impl Roster {
         }
     }
 
-    fn driver(&self, name: &str) -> Option<&Arc<Driver>> {
+    pub(super) fn driver(&self, name: &str) -> Option<&Arc<Driver>> {
         self.drivers.iter().find(|driver| driver.name == name)
+    }
+
+    /// The driver that provides a service.
+    pub(super) fn provider(&self, service: &str) -> Option<&Arc<Driver>> {
+        let entry = self.file.provider_of(service)?;
+        self.driver(entry.name.get_ref())
+    }
+
+    /// Those who provide what a driver uses: they were placed before it.
+    pub(super) fn providers_of(&self, entry: &DriverEntry) -> Vec<Arc<Driver>> {
+        let mut providers: Vec<Arc<Driver>> = Vec::new();
+        for service in &entry.uses {
+            if let Some(provider) = self.provider(service.get_ref())
+                && !providers.iter().any(|known| Arc::ptr_eq(known, provider))
+            {
+                providers.push(provider.clone());
+            }
+        }
+        providers
     }
 
     fn named_loop(&self, name: &str) -> Option<Arc<NamedLoop>> {
@@ -172,7 +193,8 @@ impl Roster {
 
 impl Board {
     /// Who is on the board by this file: those that are there `before` and have
-    /// the same entry and loop, and others that are yet to start.
+    /// the same entry, loop and grants of their pins, and others that are yet to
+    /// start.
     pub(super) fn place_drivers(
         &self,
         file: &Arc<BoardFile>,
@@ -181,12 +203,8 @@ impl Board {
         let mut roster = Roster::empty(file.clone());
         roster.loops.extend(before.named_loop(SHARED_LINES));
         for entry in &file.drivers {
-            let provider = entry
-                .uses
-                .first()
-                .and_then(|service| file.provider_of(service.get_ref()))
-                .and_then(|provider| roster.driver(provider.name.get_ref()))
-                .and_then(|provider| roster.loop_of(provider));
+            let providers = roster.providers_of(entry);
+            let provider = providers.first().and_then(|first| roster.loop_of(first));
             let on = match (entry.work_loop, provider) {
                 (Placement::Dedicated, _) => {
                     self.named_loop(entry.name.get_ref(), &mut roster, before)?
@@ -199,15 +217,21 @@ impl Board {
                 driver.entry == *entry
                     && driver.component == component
                     && Arc::ptr_eq(&driver.work_loop, &on.work_loop)
+                    && file.granted_pins_of(entry) == before.file.granted_pins_of(entry)
             };
             let there = before.driver(entry.name.get_ref()).filter(same).cloned();
-            let new = || Driver::new(entry, self.surroundings(&on, component.clone()));
+            let new = || Driver::new(entry, self.surroundings(&on, component.clone(), providers));
             roster.drivers.push(there.unwrap_or_else(new));
         }
         Ok(roster)
     }
 
-    fn surroundings(&self, on: &NamedLoop, component: PathBuf) -> Surroundings {
+    fn surroundings(
+        &self,
+        on: &NamedLoop,
+        component: PathBuf,
+        providers: Vec<Arc<Driver>>,
+    ) -> Surroundings {
         Surroundings {
             engine: self.engine.clone(),
             devices: Devices {
@@ -216,6 +240,8 @@ impl Board {
                 shared: self.shared.clone(),
             },
             services: self.services.clone(),
+            published_pins: self.published_pins.clone(),
+            providers,
             time: self.time.clone(),
             work_loop: on.work_loop.clone(),
             power_calls: on.power_calls.clone(),

@@ -108,17 +108,15 @@ impl Board {
     }
 
     fn provider(&self, service: &str) -> Option<Arc<Driver>> {
-        let roster = self.roster();
-        let entry = roster.file.provider_of(service)?;
-        let mut drivers = roster.drivers.iter();
-        let found = drivers.find(|driver| driver.name == *entry.name.get_ref());
-        found.cloned()
+        self.roster().provider(service).cloned()
     }
 
     fn no_service(&self, name: &str) -> RequestError {
         if let Some(driver) = self.provider(name) {
             let why = match driver.life().state {
-                State::Running => "the driver does not publish it".to_owned(),
+                State::Running if !driver.is_ending() => {
+                    "the driver does not publish it".to_owned()
+                }
                 _ => driver.whereabouts(),
             };
             return RequestError::new(

@@ -1,7 +1,7 @@
 //! Changing a running board to another state of its file.
 
+use super::drivers::start_waiting;
 use super::{Board, NamedLoop, Roster};
-use crate::bindings::exports::loopgate::driver::handlers::Cause;
 use crate::board_file::BoardFile;
 use crate::driver::Driver;
 use crate::error::BoardError;
@@ -19,10 +19,13 @@ use std::sync::{Arc, Weak};
 pub struct Changes {
     /// Started for the first time.
     pub added: Vec<String>,
-    /// Stopped, and started with another entry or on another loop.
+    /// Stopped, and started with another entry, on another loop, or because other
+    /// pins of theirs are granted.
     pub changed: Vec<String>,
     /// Stopped for good.
     pub removed: Vec<String>,
+    /// The same as before, but stopped with one that they use, and started again.
+    pub restarted: Vec<String>,
     /// Not touched.
     pub unchanged: Vec<String>,
 }
@@ -50,10 +53,11 @@ impl Board {
     }
 
     /// Changes the board to another board file: drivers that it does not have
-    /// are stopped, the last started first, then those that are new are started
-    /// in order. A driver whose entry or loop is another one is stopped and
-    /// started, with new counts and a new log; the others are not touched. From
-    /// any thread, but not from within a handler.
+    /// are stopped, and those above them as by [`stop_driver`](Self::stop_driver),
+    /// then those that are new are started in order, and those above with them. A
+    /// driver whose entry or loop is another one, or whose published pins are granted
+    /// otherwise, is stopped and started, with new counts and a new log; the others
+    /// are not touched. From any thread, but not from within a handler.
     ///
     /// # Errors
     ///
@@ -93,27 +97,40 @@ impl Board {
         let after = Arc::new(self.place_drivers(&Arc::new(file), &before)?);
         self.simulation.add_lines(&after.file);
         self.ports.add(&after.file);
-        self.become_roster(&before, &after);
-        Ok(Changes::between(&before, &after))
+        let restarted = self.become_roster(&before, &after);
+        Ok(Changes::between(&before, &after, &restarted))
     }
 
-    /// Puts `after` in the place of `before`, which is the board's.
-    pub(super) fn become_roster(&self, before: &Roster, after: &Arc<Roster>) {
-        Context::with_current(|cx| {
-            let stop_those_gone = || {
-                let gone = before.drivers.iter().rev();
-                gone.filter(|driver| !after.has(driver))
-                    .for_each(|driver| driver.dismiss(cx));
-            };
-            stop_those_gone();
+    /// Puts `after` in the place of `before`, which is the board's. The names of
+    /// those that were stopped or started, though they are in both.
+    pub(super) fn become_roster(&self, before: &Roster, after: &Arc<Roster>) -> Vec<String> {
+        let gone = before.drivers.iter().filter(|driver| !after.has(driver));
+        let gone: Vec<_> = gone.cloned().collect();
+        let stayed = |driver: &&Arc<Driver>| before.has(driver);
+        let touched = Context::with_current(|cx| {
+            let mut touched = self.end(cx, before, Some(&gone));
+            for driver in after.drivers.iter().filter(stayed) {
+                driver.set_providers(after.providers_of(&driver.entry));
+            }
             *self.roster.write() = after.clone();
             // Somebody who found one in the old roster may have started it.
-            stop_those_gone();
+            self.end(cx, before, Some(&gone));
             self.services.used_by(cx, &after.file);
-            let new = after.drivers.iter();
-            new.filter(|driver| !before.has(driver))
-                .for_each(|driver| driver.start(cx, Cause::Boot));
+            self.published_pins.grant(&after.file);
+            let started = start_waiting(cx, after, Vec::new(), |driver| !before.has(driver));
+            touched.extend(started.iter().map(|driver| driver.name.clone()));
+            touched
         });
+        Self::end_loops(before, after);
+        self.tell_watches();
+        let both = after.drivers.iter().filter(stayed);
+        both.map(|driver| driver.name.clone())
+            .filter(|name| touched.contains(name))
+            .collect()
+    }
+
+    /// Of drivers that are gone.
+    fn end_loops(before: &Roster, after: &Roster) {
         let ended = |known: &&Arc<NamedLoop>| {
             let mut left = after.loops.iter();
             !left.any(|other| Arc::ptr_eq(other, known))
@@ -122,7 +139,6 @@ impl Board {
             known.terminate();
             known.join();
         }
-        self.tell_watches();
     }
 
     /// Counts an event in `counter` whenever the roster was replaced, as long as
@@ -151,14 +167,16 @@ impl Roster {
 }
 
 impl Changes {
-    fn between(before: &Roster, after: &Roster) -> Self {
+    fn between(before: &Roster, after: &Roster, restarted: &[String]) -> Self {
         let named = |roster: &Roster, name: &str| {
             let mut drivers = roster.drivers.iter();
             drivers.any(|driver| driver.name == name)
         };
         let mut changes = Self::default();
         for driver in &after.drivers {
-            let kind = if before.has(driver) {
+            let kind = if restarted.contains(&driver.name) {
+                &mut changes.restarted
+            } else if before.has(driver) {
                 &mut changes.unchanged
             } else if named(before, &driver.name) {
                 &mut changes.changed
@@ -175,7 +193,8 @@ impl Changes {
 
     /// Whether nothing was touched.
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+        let touched = [&self.added, &self.changed, &self.removed, &self.restarted];
+        touched.iter().all(|drivers| drivers.is_empty())
     }
 }
 
@@ -185,6 +204,7 @@ impl std::fmt::Display for Changes {
             ("added", &self.added),
             ("changed", &self.changed),
             ("removed", &self.removed),
+            ("restarted", &self.restarted),
         ];
         for (kind, drivers) in kinds.iter().filter(|(_, drivers)| !drivers.is_empty()) {
             write!(f, "{kind} {}; ", drivers.join(", "))?;

@@ -1,8 +1,9 @@
 //! Starting, stopping and reloading the drivers of a running board.
 
-use super::{Board, Cancel};
+use super::ending::uses;
+use super::{Board, Cancel, Roster};
 use crate::bindings::exports::loopgate::driver::handlers::Cause;
-use crate::driver::{Driver, Reloaded};
+use crate::driver::{Driver, Reloaded, Started};
 use crate::error::{ErrorCode, RequestError};
 use crate::log::LogLine;
 use crate::status::State;
@@ -13,40 +14,62 @@ use std::time::Duration;
 
 impl Board {
     /// Loads a driver's component and starts it, with the cause `boot`, or
-    /// `restart` where it had failed. Nothing happens to one that runs. From any
-    /// thread, but not from within a handler, as everything here.
+    /// `restart` where it had failed; then those that were stopped with a provider
+    /// and have all of theirs again. Their names, in that order. Nothing happens to
+    /// those that run. From any thread, but not from within a handler, as
+    /// everything here.
     ///
     /// # Errors
     ///
-    /// `no-device` where there is no such driver, `driver-died` where it cannot
-    /// be loaded or its start fails.
-    pub fn start_driver(&self, name: &str) -> Result<(), RequestError> {
-        let driver = self.driver(name)?;
+    /// `no-device` where there is no such driver, `not-ready` where all its
+    /// providers are stopped, `driver-died` where one cannot be loaded or its
+    /// start fails.
+    pub fn start_driver(&self, name: &str) -> Result<Vec<String>, RequestError> {
+        let roster = self.roster();
+        let driver = roster.named(name)?;
         let cause = match driver.life().state {
             State::Failed => Cause::Restart,
             _ => Cause::Boot,
         };
-        Context::with_current(|cx| {
-            driver.start(cx, cause);
-            // The board may have been changed before it began.
-            if !self.roster().has(&driver) {
-                driver.dismiss(cx);
+        let started = Context::with_current(|cx| {
+            match driver.start(cx, cause) {
+                Started::Begun => {}
+                Started::Already => return Ok(Vec::new()),
+                Started::Without(provider) => return Err(without(driver, &provider)),
             }
-        });
-        alive(&driver)
+            let started = start_waiting(cx, &roster, vec![driver], |_| false);
+            // The board may have been changed before they began.
+            let now = self.roster();
+            for driver in started.iter().rev().filter(|driver| !now.has(driver)) {
+                driver.dismiss(cx, &driver.hold(), None);
+            }
+            Ok(started)
+        })?;
+        alive(driver)?;
+        started.iter().try_for_each(|driver| alive(driver))?;
+        Ok(started.iter().map(|driver| driver.name.clone()).collect())
     }
 
-    /// Stops a driver: its `stop` is called, its requests end as `driver-died`,
-    /// its lines are released. One that has failed stays away as well then,
-    /// until it is started; the cause can still be seen.
+    /// Stops a driver, and before it those above it that have no other provider:
+    /// nothing of them can be opened any more, each is told, and then their
+    /// `stop` is called, that of users before that of their providers. An answer
+    /// `closing` delays it, and so does a driver that lives on and has something
+    /// open: for its limit `closing`, and all of them together for 15 s. Their
+    /// requests end as `driver-died`, their lines are released. One that has failed
+    /// stays away as well then, until it is started; the cause can still be seen.
+    /// Their names, in the order in which they were stopped.
+    ///
+    /// In virtual time, time goes on while one is waited for.
     ///
     /// # Errors
     ///
     /// `no-device` where there is no such driver.
-    pub fn stop_driver(&self, name: &str) -> Result<(), RequestError> {
-        let driver = self.driver(name)?;
-        Context::with_current(|cx| driver.dismiss(cx));
-        Ok(())
+    pub fn stop_driver(&self, name: &str) -> Result<Vec<String>, RequestError> {
+        let roster = self.roster();
+        let roots = std::slice::from_ref(roster.named(name)?);
+        Ok(Context::with_current(|cx| {
+            self.end(cx, &roster, Some(roots))
+        }))
     }
 
     /// Loads a driver's component anew, and has it take the place of the
@@ -130,10 +153,14 @@ impl Board {
     }
 
     fn driver(&self, name: &str) -> Result<Arc<Driver>, RequestError> {
-        let roster = self.roster();
-        let found = roster.drivers.iter().find(|driver| driver.name == name);
-        found.cloned().ok_or_else(|| {
-            let known = roster.drivers.iter();
+        self.roster().named(name).cloned()
+    }
+}
+
+impl Roster {
+    fn named(&self, name: &str) -> Result<&Arc<Driver>, RequestError> {
+        self.driver(name).ok_or_else(|| {
+            let known = self.drivers.iter();
             let known: Vec<_> = known.map(|driver| format!("`{}`", driver.name)).collect();
             RequestError::new(
                 ErrorCode::NoDevice,
@@ -144,6 +171,52 @@ impl Board {
             )
         })
     }
+}
+
+/// Starts those that are `wanted`, and those that were stopped with a provider and
+/// have all of theirs again, now that this one runs. All that were `started`, those
+/// from before first.
+pub(super) fn start_waiting<'a>(
+    cx: &Context,
+    roster: &'a Roster,
+    mut started: Vec<&'a Arc<Driver>>,
+    wanted: impl Fn(&Arc<Driver>) -> bool,
+) -> Vec<&'a Arc<Driver>> {
+    for driver in &roster.drivers {
+        let is_new = wanted(driver);
+        if !is_new && !waits_for(driver, &started) {
+            continue;
+        }
+        match driver.start(cx, Cause::Boot) {
+            Started::Begun => started.push(driver),
+            Started::Without(provider) if is_new => driver.wait_for(&provider),
+            Started::Already | Started::Without(_) => {}
+        }
+    }
+    started
+}
+
+/// Whether one waits for some of these, and for nobody else.
+fn waits_for(driver: &Driver, started: &[&Arc<Driver>]) -> bool {
+    let providers = driver.providers();
+    driver.life().ended_with.is_some()
+        && uses(driver, started)
+        && providers.iter().all(|provider| provider.is_live())
+}
+
+fn without(driver: &Driver, provider: &Driver) -> RequestError {
+    let is = if provider.is_ending() {
+        "is being stopped"
+    } else {
+        "is stopped"
+    };
+    RequestError::new(
+        ErrorCode::NotReady,
+        format!(
+            "driver `{0}` cannot start: `{1}`, which it uses, {is}; `loopgate start {1}` first",
+            driver.name, provider.name
+        ),
+    )
 }
 
 fn alive(driver: &Driver) -> Result<(), RequestError> {

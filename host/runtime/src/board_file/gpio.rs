@@ -12,7 +12,8 @@ use toml::Spanned;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GpioEntry {
     /// The line, as the kernel names it (`gpioinfo` lists them), for example
-    /// `GPIO17`.
+    /// `GPIO17`; or a pin of another driver, as `SERVICE:PIN`, where `uses` names
+    /// the service. Such a pin has no `bias`, `debounce` or `shared`.
     pub line: Spanned<String>,
     /// Which way it may be used.
     pub direction: PinDirection,

@@ -60,8 +60,11 @@ impl Client {
         let allowed = match request {
             Request::Call(call) if !call.attempt => Duration::from_millis(call.timeout_ms),
             Request::Logs { wait_ms, .. } => Duration::from_millis(*wait_ms),
-            // Compiling may take a while, and a driver its time to start.
-            Request::Start { .. } | Request::Reload { .. } => Duration::from_mins(1),
+            // Compiling may take a while, and a driver its time to start; who is to
+            // stop may have to close something first.
+            Request::Start { .. } | Request::Stop { .. } | Request::Reload { .. } => {
+                Duration::from_mins(1)
+            }
             Request::ReloadBoard => Duration::from_mins(10),
             // Each driver has its time for the change.
             Request::Power { .. } => super::TIMEOUT_MAX,

@@ -123,12 +123,12 @@ pub enum Response<S = serde_json::Value> {
     /// To [`Request::Start`], [`Request::Stop`] and [`Request::Reload`]: how the
     /// driver is now.
     Driver {
-        /// Its name.
-        name: String,
-        /// As in the status, for example `running`.
-        state: String,
-        /// Counts its instances.
-        generation: u64,
+        /// That one.
+        #[serde(flatten)]
+        driver: DriverNow,
+        /// Those that were started after it, or stopped before it, in that order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        with: Vec<DriverNow>,
     },
     /// To [`Request::ReloadBoard`].
     Changes(Changes),
@@ -136,6 +136,18 @@ pub enum Response<S = serde_json::Value> {
     Logs(Vec<LogLine>),
     /// The request failed, or could not be read.
     Error(RequestError),
+}
+
+/// How a driver is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DriverNow {
+    /// Its name.
+    pub name: String,
+    /// As in the status, for example `running`.
+    pub state: String,
+    /// Counts its instances.
+    pub generation: u64,
 }
 
 /// A line of the simulated board. Levels are voltages.

@@ -10,14 +10,45 @@ use crate::status::{State, Usage};
 use crate::text::last_words;
 use crate::{death, stack};
 use loopgate_workloop::Context;
+use parking_lot::MutexGuard;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use wasmtime::Store;
 
 #[derive(Clone)]
 pub(crate) struct Life {
     pub(crate) state: State,
     pub(crate) cause: Option<String>,
+    /// Stopped with a provider: starts again with one of its providers.
+    pub(crate) ended_with: Option<EndedWith>,
+}
+
+/// Whose end a driver's was, too.
+#[derive(Clone)]
+pub(crate) struct EndedWith {
+    pub(crate) driver: String,
+    pub(crate) cause: String,
+}
+
+impl Life {
+    /// Why it does not run, for the status.
+    pub(crate) fn why(self) -> Option<String> {
+        let ended_with = self.ended_with.map(|ended| ended.cause);
+        self.cause.or(ended_with)
+    }
+}
+
+/// Held by who starts, stops or reloads a driver.
+pub(crate) type Version<'a> = MutexGuard<'a, Option<Digest>>;
+
+/// What came of a start.
+pub(crate) enum Started {
+    /// How it fares stands in [`Driver::life`].
+    Begun,
+    /// It runs.
+    Already,
+    /// It cannot: this provider, and any other that it has, is stopped.
+    Without(Arc<Driver>),
 }
 
 /// What came of a reload.
@@ -32,39 +63,99 @@ pub(crate) enum Reloaded {
 }
 
 impl Driver {
+    /// Waits for a start, stop or reload that runs, and lets none begin.
+    pub(crate) fn hold(&self) -> Version<'_> {
+        self.version.lock()
+    }
+
     /// Loads the component and starts it, unless it runs.
-    pub(crate) fn start(self: &Arc<Self>, cx: &Context, cause: Cause) {
-        let mut version = self.version.lock();
+    pub(crate) fn start(self: &Arc<Self>, cx: &Context, cause: Cause) -> Started {
+        let mut version = self.hold();
         match self.life().state {
             State::Stopped | State::Failed => {}
-            State::Starting | State::Running => return,
+            State::Starting | State::Running => return Started::Already,
+        }
+        // Asked in here: an ending marks the providers while it holds this.
+        if let Some(provider) = self.missing() {
+            return Started::Without(provider);
         }
         match self.load(&mut version) {
             Ok(loaded) => self.start_loaded(cx, &loaded, cause),
             Err(error) => self.fail(error.to_string()),
         }
+        Started::Begun
+    }
+
+    /// The first of its providers, if all of them are stopped.
+    pub(crate) fn missing(&self) -> Option<Arc<Driver>> {
+        let stopped = |provider: &Arc<Driver>| {
+            provider.is_ending() || provider.life().state == State::Stopped
+        };
+        let providers = self.providers();
+        let first = providers.first()?;
+        providers.iter().all(stopped).then(|| first.clone())
+    }
+
+    /// Whether it runs, as a provider of others.
+    pub(crate) fn is_live(&self) -> bool {
+        let runs = matches!(self.life().state, State::Starting | State::Running);
+        runs && !self.is_ending()
+    }
+
+    /// Whether what it publishes can be used.
+    pub(crate) fn is_in_service(&self) -> bool {
+        self.life().state == State::Running && !self.is_ending()
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(SeqCst)
+    }
+
+    /// Set by [`Services::end`](crate::service::Services::end).
+    pub(crate) fn set_ending(&self, ending: bool) {
+        self.ending.store(ending, SeqCst);
     }
 
     /// Calls `stop` and releases everything; with the gate closed throughout.
-    pub(crate) fn stop(self: &Arc<Self>, cx: &Context) {
-        let _version = self.version.lock();
+    pub(crate) fn stop(self: &Arc<Self>, cx: &Context, _: &Version<'_>) {
         self.closed(cx, || self.call_stop(cx, State::Stopped));
     }
 
     /// As [`stop`](Self::stop), and nothing but [`start`](Self::start) brings it
     /// back: it counts as stopped also where it had failed or fails in its `stop`.
-    pub(crate) fn dismiss(self: &Arc<Self>, cx: &Context) {
-        let _version = self.version.lock();
-        self.closed(cx, || {
-            self.call_stop(cx, State::Stopped);
-            self.life.lock().state = State::Stopped;
-        });
+    pub(crate) fn dismiss(
+        self: &Arc<Self>,
+        cx: &Context,
+        version: &Version<'_>,
+        with: Option<EndedWith>,
+    ) {
+        self.stop(cx, version);
+        let mut life = self.life.lock();
+        life.state = State::Stopped;
+        life.ended_with = with;
+    }
+
+    /// It could not start without this one, and starts with it.
+    pub(crate) fn wait_for(&self, provider: &Driver) {
+        let mut life = self.life.lock();
+        if life.state == State::Stopped {
+            life.ended_with = Some(EndedWith {
+                driver: provider.name.clone(),
+                cause: format!("`{}`, which it uses, is stopped", provider.name),
+            });
+        }
+    }
+
+    /// It is stopped, and now on its own account: its provider's start is none of
+    /// its own.
+    pub(crate) fn stay_stopped(&self) {
+        self.life.lock().ended_with = None;
     }
 
     /// Loads the component, and has it take the place of the running version,
     /// or of one that failed.
     pub(crate) fn reload(self: &Arc<Self>, cx: &Context) -> Reloaded {
-        let mut version = self.version.lock();
+        let mut version = self.hold();
         if self.life().state == State::Stopped {
             return Reloaded::Stopped;
         }
@@ -78,7 +169,7 @@ impl Driver {
     /// Whether the component's file has another content than when it was last
     /// tried. A file that cannot be read may be on its way.
     pub(crate) fn has_new_version(&self) -> bool {
-        let tried = *self.version.lock();
+        let tried = *self.hold();
         engine::read(&self.component).is_ok_and(|bytes| tried != Some(engine::digest(&bytes)))
     }
 
@@ -150,6 +241,10 @@ impl Driver {
         cause: Cause,
     ) {
         let guest = instance.store.data_mut();
+        if !self.entry.uses.is_empty() {
+            // Refused after the loop's end only.
+            let _ = guest.mailbox();
+        }
         guest.heritage = heritage;
         self.generation.store(guest.generation, Relaxed);
         *self.instance.lock() = Some(instance);
@@ -190,6 +285,7 @@ impl Driver {
         }) {
             Ok(Ok(())) => {
                 self.live(State::Running, None);
+                self.services.announce(self);
                 self.log
                     .life(&format!("running, generation {}", self.generation()));
             }
@@ -236,11 +332,17 @@ impl Driver {
     /// What became of the instance that a client knew, for people.
     pub(crate) fn whereabouts(&self) -> String {
         let life = self.life();
+        if let Some(EndedWith { driver, cause }) = &life.ended_with {
+            return format!("it was stopped, since {cause}; `loopgate start {driver}` starts them");
+        }
         match (life.state, life.cause) {
             (_, Some(cause)) => format!(
                 "it failed: {cause}; `loopgate start {}` starts it again",
                 self.name
             ),
+            (State::Running, None) if self.is_ending() => {
+                "it is being stopped; ask again once it was started".to_owned()
+            }
             (State::Starting, None) => "it is starting; ask again".to_owned(),
             (State::Running, None) => "it was reloaded; ask the new version".to_owned(),
             (State::Stopped | State::Failed, None) => format!(
@@ -257,7 +359,11 @@ impl Driver {
     }
 
     fn live(&self, state: State, cause: Option<String>) {
-        *self.life.lock() = Life { state, cause };
+        *self.life.lock() = Life {
+            state,
+            cause,
+            ended_with: None,
+        };
     }
 
     /// Takes the instance away: its sources leave the loop, its services the
@@ -287,6 +393,11 @@ impl Driver {
         if let Some(mailbox) = guest.sources.post.mailbox() {
             mailbox.close();
         }
+        if let Some(neighbours) = guest.sources.post.neighbours() {
+            neighbours.close();
+            self.services.strike(self);
+        }
+        guest.end_offer();
         guest.submissions.end_all();
         let code = ErrorCode::DriverDied;
         // The older ones first: those that it has, then those that wait.

@@ -5,7 +5,6 @@ use super::{Driver, Handler};
 use crate::bindings::exports::loopgate::driver::handlers::{self as wit, PowerChange};
 use crate::error::ErrorCode;
 use crate::status::PowerState;
-use crate::units::show_span;
 use loopgate_workloop::{Clock, Context, Error, Instant, InterruptEventSource, WorkLoop};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -315,9 +314,8 @@ impl Driver {
             PowerCall::DidChange => (Handler::PowerStateDidChange, "told"),
         };
         self.log.host(&format!(
-            "`{}` was not done with after {} or more; it counts as {counts_as}",
+            "`{}` was not done with in time; it counts as {counts_as}",
             handler.name(),
-            show_span(LEAST),
         ));
     }
 }

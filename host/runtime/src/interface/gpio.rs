@@ -1,11 +1,15 @@
 //! `gpio`: pins by the names that the board file gives them.
 
+mod published;
+
 use super::interrupt::{Feed, Line};
 use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::gpio::{Direction, Edge, Host, HostPin};
+use crate::board_file::GpioEntry;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::heritage::LineName;
+use crate::published_pins::PublishedPin;
 use loopgate_devices::gpio::{Edges, Error, GpioLine};
 use loopgate_workloop::{Context, InterruptLine, RateCapped};
 use std::sync::Arc;
@@ -16,6 +20,8 @@ pub struct Pin {
     name: String,
     output: bool,
     line: Arc<dyn GpioLine>,
+    /// Where it is a pin of another driver.
+    published: Option<Arc<PublishedPin>>,
 }
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
@@ -28,7 +34,11 @@ impl HostPin for Guest {
     }
 
     fn is_high(&mut self, pin: Resource<Pin>) -> Answer<bool> {
-        let answer = self.table.get(&pin)?.line.is_high();
+        let pin = self.table.get(&pin)?;
+        if let Some(input) = pin.published.clone().filter(|_| !pin.output) {
+            return Ok(self.read_published(&input).map_err(Into::into));
+        }
+        let answer = pin.line.is_high();
         Ok(answer.map_err(|error| self.device_error(&error)))
     }
 
@@ -36,6 +46,9 @@ impl HostPin for Guest {
         let pin = self.table.get(&pin)?;
         if !pin.output {
             return Ok(Err(WitErrorCode::NotPermitted));
+        }
+        if let Some(output) = pin.published.clone() {
+            return Ok(self.write_published(&output, high).map_err(Into::into));
         }
         let answer = pin.line.set(high);
         Ok(answer.map_err(|error| self.device_error(&error)))
@@ -79,7 +92,9 @@ impl HostPin for Guest {
     }
 
     fn drop(&mut self, pin: Resource<Pin>) -> wasmtime::Result<()> {
-        let Pin { name, output, line } = self.table.delete(pin)?;
+        let Pin {
+            name, output, line, ..
+        } = self.table.delete(pin)?;
         self.heritage.give_back_pin(name, output, line);
         Ok(())
     }
@@ -87,36 +102,54 @@ impl HostPin for Guest {
 
 impl Guest {
     fn open_pin(&mut self, name: &str, direction: Direction) -> Result<Resource<Pin>, ErrorCode> {
-        let (output, initial) = match direction {
-            Direction::Input => (false, false),
-            Direction::Output(high) => (true, high),
+        let level = match direction {
+            Direction::Input => None,
+            Direction::Output(high) => Some(high),
         };
+        let output = level.is_some();
         let driver = self.driver.clone();
         let entry = driver
             .grants
             .pin(name, output)
             .map_err(|reason| ErrorCode::from(self.refused(&reason)))?;
         let inherited = Context::with_current(|cx| self.heritage.pin(cx, &driver, name, output));
-        let opened = match inherited {
-            Some(line) if output => line.set(initial).map(|()| line),
-            Some(line) => Ok(line),
-            None => match driver.devices.shared.as_ref().filter(|_| entry.shared) {
-                Some(lines) => lines.open(&driver, name, entry),
-                None => driver
-                    .devices
-                    .gpio
-                    .request(&entry.request(&driver.name, initial)),
-            },
+        let published = driver.published_pins.get(entry.line.get_ref());
+        let line = match &published {
+            Some(pin) => self.published_line(pin, inherited, level)?,
+            None => self.board_line(name, entry, inherited, level)?,
         };
-        let line = opened.map_err(|error| ErrorCode::from(self.device_error(&error)))?;
         self.pins.insert(name, output, &line);
         self.levels.opened(name, &line);
         self.push(Pin {
             name: name.to_owned(),
             output,
             line,
+            published,
         })
         .ok_or(ErrorCode::NoResources)
+    }
+
+    fn board_line(
+        &self,
+        name: &str,
+        entry: &GpioEntry,
+        inherited: Option<Arc<dyn GpioLine>>,
+        output: Option<bool>,
+    ) -> Result<Arc<dyn GpioLine>, ErrorCode> {
+        let opened = match (inherited, output) {
+            (Some(line), Some(high)) => line.set(high).map(|()| line),
+            (Some(line), None) => Ok(line),
+            (None, _) => {
+                let driver = &self.driver;
+                if let Some(lines) = driver.devices.shared.as_ref().filter(|_| entry.shared) {
+                    lines.open(driver, name, entry)
+                } else {
+                    let request = entry.request(&driver.name, output.unwrap_or(false));
+                    driver.devices.gpio.request(&request)
+                }
+            }
+        };
+        opened.map_err(|error| self.device_error(&error).into())
     }
 
     /// The line with the rate that its entry allows.

@@ -4,6 +4,7 @@
     reason = "the generated bindings re-export the types behind handles"
 )]
 
+mod down_call;
 pub(crate) mod gpio;
 pub(crate) mod interrupt;
 pub(crate) mod log;

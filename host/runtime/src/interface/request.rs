@@ -7,9 +7,9 @@ use crate::bindings::loopgate::driver::request::{
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::service::{Circumstances, Selector, Service};
+use crate::structural::Open;
 use crate::submission::{self, Mailbox, Queue, Sent, Submission};
-use crate::ticker::TICK;
-use loopgate_workloop::{Context, EventSource as _, Instant};
+use loopgate_workloop::{EventSource as _, Instant};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -24,7 +24,10 @@ const TEXT_MAX: usize = 256;
 
 /// Another driver's service as the guest holds it. It names one instance of
 /// the provider and dies with it.
-pub struct Client(Arc<Service>);
+pub struct Client {
+    service: Arc<Service>,
+    _open: Open,
+}
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
 
@@ -69,10 +72,12 @@ impl HostClient for Guest {
             self.driver.log.host(&reason);
             return Ok(Err(WitErrorCode::NotGranted));
         }
-        let Some(service) = self.driver.services.get(&service) else {
+        let opened = self.driver.services.open(&service, &self.driver.name);
+        let Some((service, _open)) = opened else {
             return Ok(Err(WitErrorCode::NoDevice));
         };
-        Ok(self.push(Client(service)).ok_or(WitErrorCode::NoResources))
+        let client = self.push(Client { service, _open });
+        Ok(client.ok_or(WitErrorCode::NoResources))
     }
 
     fn run_command(
@@ -112,7 +117,7 @@ impl HostClient for Guest {
         deadline: u64,
         context: u32,
     ) -> Answer<u64> {
-        let service = self.table.get(&this)?.0.clone();
+        let service = self.table.get(&this)?.service.clone();
         let reply_max = self.reply_max(reply_max);
         let admitted = self.admit(&service, &arguments, reply_max);
         let submission = admitted.map(|Admitted { id, mailbox, queue }| {
@@ -323,8 +328,6 @@ impl Guest {
         Ok(())
     }
 
-    /// A down call. Its time is the provider's own; only the wait for the
-    /// provider's gate counts here.
     fn ask(
         &mut self,
         client: &Resource<Client>,
@@ -333,7 +336,7 @@ impl Guest {
         timeout: Option<u64>,
         immediate: bool,
     ) -> Answer<Reply> {
-        let service = self.table.get(client)?.0.clone();
+        let service = self.table.get(client)?.service.clone();
         let circumstances = Circumstances {
             may_wait: false,
             immediate,
@@ -352,38 +355,14 @@ impl Guest {
         timeout: Option<Duration>,
     ) -> Result<crate::Reply, ErrorCode> {
         self.check(service, arguments)?;
-        Context::with_current(|cx| {
-            self.close_gate_of(cx, service, timeout)?;
-            let paused = self.clock.pause();
-            let outcome = service.attempt(cx, circumstances, arguments);
-            self.clock.resume(paused);
-            service.driver.work_loop.open_gate(cx)?;
-            outcome
-        })
-    }
-
-    fn close_gate_of(
-        &mut self,
-        cx: &Context,
-        service: &Service,
-        timeout: Option<Duration>,
-    ) -> Result<(), ErrorCode> {
-        let work_loop = &service.driver.work_loop;
-        if work_loop.try_close_gate(cx) {
-            return Ok(());
-        }
-        let Some(timeout) = timeout else {
-            return Err(ErrorCode::CannotLock);
+        let wait = || match timeout {
+            None => Err(ErrorCode::CannotLock),
+            Some(_) if !service.gate.is_enabled() => Err(ErrorCode::NotPermitted),
+            Some(timeout) => Ok(timeout),
         };
-        if !service.gate.is_enabled() {
-            return Err(ErrorCode::NotPermitted);
-        }
-        // Given up some ticks before the limit: the wait is the provider's
-        // fault, and must not end this driver.
-        let left = self.clock.left().saturating_sub(5 * TICK);
-        let now = self.driver.time.now();
-        let deadline = now.saturating_add(timeout.min(left));
-        Ok(work_loop.close_gate_until(cx, deadline)?)
+        self.down_call(&service.driver, wait, |cx| {
+            service.attempt(cx, circumstances, arguments)
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::support::{Bench, Line, Log, ms};
 const HOLD: Duration = Duration::from_millis(100);
 
 /// A line and who shares it.
-struct Shared {
+struct Fixture {
     line: Arc<Line>,
     shared: Arc<SharedLine>,
     log: Log,
@@ -33,7 +33,7 @@ fn watched(bench: &Bench, line: Arc<dyn InterruptLine>) -> Arc<SharedLine> {
     shared
 }
 
-impl Shared {
+impl Fixture {
     fn new(bench: &Bench, trigger: Trigger) -> Self {
         let line = Line::new(trigger);
         let shared = watched(bench, line.clone());
@@ -105,7 +105,7 @@ impl InterruptSink for Sink {
 fn rule_089_every_filter_is_called_and_no_claim_ends_the_round() {
     for trigger in [Trigger::Edge, Trigger::Level] {
         let bench = Bench::new();
-        let shared = Shared::new(&bench, trigger);
+        let shared = Fixture::new(&bench, trigger);
         let verdicts = [Verdict::NotMine, Verdict::Mine, Verdict::NotMine];
         let sources = ["a", "b", "c"].into_iter().zip(verdicts);
         let sources = sources.map(|(name, verdict)| shared.source(&bench, name, verdict));
@@ -126,7 +126,7 @@ fn rule_089_every_filter_is_called_and_no_claim_ends_the_round() {
 #[test]
 fn rule_090_a_mask_of_one_is_a_mask_for_all_until_its_action_returned() {
     let bench = Bench::new();
-    let shared = Shared::new(&bench, Trigger::Level);
+    let shared = Fixture::new(&bench, Trigger::Level);
     let a = shared.source(&bench, "a", Verdict::Mine);
     let b = shared.source(&bench, "b", Verdict::Mine);
     let c = shared.source(&bench, "c", Verdict::NotMine);
@@ -154,7 +154,7 @@ fn rule_090_a_mask_of_one_is_a_mask_for_all_until_its_action_returned() {
 #[test]
 fn rule_090_who_switches_off_holds_nothing() {
     let bench = Bench::new();
-    let shared = Shared::new(&bench, Trigger::Level);
+    let shared = Fixture::new(&bench, Trigger::Level);
     let watched = shared.line.clone();
     let a = shared.acting(&bench, "a", Verdict::Mine, move |cx, source| {
         assert!(!watched.is_on());
@@ -179,7 +179,7 @@ fn rule_090_who_switches_off_holds_nothing() {
 #[test]
 fn rule_091_who_never_enables_masks_nothing() {
     let bench = Bench::new();
-    let shared = Shared::new(&bench, Trigger::Level);
+    let shared = Fixture::new(&bench, Trigger::Level);
     let a = shared.source(&bench, "a", Verdict::Mine);
     let _never = shared.source(&bench, "c", Verdict::Mine);
     a.enable(&bench.cx);
@@ -193,7 +193,7 @@ fn rule_091_who_never_enables_masks_nothing() {
 #[test]
 fn rule_092_slots_of_those_that_left_are_taken_first() {
     let bench = Bench::new();
-    let shared = Shared::new(&bench, Trigger::Edge);
+    let shared = Fixture::new(&bench, Trigger::Edge);
     let join = |name| {
         let line = shared.share(name, None);
         line.register(Arc::new(Sink(name, bench.log.clone())))
@@ -219,7 +219,7 @@ fn rule_092_slots_of_those_that_left_are_taken_first() {
 #[test]
 fn each_sharer_counts_for_itself() {
     let bench = Bench::new();
-    let shared = Shared::new(&bench, Trigger::Edge);
+    let shared = Fixture::new(&bench, Trigger::Edge);
     let [both, rising] = [("both", None), ("rising", Some(true))].map(|(name, only)| {
         let line = shared.share(name, only);
         line.register(Arc::new(Sink(name, bench.log.clone())))
@@ -246,7 +246,7 @@ fn each_sharer_counts_for_itself() {
 #[test]
 fn a_mask_over_its_limit_ends_with_its_sharer() {
     let bench = Bench::new();
-    let shared = Shared::new(&bench, Trigger::Level);
+    let shared = Fixture::new(&bench, Trigger::Level);
     let stuck = shared.share("stuck", None);
     stuck
         .register(Arc::new(Sink("stuck", bench.log.clone())))
@@ -279,7 +279,7 @@ fn a_mask_over_its_limit_ends_with_its_sharer() {
 #[test]
 fn a_mask_that_ends_too_late_ends_with_its_sharer() {
     let bench = Bench::new();
-    let shared = Shared::new(&bench, Trigger::Level);
+    let shared = Fixture::new(&bench, Trigger::Level);
     // In an action, which no watch comes between.
     let clock = bench.clock.clone();
     let late = shared.acting(&bench, "late", Verdict::Mine, move |_, _| {
@@ -305,7 +305,7 @@ fn a_mask_that_ends_too_late_ends_with_its_sharer() {
 #[test]
 fn the_watch_looks_for_the_mask_that_ends_first() {
     let bench = Bench::new();
-    let shared = Shared::new(&bench, Trigger::Level);
+    let shared = Fixture::new(&bench, Trigger::Level);
     let lines = [("long", 50), ("short", 10)].map(|(name, hold)| {
         let log = bench.log.clone();
         let line = shared.shared.share(Share {
@@ -362,7 +362,7 @@ fn an_active_level_calls_all_again_when_the_last_mask_ends() {
         active: AtomicBool::new(false),
         sink: std::sync::Mutex::default(),
     });
-    let shared = Shared {
+    let shared = Fixture {
         shared: watched(&bench, line.clone()),
         line: Line::new(Trigger::Level),
         log: bench.log.clone(),
@@ -396,9 +396,10 @@ fn a_level_that_nobody_claims_is_looked_at_again() {
     let claims = mine.clone();
     let filter = Arc::new(move |_, _| {
         log.push("?");
-        Ok(match claims.load(Ordering::SeqCst) {
-            true => Verdict::Mine,
-            false => Verdict::NotMine,
+        Ok(if claims.load(Ordering::SeqCst) {
+            Verdict::Mine
+        } else {
+            Verdict::NotMine
         })
     });
     let (log, served) = (bench.log.clone(), mine.clone());

@@ -164,9 +164,12 @@ fn occurrences_masks_and_sharers_that_come_and_go_meet() {
         let _other = sharer(&shared, declines, || ());
         let claimers = [1, 2].map(|device| {
             let (asked, served, acting) = (wire.clone(), wire.clone(), acting.clone());
-            let verdict = move || match asked.is_up(device) {
-                true => Verdict::Mine,
-                false => Verdict::NotMine,
+            let verdict = move || {
+                if asked.is_up(device) {
+                    Verdict::Mine
+                } else {
+                    Verdict::NotMine
+                }
             };
             let act = move || {
                 acting.fetch_add(1, Ordering::SeqCst);
@@ -198,9 +201,9 @@ fn occurrences_masks_and_sharers_that_come_and_go_meet() {
         join(servers.into_iter().chain([device]));
         let cx = Context::detached("main");
         while claimers.iter().any(|(work_loop, _)| work_loop.has_work()) {
-            claimers
-                .iter()
-                .for_each(|(work_loop, _)| settle(work_loop, &cx));
+            for (work_loop, _) in &claimers {
+                settle(work_loop, &cx);
+            }
         }
         assert!(wire.is_idle());
         let before = asked.load(Ordering::SeqCst);

@@ -6,7 +6,7 @@ use crate::support::{
 };
 use loopgate::{ErrorCode, Request};
 use loopgate_integration::{
-    Random, ask, assert_running, real_board, refused, until, virtual_board,
+    Random, ask, assert_running, real_board, refused, until, virtual_board, with_another_provider,
 };
 use std::collections::BTreeSet;
 
@@ -15,13 +15,14 @@ fn rule_150h_the_end_of_the_provider_completes_what_is_queued_and_pending() {
     for work_loop in LOOPS {
         for queueing in ["", CONCURRENT] {
             for how in ["stop", "trap", "reload"] {
-                let board = virtual_board(both(queueing, work_loop));
+                let drivers = both(queueing, work_loop);
+                let board = virtual_board(with_another_provider(&drivers, "pending"));
                 for _ in 0..3 {
                     submit(&board, NEVER, 0, 0, 0);
                 }
                 settle(&board);
                 match how {
-                    "stop" => board.stop_driver("pending").unwrap(),
+                    "stop" => drop(board.stop_driver("pending").unwrap()),
                     "reload" => board.reload("pending").unwrap(),
                     _ => drop(refused(&board, "pending-report", Request::named("trap"))),
                 }
@@ -46,7 +47,7 @@ fn the_end_of_the_submitter_cancels_its_requests() {
             settle(&board);
             assert_eq!(usage(&board, "pending"), (3, 0));
             match how {
-                "stop" => board.stop_driver("submit").unwrap(),
+                "stop" => drop(board.stop_driver("submit").unwrap()),
                 "reload" => board.reload("submit").unwrap(),
                 _ => drop(refused(&board, "submit", Request::named("trap"))),
             }
@@ -109,7 +110,8 @@ fn rule_10_races_of_completion_cancel_deadline_and_end_complete_it_once() {
     let mut random = Random(7);
     for round in 0..40 {
         let queueing = if round % 2 == 0 { "" } else { CONCURRENT };
-        let board = real_board(both(queueing, "dedicated"));
+        let drivers = both(queueing, "dedicated");
+        let board = real_board(with_another_provider(&drivers, "pending"));
         for id in 1..=SUBMITTED {
             let selector = [LATER, NEVER, ON_INTERRUPT, NOW, DROP, EARLY][random.below(6)];
             let deadline = [0, 1, 2][random.below(3)];

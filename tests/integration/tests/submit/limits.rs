@@ -85,7 +85,7 @@ fn in_stop_nothing_can_be_submitted_and_in_start_it_can() {
     let told = ["start: ok 1", "completed 1 as 1000: ok 0 0"];
     // What the first one did is noted before `start` has returned.
     assert_eq!(completed(&board), told);
-    let ((), log) = log::capture(|| board.stop_driver("submit").unwrap());
+    let (_, log) = log::capture(|| board.stop_driver("submit").unwrap());
     assert!(log.contains("submitted in stop: not-permitted"), "{log}");
     assert_eq!(provider(&board), "now 1");
 }

@@ -1,0 +1,44 @@
+//! Down calls: from a handler into another driver, which answers at once.
+
+use crate::driver::Driver;
+use crate::error::ErrorCode;
+use crate::guest::Guest;
+use crate::ticker::TICK;
+use loopgate_workloop::Context;
+use std::time::Duration;
+
+impl Guest {
+    /// Calls `f` with the other driver's gate closed. Its time is that
+    /// driver's own; only the wait for its gate counts here. Where that is not
+    /// free, `wait` says how long to wait for it, if at all.
+    pub(super) fn down_call<R>(
+        &mut self,
+        other: &Driver,
+        wait: impl FnOnce() -> Result<Duration, ErrorCode>,
+        f: impl FnOnce(&Context) -> Result<R, ErrorCode>,
+    ) -> Result<R, ErrorCode> {
+        Context::with_current(|cx| {
+            if !other.work_loop.try_close_gate(cx) {
+                self.wait_for_gate(cx, other, wait()?)?;
+            }
+            let paused = self.clock.pause();
+            let outcome = f(cx);
+            self.clock.resume(paused);
+            other.work_loop.open_gate(cx)?;
+            outcome
+        })
+    }
+
+    fn wait_for_gate(
+        &mut self,
+        cx: &Context,
+        other: &Driver,
+        timeout: Duration,
+    ) -> Result<(), ErrorCode> {
+        // Given up some ticks before the limit: the wait is the provider's
+        // fault, and must not end this driver.
+        let left = self.clock.left().saturating_sub(5 * TICK);
+        let deadline = self.driver.time.now().saturating_add(timeout.min(left));
+        Ok(other.work_loop.close_gate_until(cx, deadline)?)
+    }
+}
