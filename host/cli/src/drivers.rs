@@ -39,29 +39,41 @@ pub(crate) fn change(named: Named, request: impl FnOnce(String) -> Request) -> R
     }
 }
 
-/// A new version takes the running one's place.
+/// A driver's present version takes the running one's place, or the board
+/// becomes what its file says.
 pub(crate) fn reload(reload: Reload) -> Result<ExitCode> {
-    let Reload { named, force } = reload;
-    let driver = named.driver;
-    match board::ask(&named.socket, &Request::Reload { driver, force })? {
+    let Reload {
+        driver,
+        force,
+        json,
+        socket,
+        ..
+    } = reload;
+    let request = match driver {
+        Some(driver) => Request::Reload { driver, force },
+        None => Request::ReloadBoard,
+    };
+    match board::ask(&socket, &request)? {
+        Response::Reloaded {
+            name,
+            state,
+            reload,
+        } if json => print_json(&json!({
+            "name": name, "state": state, "generation": reload.generation, "last-reload": reload
+        }))?,
         Response::Reloaded {
             name,
             state,
             reload,
         } => {
-            if named.json {
-                let generation = reload.generation;
-                print_json(&json!({
-                    "name": name, "state": state, "generation": generation, "last-reload": reload
-                }))?;
-            } else {
-                let (name, state) = (plain(&name), plain(&state));
-                print(&format!("{name}: {state}, {}", told(&reload)))?;
-            }
-            Ok(ExitCode::SUCCESS)
+            let (name, state) = (plain(&name), plain(&state));
+            print(&format!("{name}: {state}, {}", told(&reload)))?;
         }
-        other => board::unexpected(&other),
+        Response::Changes(changes) if json => print_json(&changes)?,
+        Response::Changes(changes) => print(&plain(&changes.to_string()))?,
+        other => return board::unexpected(&other),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What there is to say of a reload.

@@ -86,6 +86,13 @@ impl Serve for Board {
                     })
                 }))
             }
+            Request::ReloadBoard => match self.reread() {
+                Ok(changes) => Response::Changes(changes),
+                Err(error) => refuse(
+                    ErrorCode::BadArgument,
+                    format!("the board was not changed: {error}"),
+                ),
+            },
             Request::Power { state } => answer(self.power(state).map(|()| Response::Done)),
             Request::Logs {
                 driver,

@@ -22,7 +22,7 @@ use crate::{death, stack};
 use loopgate_devices::gpio::GpioController;
 use loopgate_devices::serial::SerialController;
 use loopgate_workloop::{Context, EventSource, Instant, Interrupts, Quota, WorkLoop};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,8 +45,9 @@ pub(crate) struct Driver {
     pub(crate) component: PathBuf,
     pub(crate) limits: Limits,
     pub(crate) grants: Grants,
-    /// Those whose services it uses, in the order of `uses`, each once.
-    pub(crate) providers: Vec<Arc<Driver>>,
+    /// Those whose services it uses, in the order of `uses`, each once. A change of
+    /// the board may put others in their place, while it runs.
+    providers: RwLock<Arc<[Arc<Driver>]>>,
     pub(crate) work_loop: Arc<WorkLoop>,
     pub(crate) devices: Devices,
     pub(crate) services: Arc<Services>,
@@ -174,7 +175,7 @@ impl Driver {
             log: DriverLog::new(&name, around.time.clock(), limits.log),
             entry: entry.clone(),
             component: around.component,
-            providers: around.providers,
+            providers: RwLock::new(around.providers.into()),
             work_loop: around.work_loop,
             devices: around.devices,
             services: around.services,
@@ -204,6 +205,16 @@ impl Driver {
             limits,
             name,
         })
+    }
+
+    /// Those whose services it uses, in the order of `uses`, each once.
+    pub(crate) fn providers(&self) -> Arc<[Arc<Driver>]> {
+        self.providers.read().clone()
+    }
+
+    /// Others provide what it uses from now on.
+    pub(crate) fn set_providers(&self, providers: Vec<Arc<Driver>>) {
+        *self.providers.write() = providers.into();
     }
 
     /// Calls into the instance. The gate is closed by `cx`.

@@ -96,7 +96,7 @@ impl Default for Limits {
 }
 
 /// `[driver.limits]` of a board file: what is absent keeps its default.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LimitsEntry {
     /// All linear memories together: 64 KiB to 16 MiB.

@@ -1,6 +1,7 @@
 //! What a board says of itself.
 
 use crate::limits::Limits;
+use crate::sandbox::SandboxStatus;
 use crate::service::Selector;
 use std::collections::BTreeMap;
 
@@ -18,6 +19,8 @@ pub struct Status {
     pub power: PowerState,
     /// Nanoseconds since the board started, by its own clock.
     pub uptime_ns: u64,
+    /// What holds the host itself.
+    pub sandbox: SandboxStatus,
     /// The drivers, in the order in which they start.
     pub drivers: Vec<DriverStatus>,
 }

@@ -65,6 +65,28 @@ impl Program {
         command
     }
 
+    /// The host's process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal, for example `-TERM`.
+    pub fn signal(&self, signal: &str) {
+        let id = self.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status();
+        assert!(sent.expect("there is `kill`").success());
+    }
+
+    /// Whether it has ended by itself, or by a signal.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it is a child").is_some()
+    }
+
+    /// Waits for its end: its exit status.
+    pub fn wait(mut self) -> Option<i32> {
+        self.child.wait().expect("it is a child").code()
+    }
+
     fn wait_until_ready(&mut self) {
         let mut out = BufReader::new(self.child.stdout.take().expect("it is piped"));
         let mut line = String::new();

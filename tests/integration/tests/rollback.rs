@@ -87,7 +87,7 @@ impl Scene {
         };
         assert_eq!(counts(), "[0, 0, 0, 0, 0]", "{what}");
         self.board
-            .run_for(5 * MILLISECOND - Duration::from_nanos(1));
+            .run_for((5 * MILLISECOND).saturating_sub(Duration::from_nanos(1)));
         assert_eq!(counts(), "[3, 0, 2, 0, 0]", "{what}");
         self.board.run_for(Duration::from_nanos(1));
         assert_eq!(counts(), "[3, 1, 2, 0, 0]", "{what}");

@@ -32,7 +32,9 @@ pub(super) fn text(driver: &Driver) -> String {
         times.measured,
     );
     if let Some(reload) = &driver.last_reload {
-        text += &format!("  last reload   {}\n", told(reload));
+        text += "  last reload   ";
+        text += &told(reload);
+        text.push('\n');
     }
     text += &figures("counts", &driver.counts);
     text += &figures("usage", &driver.usage);

@@ -99,8 +99,9 @@ impl Board {
     /// Serves what is due now, on every loop, each in its own context.
     fn settle(&self) -> Settled {
         let mut before = false;
+        let roster = self.roster();
         for _ in 0..ROUNDS_MAX {
-            let Some(busy) = self.loops.iter().find(|known| known.work_loop.has_work()) else {
+            let Some(busy) = roster.loops.iter().find(|known| known.work_loop.has_work()) else {
                 return Settled::Quiet { before };
             };
             if !busy.run(|| self.simulation.board().run_due(self.time.now())) {
@@ -113,7 +114,9 @@ impl Board {
 
     /// Whether no handler runs anywhere.
     fn is_idle(&self) -> bool {
-        self.loops
+        let roster = self.roster();
+        roster
+            .loops
             .iter()
             .all(|known| known.work_loop.gate().depth() == 0)
     }
@@ -121,11 +124,12 @@ impl Board {
     /// When something happens next by itself: a timer, a deadline, an edge that
     /// is played. `None`: nothing, unless someone causes it.
     pub fn next_event(&self) -> Option<Instant> {
-        let timers = self
+        let roster = self.roster();
+        let timers = roster
             .loops
             .iter()
             .filter_map(|known| known.work_loop.next_deadline());
-        let sleepers = self
+        let sleepers = roster
             .loops
             .iter()
             .filter_map(|known| known.work_loop.gate().next_deadline());

@@ -4,7 +4,7 @@
 use super::{BoardFile, DriverEntry, GpioEntry, PinBias};
 use crate::error::BoardError;
 use crate::published_pins::NAME_MAX;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use toml::Spanned;
 
 impl BoardFile {
@@ -16,6 +16,22 @@ impl BoardFile {
     /// The granted pins that are lines of the board.
     pub(crate) fn board_pins(&self) -> impl Iterator<Item = &GpioEntry> {
         self.pins(false)
+    }
+
+    /// Those of them that are pins of this driver, each with what the file says
+    /// that its publisher is told: the line, and whether it is active when low.
+    pub(crate) fn granted_pins_of(&self, provider: &DriverEntry) -> BTreeSet<(&str, bool)> {
+        let is_of = |line: &str| {
+            let mut services = provider.provides.iter();
+            services.any(|service| {
+                let pin = line.strip_prefix(service.get_ref().as_str());
+                pin.is_some_and(|pin| pin.starts_with(':'))
+            })
+        };
+        self.published_pins()
+            .map(|pin| (pin.line.get_ref().as_str(), pin.active_low))
+            .filter(|(line, _)| is_of(line))
+            .collect()
     }
 
     fn pins(&self, published: bool) -> impl Iterator<Item = &GpioEntry> {

@@ -65,6 +65,7 @@ impl Client {
             Request::Start { .. } | Request::Stop { .. } => Duration::from_mins(1),
             // Requests that have begun may take a minute to end.
             Request::Reload { .. } => Duration::from_mins(2),
+            Request::ReloadBoard => Duration::from_mins(10),
             // Each driver has its time for the change.
             Request::Power { .. } => super::TIMEOUT_MAX,
             _ => Duration::ZERO,

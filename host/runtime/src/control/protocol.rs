@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hex;
-use crate::{LogLine, PowerState, RequestError};
+use crate::{Changes, LogLine, PowerState, RequestError};
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,9 @@ pub enum Request {
         #[serde(default)]
         force: bool,
     },
+    /// Changes the board to what its file says now, see
+    /// [`Board::reread`](crate::Board::reread): [`Response::Changes`].
+    ReloadBoard,
     /// Takes the board to sleep or wakes it, see [`Board::power`](crate::Board::power):
     /// [`Response::Done`].
     Power {
@@ -138,6 +141,8 @@ pub enum Response<S = serde_json::Value> {
         /// How the new version took its place.
         reload: crate::Reload,
     },
+    /// To [`Request::ReloadBoard`].
+    Changes(Changes),
     /// To [`Request::Logs`].
     Logs(Vec<LogLine>),
     /// The request failed, or could not be read.

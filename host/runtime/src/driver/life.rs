@@ -44,13 +44,13 @@ impl Life {
 pub(crate) type Version<'a> = MutexGuard<'a, Option<Digest>>;
 
 /// What came of a start.
-pub(crate) enum Started<'a> {
+pub(crate) enum Started {
     /// How it fares stands in [`Driver::life`].
     Begun,
     /// It runs.
     Already,
     /// It cannot: this provider, and any other that it has, is stopped.
-    Without(&'a Arc<Driver>),
+    Without(Arc<Driver>),
 }
 
 impl Driver {
@@ -60,7 +60,7 @@ impl Driver {
     }
 
     /// Loads the component and starts it, unless it runs.
-    pub(crate) fn start(self: &Arc<Self>, cx: &Context, cause: Cause) -> Started<'_> {
+    pub(crate) fn start(self: &Arc<Self>, cx: &Context, cause: Cause) -> Started {
         let mut version = self.hold();
         match self.life().state {
             State::Stopped | State::Failed => {}
@@ -78,12 +78,13 @@ impl Driver {
     }
 
     /// The first of its providers, if all of them are stopped.
-    pub(crate) fn missing(&self) -> Option<&Arc<Driver>> {
+    pub(crate) fn missing(&self) -> Option<Arc<Driver>> {
         let stopped = |provider: &Arc<Driver>| {
             provider.is_ending() || provider.life().state == State::Stopped
         };
-        let first = self.providers.first()?;
-        self.providers.iter().all(stopped).then_some(first)
+        let providers = self.providers();
+        let first = providers.first()?;
+        providers.iter().all(stopped).then(|| first.clone())
     }
 
     /// Whether it runs, as a provider of others.
@@ -125,6 +126,17 @@ impl Driver {
         life.ended_with = with;
     }
 
+    /// It could not start without this one, and starts with it.
+    pub(crate) fn wait_for(&self, provider: &Driver) {
+        let mut life = self.life.lock();
+        if life.state == State::Stopped {
+            life.ended_with = Some(EndedWith {
+                driver: provider.name.clone(),
+                cause: format!("`{}`, which it uses, is stopped", provider.name),
+            });
+        }
+    }
+
     /// It is stopped, and now on its own account: its provider's start is none of
     /// its own.
     pub(crate) fn stay_stopped(&self) {
@@ -140,7 +152,9 @@ impl Driver {
 
     pub(super) fn load(&self, version: &mut Option<Digest>) -> Result<Loaded, ComponentError> {
         let bytes = engine::read(&self.component)?;
-        *version = Some(engine::digest(&bytes));
+        let digest = engine::digest(&bytes);
+        *version = Some(digest);
+        engine::verify(&self.component, self.entry.digest(), digest)?;
         self.engine.load(&self.component, &bytes)
     }
 

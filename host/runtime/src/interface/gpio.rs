@@ -128,7 +128,7 @@ impl Guest {
             .pin(name, output)
             .map_err(|reason| ErrorCode::from(self.refused(&reason)))?;
         self.may_open()?;
-        let published = driver.published_pins.get(entry.line.get_ref()).cloned();
+        let published = driver.published_pins.get(entry.line.get_ref());
         let line = if self.is_staged() {
             self.staged_line(name, entry, published.as_ref(), level)?
         } else {

@@ -27,7 +27,7 @@ struct Offered {
 impl Offer {
     pub(crate) fn new(pins: &PublishedPins, service: &str, names: &[String]) -> Self {
         let offered = |name: &String| Offered {
-            pin: pins.get(&format!("{service}:{name}")).cloned(),
+            pin: pins.get(&format!("{service}:{name}")),
             high: false,
             since: Instant::ZERO,
         };

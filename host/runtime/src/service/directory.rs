@@ -5,6 +5,7 @@ use crate::board_file::BoardFile;
 use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::structural::{Neighbours, Open, Subject, Watchers};
+use loopgate_workloop::Context;
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -14,13 +15,13 @@ use std::sync::atomic::Ordering::Relaxed;
 /// The services of a board, and the drivers that may open them.
 pub(crate) struct Services {
     directory: RwLock<Directory>,
-    /// Who may open a service: names of drivers, in start order.
-    users: BTreeMap<String, Vec<String>>,
     pub(crate) watchers: Arc<Watchers>,
 }
 
 #[derive(Default)]
 struct Directory {
+    /// Who may open a service: names of drivers, in start order.
+    users: BTreeMap<String, Vec<String>>,
     published: BTreeMap<String, Arc<Service>>,
     /// Of the instances that there are, by driver.
     neighbours: BTreeMap<String, Arc<Neighbours>>,
@@ -28,23 +29,33 @@ struct Directory {
 
 impl Services {
     pub(crate) fn new(file: &BoardFile) -> Self {
-        let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for driver in &file.drivers {
-            for service in &driver.uses {
-                let users = users.entry(service.get_ref().clone()).or_default();
-                users.push(driver.name.get_ref().clone());
-            }
-        }
         Self {
-            directory: RwLock::default(),
-            users,
+            directory: RwLock::new(Directory {
+                users: users(file),
+                ..Directory::default()
+            }),
             watchers: Arc::default(),
+        }
+    }
+
+    /// From now on these may be opened. One that is published already, and
+    /// could not, gets where to queue what is submitted to it.
+    pub(crate) fn used_by(&self, cx: &Context, file: &BoardFile) {
+        let mut directory = self.directory.write();
+        directory.users = users(file);
+        let published: Vec<_> = directory.published.values().cloned().collect();
+        drop(directory);
+        for service in published
+            .iter()
+            .filter(|service| self.is_used(&service.name))
+        {
+            service.open_queue(cx);
         }
     }
 
     /// Whether some driver may open it.
     pub(crate) fn is_used(&self, name: &str) -> bool {
-        self.users.contains_key(name)
+        self.directory.read().users.contains_key(name)
     }
 
     /// For a client outside.
@@ -70,7 +81,7 @@ impl Services {
             Entry::Vacant(place) => place.insert(service).clone(),
         };
         if service.driver.is_in_service() {
-            self.tell(&directory, &name, true);
+            directory.tell(&name, true);
         }
         Ok(())
     }
@@ -96,7 +107,7 @@ impl Services {
             .collect::<Vec<_>>();
         for (name, service) in withdrawn {
             service.withdraw(code);
-            self.tell(&directory, &name, false);
+            directory.tell(&name, false);
         }
     }
 
@@ -115,7 +126,7 @@ impl Services {
     /// meanwhile hear of it now.
     pub(crate) fn announce(&self, driver: &Arc<Driver>) {
         for service in self.of(driver) {
-            self.tell(&self.directory.read(), &service.name, true);
+            self.directory.read().tell(&service.name, true);
         }
     }
 
@@ -152,13 +163,17 @@ impl Services {
     pub(crate) fn neighbours(&self, driver: &str) -> Option<Arc<Neighbours>> {
         self.directory.read().neighbours.get(driver).cloned()
     }
+}
 
-    fn tell(&self, directory: &Directory, service: &str, openable: bool) {
-        let users = self.users.get(service).into_iter().flatten();
-        for neighbours in users.filter_map(|user| directory.neighbours.get(user)) {
-            neighbours.note_provider(service, openable);
+fn users(file: &BoardFile) -> BTreeMap<String, Vec<String>> {
+    let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for driver in &file.drivers {
+        for service in &driver.uses {
+            let users = users.entry(service.get_ref().clone()).or_default();
+            users.push(driver.name.get_ref().clone());
         }
     }
+    users
 }
 
 impl Directory {
@@ -167,6 +182,13 @@ impl Directory {
     fn hold_open(&self, provider: &Driver, service: &str, client: &str) -> Option<Open> {
         let neighbours = self.neighbours.get(&provider.name)?;
         (!provider.is_ending()).then(|| neighbours.open(service, client))
+    }
+
+    fn tell(&self, service: &str, openable: bool) {
+        let users = self.users.get(service).into_iter().flatten();
+        for neighbours in users.filter_map(|user| self.neighbours.get(user)) {
+            neighbours.note_provider(service, openable);
+        }
     }
 
     fn openable(&self, name: &str) -> Option<&Arc<Service>> {

@@ -3,9 +3,10 @@
 use super::{Answer, Circumstances, Service};
 use crate::error::ErrorCode;
 use crate::requests::Requests;
-use crate::submission::{self, Submission};
+use crate::submission::{self, Queue, Submission};
 use loopgate_workloop::{Context, EventSource as _};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 impl Service {
     /// Queues another driver's request, for this one's loop to hand over.
@@ -17,6 +18,25 @@ impl Service {
         } else {
             Err(ErrorCode::Aborted)
         }
+    }
+
+    /// Has a place for requests of other drivers, where there was no need for one.
+    pub(crate) fn open_queue(&self, cx: &Context) {
+        if self.queue.get().is_some() {
+            return;
+        }
+        let work_loop = &self.driver.work_loop;
+        work_loop.close_gate(cx);
+        self.driver.with_guest(|guest| {
+            if guest.generation == self.generation.load(Relaxed)
+                && let Ok(mailbox) = guest.mailbox()
+            {
+                self.turns.mailbox.get_or_init(|| mailbox.clone());
+                self.queue.get_or_init(|| Queue::new(mailbox));
+            }
+        });
+        // Closed above by this very context.
+        let _ = work_loop.open_gate(cx);
     }
 
     /// The next request of another driver, if it can be handed over now. In the
