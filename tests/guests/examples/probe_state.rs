@@ -266,6 +266,7 @@ impl Probe {
                 self.software.signal()?;
                 self.timer.set_timeout(1.millis())?;
             }
+            "dawdles" => delay(200.millis())?,
             "cancels" => self.timer.cancel_timeout(),
             "floods" => loop {
                 self.timer.cancel_timeout();

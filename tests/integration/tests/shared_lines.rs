@@ -310,3 +310,22 @@ fn every_edge_reaches_the_neighbour_of_a_driver_killed_ten_times() {
         });
     }
 }
+
+/// The line is masked for it while its gate is closed for the new version's `start`.
+#[test]
+fn a_pin_that_has_to_leave_during_a_reload_with_state_is_told_as_left() {
+    let rest = "provides = [\"state\", \"held\"]\n\
+        config = { edges = \"level\", start = \"dawdles\" }\n\
+        limits = { line-hold = \"20 ms\" }\n[driver.gpio]\n\
+        in = { line = \"IN\", direction = \"input\", edges = \"high-level\", shared = true }\n\
+        out = { line = \"OUT\", direction = \"output\" }";
+    let drivers = entry("probe", &guest("probe_state"), rest) + &sharer("a", "", "");
+    let board = real_board(drivers);
+    assert_running(&board, "probe");
+    // It stays up: there always is an interrupt that waits.
+    board.sim().set("IN", true).unwrap();
+    until("it is interrupted", || ask(&board, "state", "counts") > 0);
+    board.reload("probe").unwrap();
+    let cause = left(&board, "probe").expect("it is in nobody's handler");
+    assert!(cause.contains("limit `line-hold`"), "{cause}");
+}

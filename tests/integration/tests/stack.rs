@@ -631,3 +631,45 @@ fn a_driver_that_had_failed_stays_away_with_its_provider() {
     assert_eq!(board.start_driver("low").unwrap(), ["low", "middle", "top"]);
     assert_running(&board, "top");
 }
+
+/// As its services: a pin is opened by its provider's number for it, and not by way
+/// of the board's directory.
+#[test]
+fn rule_133_a_pin_of_a_driver_that_ends_cannot_be_opened() {
+    let pins = "provides = [\"expander\"]";
+    let user = "provides = [\"pins\"]\nuses = [\"expander\", \"other\"]\n\
+        work-loop = \"dedicated\"\n[driver.gpio]\n\
+        in = { line = \"expander:P0\", direction = \"input\" }\n\
+        out = { line = \"expander:P3\", direction = \"output\" }";
+    let board = real_board(
+        entry("publish", &guest("probe_publish"), pins)
+            + &part("other", &[], "dedicated", "", "")
+            + &entry("user", &guest("probe_pins"), user)
+            + &part(
+                "slow",
+                &["expander"],
+                "dedicated",
+                ", answer = \"closing\"",
+                &closing("1 s"),
+            ),
+    );
+    for driver in ["publish", "other", "user", "slow"] {
+        assert_running(&board, driver);
+    }
+    let pin = |selector, name: &str| {
+        let opened = board.call("pins", Request::named(selector).data(name));
+        opened.map(drop).map_err(|error| error.code)
+    };
+    assert_eq!(pin("input", "in"), Ok(()));
+    std::thread::scope(|scope| {
+        let _stop = StopOnPanic(&board);
+        scope.spawn(|| board.stop_driver("publish").unwrap());
+        until("it ends", || {
+            let told = logged(&board, "slow").into_iter();
+            told.filter(|line| line.contains("Terminated")).count() > 0
+        });
+        assert_eq!(pin("output", "out"), Err(ErrorCode::NoDevice));
+        assert_eq!(pin("read", "in"), Ok(()), "what is open works on");
+        assert_eq!(state(&board, "publish").0, State::Running);
+    });
+}
