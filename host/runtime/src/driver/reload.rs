@@ -250,6 +250,7 @@ impl Driver {
         since: Instant,
     ) -> Result<Exchanged, Refusal> {
         let lost = self.counters.counts().lost;
+        let left = self.left_lines();
         let staging = self.with_guest(|guest| Staging::of(guest));
         let staging = staging.ok_or_else(|| aborted("the running version has ended"))?;
         instance.store.data_mut().phase = Phase::Staged(staging);
@@ -258,6 +259,10 @@ impl Driver {
         let events_waiting = self.with_guest(waiting).unwrap_or(0);
         let before = self.instance.lock().replace(instance);
         let mut before = before.ok_or_else(|| aborted("the running version has ended"))?;
+        // Those begin anew. One that had to leave since then is adopted, and stays so.
+        self.left_lines
+            .lock()
+            .retain(|pin, _| !left.contains_key(pin));
         let handed_over = self.commit(cx, &mut before);
         let bytes = state.len() as u64;
         self.log.life(&format!(
@@ -320,7 +325,6 @@ impl Driver {
     /// The instance in place takes over from `last`, and nothing of it fails.
     fn commit(self: &Arc<Self>, cx: &Context, last: &mut Instance) -> Handed {
         let before = last.store.data_mut();
-        self.left_lines.lock().clear();
         let committed = self.with_guest(|guest| {
             self.generation.store(guest.generation, Relaxed);
             guest.commit(before)
