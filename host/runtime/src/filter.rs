@@ -84,7 +84,15 @@ impl Filter {
         let Some(running) = guard.as_mut() else {
             return Ok(Verdict::Mine);
         };
-        let called = running.call(&self.driver.limits, self.token, word, levels, occurrence);
+        // By the board's clock: the times of another driver's pin are that driver's.
+        let second = self.driver.time.now().as_nanos() / 1_000_000_000;
+        let called = running.call(
+            &self.driver.limits,
+            self.token,
+            (word, levels),
+            occurrence,
+            second,
+        );
         called.map_err(|cause| {
             *guard = None;
             self.driver.filter_failed(self.token, &cause);
@@ -115,11 +123,10 @@ impl Running {
         &mut self,
         limits: &Limits,
         token: u32,
-        word: u64,
-        levels: u64,
+        (word, levels): (u64, u64),
         occurrence: Occurrence,
+        second: u64,
     ) -> Result<Verdict, String> {
-        let second = occurrence.timestamp.as_nanos() / 1_000_000_000;
         let first = if self.fresh { INITIALISERS } else { 0 };
         self.fresh = false;
         let fuel = limits.filter_fuel + first;

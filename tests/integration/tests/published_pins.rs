@@ -581,3 +581,26 @@ fn a_board_file_says_of_published_pins_what_can_be() {
         .collect();
     assert_eq!(lines, ["chip:P5"], "nothing else is a line of the board");
 }
+
+/// A provider tells when a level changed, and may always tell the same time. What a
+/// filter may use in a second does not go by that.
+#[test]
+fn rule_13_a_providers_times_use_up_nobodys_filter() {
+    let limits = "limits = { filter-budget = 50_000 }";
+    let user = format!("provides = [\"pins\"]\nuses = [\"expander\"]\n{limits}\n{GRANTS}");
+    let provider = entry(
+        "publish",
+        &guest("probe_publish"),
+        "provides = [\"expander\"]",
+    );
+    let board = virtual_board(provider + &entry("user", &guest("probe_pins"), &user));
+    ask(&board, "input", "in", 0).unwrap();
+    ask(&board, "input", "other", 0).unwrap();
+    ask(&board, "filter", "in", 1).unwrap();
+    for edge in 0..1_000 {
+        change_at(&board, 0, edge % 2 == 0, 1).unwrap();
+        board.run_for(100 * MILLISECOND);
+    }
+    let counts = board.status().drivers[1].counts;
+    assert_eq!((counts.declined, counts.filters_off), (1_000, 0));
+}
