@@ -20,10 +20,13 @@ impl PublishedPin {
         cx: &Context,
         output: Option<bool>,
     ) -> Result<Arc<dyn GpioLine>, ErrorCode> {
+        if self.provider().is_some_and(|provider| provider.is_ending()) {
+            return Err(ErrorCode::NoDevice);
+        }
         let number = self.free_number()?;
         let output = output.map(|high| high != self.active_low);
         let direction = output.map_or(Direction::Input, Direction::Output);
-        self.configure(cx, number, direction)?;
+        self.configure(cx, number, direction)??;
         self.opened(output);
         Ok(self.as_line())
     }
@@ -44,7 +47,7 @@ impl PublishedPin {
         let number = self.settled(cx)?;
         let high = self.ask(cx, Handler::PinRead, |store, handlers| {
             handlers.call_pin_read(store, number)
-        })?;
+        })??;
         Ok(high != self.active_low)
     }
 
@@ -54,7 +57,7 @@ impl PublishedPin {
         let high = high != self.active_low;
         self.ask(cx, Handler::PinWrite, |store, handlers| {
             handlers.call_pin_write(store, number, high)
-        })?;
+        })??;
         if let Some(open) = &mut self.state.lock().open {
             open.output = Some(high);
         }
@@ -74,8 +77,14 @@ impl PublishedPin {
         let Some(direction) = self.take_owed() else {
             return Ok(number);
         };
-        if let Err(code) = self.configure(cx, number, direction) {
-            self.refuse(code);
+        match self.configure(cx, number, direction) {
+            Ok(answer) => answer.unwrap_or_else(|code| self.refuse(code)),
+            Err(ErrorCode::DriverDied) => {}
+            // It could not be asked: it is told next time.
+            Err(code) => {
+                self.still_owed();
+                return Err(code);
+            }
         }
         self.number()
     }
@@ -84,7 +93,7 @@ impl PublishedPin {
         if let Some(open) = &mut self.state.lock().open {
             open.refused = true;
         }
-        if let Some(provider) = self.provider().filter(|_| code != ErrorCode::DriverDied) {
+        if let Some(provider) = self.provider() {
             let line = &self.line;
             provider.log.host(&format!(
                 "pin `{line}` could not be given to its user again, or be taken back: `pin-configure` gave {code}"
@@ -92,20 +101,27 @@ impl PublishedPin {
         }
     }
 
-    fn configure(&self, cx: &Context, number: u32, direction: Direction) -> Result<(), ErrorCode> {
+    fn configure(
+        &self,
+        cx: &Context,
+        number: u32,
+        direction: Direction,
+    ) -> Result<Result<(), ErrorCode>, ErrorCode> {
         self.ask(cx, Handler::PinConfigure, |store, handlers| {
             handlers.call_pin_configure(store, number, direction)
         })
     }
 
-    /// A provider that fails in this has died for the asker.
+    /// What the provider answers; the error is the host's. A provider that fails in
+    /// this has died for the asker.
     fn ask<R>(
         &self,
         cx: &Context,
         handler: Handler,
         f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<Result<R, WitErrorCode>>,
-    ) -> Result<R, ErrorCode> {
+    ) -> Result<Result<R, ErrorCode>, ErrorCode> {
         let provider: Arc<Driver> = self.provider().ok_or(ErrorCode::DriverDied)?;
-        Ok(provider.call(cx, handler, f)??)
+        let answer = provider.call(cx, handler, f)?;
+        Ok(answer.map_err(ErrorCode::from))
     }
 }

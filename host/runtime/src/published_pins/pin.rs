@@ -156,6 +156,11 @@ impl PublishedPin {
         owed.then(|| output.map_or(Direction::Input, Direction::Output))
     }
 
+    /// It could not be told.
+    pub(super) fn still_owed(&self) {
+        self.state.lock().owed = true;
+    }
+
     /// The provider's number for the open pin. In its gate.
     pub(super) fn number(&self) -> Result<u32, ErrorCode> {
         let state = self.state.lock();
