@@ -11,6 +11,7 @@ mod source;
 
 pub use gpio::{GpioEntry, PinBias, PinDirection, PinEdges};
 pub use play::{PlayEntry, Repeat};
+pub(crate) use published::Published;
 pub use serial::SerialEntry;
 
 use crate::error::BoardError;

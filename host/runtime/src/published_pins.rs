@@ -28,10 +28,9 @@ pub(crate) struct PublishedPins(BTreeMap<String, Arc<PublishedPin>>);
 
 impl PublishedPins {
     pub(crate) fn new(file: &BoardFile, clock: &Arc<dyn Clock>) -> Self {
-        let pins = file.published_pins().map(|entry| {
-            let line = entry.line.get_ref().clone();
-            let pin = PublishedPin::new(line.clone(), entry.active_low, clock.clone());
-            (line, Arc::new(pin))
+        let pins = file.published_pins().map(|pin| {
+            let line = pin.entry.line.get_ref().clone();
+            (line, Arc::new(PublishedPin::new(&pin, clock.clone())))
         });
         Self(pins.collect())
     }

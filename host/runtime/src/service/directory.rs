@@ -21,6 +21,8 @@ pub(crate) struct Services {
 #[derive(Default)]
 struct Directory {
     published: BTreeMap<String, Arc<Service>>,
+    /// Who publishes pins that others may open, by service.
+    pins: BTreeMap<String, Arc<Driver>>,
     /// Of the instances that there are, by driver.
     neighbours: BTreeMap<String, Arc<Neighbours>>,
 }
@@ -58,6 +60,34 @@ impl Services {
         let service = directory.openable(name)?;
         let open = directory.hold_open(&service.driver, name, client)?;
         Some((service.clone(), open))
+    }
+
+    /// As that, for a pin.
+    pub(crate) fn open_pin(&self, service: &str, client: &str) -> Option<Open> {
+        let directory = self.directory.read();
+        let provider = directory.pins.get(service)?;
+        directory.hold_open(provider, service, client)
+    }
+
+    /// An instance has pins of a service that others can open from now on.
+    pub(crate) fn publish_pins(&self, driver: &Arc<Driver>, service: &str) {
+        let mut directory = self.directory.write();
+        directory.pins.insert(service.to_owned(), driver.clone());
+        // Else they are part of what was told.
+        if !directory.published.contains_key(service) {
+            self.tell(&directory, service, driver.is_in_service());
+        }
+    }
+
+    /// And has ended.
+    pub(crate) fn unpublish_pins(&self, service: &str) {
+        let mut directory = self.directory.write();
+        let provider = directory.pins.remove(service);
+        if !directory.published.contains_key(service) {
+            self.tell(&directory, service, false);
+        }
+        drop(directory);
+        drop(provider);
     }
 
     /// Fails where the name is taken.
@@ -113,8 +143,13 @@ impl Services {
     /// A driver's `start` has returned: those who may use what it published
     /// meanwhile hear of it now.
     pub(crate) fn announce(&self, driver: &Arc<Driver>) {
-        for service in self.of(driver) {
-            self.tell(&self.directory.read(), &service.name, true);
+        let directory = self.directory.read();
+        let services = directory.published.iter();
+        let services = services.map(|(name, service)| (name, &service.driver));
+        for (name, provider) in services.chain(&directory.pins) {
+            if Arc::ptr_eq(provider, driver) {
+                self.tell(&directory, name, true);
+            }
         }
     }
 
@@ -130,8 +165,10 @@ impl Services {
         let mut directory = self.directory.write();
         for service in &driver.entry.uses {
             let service = service.get_ref();
-            let provided = directory.openable(service);
-            if provided.is_some_and(|service| service.driver.is_in_service()) {
+            let provider = directory.published.get(service);
+            let provider = provider.map(|service| &service.driver);
+            let provider = provider.or_else(|| directory.pins.get(service));
+            if provider.is_some_and(|provider| provider.is_in_service()) {
                 let service = service.clone();
                 neighbours.with_changes(|changes| changes.begin(Subject::Provider { service }));
             }
