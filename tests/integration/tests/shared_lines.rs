@@ -190,6 +190,24 @@ fn rule_17_in_virtual_time_the_limit_is_met_to_the_nanosecond() {
     }
 }
 
+/// Its handler opens the line again as fast as it can, while its device keeps it
+/// active.
+#[test]
+fn rule_13_a_sharer_that_refires_leaves_its_neighbours_their_filters() {
+    let dedicated = "work-loop = \"dedicated\"\nlimits = { filter-budget = 10000000 }";
+    let board =
+        real_board(sharer("a", "how = \"refires\"", dedicated) + &sharer("b", "", dedicated));
+    wire(&board);
+    raise(&board, "a");
+    let off = |index: usize| board.status().drivers[index].counts.filters_off;
+    // Its own budget is over by then.
+    until("it has refired", || ask(&board, "a", "counted") > 300_000);
+    assert_eq!((off(0), off(1)), (1, 0));
+    raise(&board, "b");
+    until("b is served", || ask(&board, "b", "counted") == 1);
+    assert_running(&board, "a");
+}
+
 fn shared(edges: &str, more: &str) -> String {
     format!(
         "in = {{ line = \"IN\", direction = \"input\", edges = \"{edges}\", shared = true{more} }}\n"

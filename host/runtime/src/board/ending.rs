@@ -191,7 +191,7 @@ impl<'a> Ending<'a> {
         let Some(neighbours) = self.board.services.neighbours(&driver.name) else {
             return false;
         };
-        let mut uses = driver.entry.uses.iter().map(|service| service.get_ref());
+        let mut uses = driver.entry.uses.iter().map(toml::Spanned::get_ref);
         uses.any(|service| {
             self.ends_provider_of(service)
                 && neighbours.with_changes(|changes| changes.is_closing(service))

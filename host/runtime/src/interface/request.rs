@@ -73,10 +73,13 @@ impl HostClient for Guest {
             return Ok(Err(WitErrorCode::NotGranted));
         }
         let opened = self.driver.services.open(&service, &self.driver.name);
-        let Some((service, _open)) = opened else {
+        let Some((service, open)) = opened else {
             return Ok(Err(WitErrorCode::NoDevice));
         };
-        let client = self.push(Client { service, _open });
+        let client = self.push(Client {
+            service,
+            _open: open,
+        });
         Ok(client.ok_or(WitErrorCode::NoResources))
     }
 

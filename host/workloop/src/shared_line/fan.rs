@@ -264,8 +264,7 @@ impl Fan {
         let mut state = self.state.lock();
         let places = state.slots.iter_mut().enumerate().skip(from);
         let mut taken = places.filter_map(|(place, slot)| Some((place, slot.as_mut()?)));
-        let (place, slot) =
-            taken.find(|(_, slot)| slot.switch == Switch::On && admits(slot))?;
+        let (place, slot) = taken.find(|(_, slot)| slot.switch == Switch::On && admits(slot))?;
         slot.asks = false;
         slot.sequence += u64::from(count);
         let call = Call {
