@@ -435,7 +435,9 @@ fn a_version_that_refuses_what_is_open_takes_it_away() {
 
 #[test]
 fn a_level_that_is_another_after_a_reload_is_an_edge() {
-    let board = board("reload = \"high\"", "provider");
+    // It lives on while its provider is stopped.
+    let drivers = drivers("reload = \"high\"", "provider", "");
+    let board = virtual_board(with_another_provider(&drivers, "expander"));
     ask(&board, "input", "in", 0).unwrap();
     ask(&board, "listen", "in", BOTH).unwrap();
     board.reload("publish").unwrap();
