@@ -113,7 +113,7 @@ impl<'a> Ending<'a> {
 
     fn ends(&self, driver: &Driver) -> bool {
         let mut drivers = self.drivers.iter();
-        drivers.any(|(other, _)| std::ptr::eq(&***other, driver))
+        drivers.any(|(other, _)| std::ptr::eq(Arc::as_ptr(other), driver))
     }
 
     /// Whether the driver that provides a service ends.
