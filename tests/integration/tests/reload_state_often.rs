@@ -93,10 +93,10 @@ fn rule_16_no_edge_is_lost_and_no_output_moves_over_many_reloads() {
     let (median, p99) = median_and_p99(closed);
     eprintln!(
         "{reloads} reloads: {made} edges, {delivered} delivered, {lost} lost, {waited} waited; gate closed \
-         for {median} ns (median), {p99} ns (p99); a gate call takes {call} ns: {:.0} and {:.0} times; \
+         for {median} ns (median), {p99} ns (p99); a gate call takes {call} ns: {} and {} times; \
          {before:?} -> {after:?} KiB, descriptors",
-        median as f64 / call as f64,
-        p99 as f64 / call as f64,
+        median / call,
+        p99 / call,
     );
     assert_eq!((delivered, lost), (made, 0));
     assert_eq!(changes(&board, "OUT"), out);

@@ -86,8 +86,7 @@ impl Scene {
             String::from_utf8(reply.data).unwrap()
         };
         assert_eq!(counts(), "[0, 0, 0, 0, 0]", "{what}");
-        self.board
-            .run_for(5 * MILLISECOND - Duration::from_nanos(1));
+        self.board.run_for(Duration::from_nanos(4_999_999));
         assert_eq!(counts(), "[3, 0, 2, 0, 0]", "{what}");
         self.board.run_for(Duration::from_nanos(1));
         assert_eq!(counts(), "[3, 1, 2, 0, 0]", "{what}");

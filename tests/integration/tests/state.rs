@@ -147,7 +147,7 @@ fn rule_16_a_timer_is_neither_lost_nor_doubled() {
         }
         let expired = || counts(&board).split(", ").nth(1).unwrap().to_owned();
         if let Some(at) = at {
-            board.run_until(armed.saturating_add(at - NANOSECOND));
+            board.run_until(armed.saturating_add(at.saturating_sub(NANOSECOND)));
             assert_eq!(expired(), "0", "{config}");
             board.run_for(NANOSECOND);
             assert_eq!(expired(), "1", "{config}");

@@ -31,9 +31,13 @@ pub(super) fn text(driver: &Driver) -> String {
         time(times.longest_ns),
         times.measured,
     );
-    if let Some(reload) = &driver.last_reload {
-        text += &format!("  last reload   {}\n", told(reload));
-    }
+    let reload = driver.last_reload.iter().map(told);
+    text.extend(reload.map(|told| {
+        format!(
+            "  last reload   {told}
+"
+        )
+    }));
     text += &figures("counts", &driver.counts);
     text += &figures("usage", &driver.usage);
     text += &figures("limits", &driver.limits);
