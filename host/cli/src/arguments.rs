@@ -58,7 +58,10 @@ pub(crate) enum Command {
     /// Puts the present version of a component in the place of the running driver,
     /// or changes the board to what its file says now
     #[command(
-        after_help = "The old version's `stop` is called, then the new one's `start`. Edges and bytes that \
+        after_help = "A version with state hands it to the new one, and all that it has open: outputs keep their \
+        levels, nothing that waits is lost. Before that its begun requests have to end, within its limit `drain`. \
+        If anything fails, the old version goes on.\n\n\
+        Of a version without state `stop` is called, then the new one's `start`. Edges and bytes that \
         arrive meanwhile go to the new one; requests in flight end as `driver-died`. A version that cannot be \
         loaded leaves the old one running.\n\n\
         `loopgate run` does this by itself when the component's file changes.\n\n\
@@ -66,7 +69,7 @@ pub(crate) enum Command {
         those with another entry are stopped and started, new ones are started, and the others are not \
         touched, but that those above a driver that is stopped end before it and come back with it. \
         A file with a mistake changes nothing. SIGHUP to the host does the same.\n\n\
-        Examples:\n  loopgate reload blink\n  loopgate reload --board"
+        Examples:\n  loopgate reload blink\n  loopgate reload --force modbus --json\n  loopgate reload --board"
     )]
     Reload(Reload),
     /// Stops a driver: its lines are released, its services end
@@ -151,6 +154,9 @@ pub(crate) struct Reload {
     /// The driver
     #[arg(required_unless_present = "board", conflicts_with = "board")]
     pub(crate) driver: Option<String>,
+    /// Ends requests that have begun as `driver-died`, instead of waiting for them
+    #[arg(long, conflicts_with = "board")]
+    pub(crate) force: bool,
     /// Changes the board to what its file says now
     #[arg(long)]
     pub(crate) board: bool,

@@ -191,6 +191,7 @@ fn driver_status(roster: &Roster, driver: &Arc<Driver>) -> DriverStatus {
         usage: driver.counters.used(),
         counts: driver.counters.counts(),
         handler_time: driver.counters.handler_time(),
+        last_reload: driver.last_reload(),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::mail::Mail;
 use crate::published_pins::PublishedPins;
 use crate::service::Services;
 use crate::shared_lines::SharedLines;
-use crate::status::{PortStatus, State, Usage};
+use crate::status::{PortStatus, Reload, State};
 use crate::time::Time;
 use crate::{death, stack};
 use loopgate_devices::gpio::GpioController;
@@ -31,9 +31,11 @@ use wasmtime::Store;
 
 mod life;
 mod power;
+mod reload;
 
-pub(crate) use life::{EndedWith, Life, Reloaded, Started, Version};
+pub(crate) use life::{EndedWith, Life, Started, Version};
 pub(crate) use power::{Part, PowerCall, PowerCalls, Progress, Target};
+pub(crate) use reload::{Manner, Reloaded};
 
 /// A driver of the board, whichever instance of its component runs now.
 pub(crate) struct Driver {
@@ -73,6 +75,9 @@ pub(crate) struct Driver {
     /// What its handlers may take of the loop before the gate is opened: one
     /// handler limit, however many sources it has (rule 13).
     quota: Arc<Quota>,
+    /// New requests wait until those that have begun are over.
+    draining: AtomicBool,
+    last_reload: Mutex<Option<Reload>>,
     /// The pins of this generation that had to leave their shared lines, and why.
     left_lines: Mutex<BTreeMap<String, String>>,
     /// The ports that were opened last, for the status.
@@ -120,6 +125,8 @@ struct Instance {
 pub(crate) enum Handler {
     Start,
     Stop,
+    SaveState,
+    RestoreState,
     Interrupt,
     Timeout,
     Command,
@@ -140,6 +147,8 @@ impl Handler {
         match self {
             Self::Start => "start",
             Self::Stop => "stop",
+            Self::SaveState => "save-state",
+            Self::RestoreState => "restore-state",
             Self::Interrupt => "interrupt-occurred",
             Self::Timeout => "timeout-occurred",
             Self::Command => "command",
@@ -188,6 +197,8 @@ impl Driver {
             ending: AtomicBool::new(false),
             version: Mutex::default(),
             quota: Arc::new(Quota::new(limits.handler_wall)),
+            draining: AtomicBool::new(false),
+            last_reload: Mutex::default(),
             left_lines: Mutex::default(),
             ports: Mutex::default(),
             instance: Mutex::new(None),
@@ -219,44 +230,52 @@ impl Driver {
         let Some(instance) = guard.as_mut() else {
             return Err(ErrorCode::DriverDied);
         };
-        let _nested = stack::enter().ok_or(ErrorCode::NoResources)?;
-        let died = {
-            let store = &mut instance.store;
-            let guest = store.data_mut();
-            guest.clock.begin(&self.limits, handler == Handler::Start);
-            guest.memory.refused = None;
-            store.set_epoch_deadline(1);
-            let timing = self.counters.begin();
-            let in_flight = self.engine.ticker.enter();
-            let result = f(store, instance.bindings.loopgate_driver_handlers());
-            drop(in_flight);
-            let guest = store.data();
-            let spanned = guest.clock.spanned();
-            if let Some(length) = spanned {
-                self.quota.charge(length);
-            }
-            self.counters.end(timing, spanned);
-            self.counters.usage(Usage {
-                memory: guest.memory.in_use(),
-                sources: guest.sources.len(),
-                requests: guest.requests.len(),
-                submissions: guest.submissions.len(),
-            });
-            match result {
-                Ok(result) => return Ok(result),
-                Err(error) => {
-                    tracing::debug!("{}: {error:?}", self.name);
-                    format!(
-                        "{} (in `{}`)",
-                        death::cause(store.data(), &error),
-                        handler.name()
-                    )
+        let called = self.enter(instance, handler, f)?;
+        let guest = instance.store.data();
+        self.counters.usage(guest.usage());
+        match called {
+            Ok(result) => {
+                if self.is_draining() && guest.requests.len() == 0 {
+                    self.drained();
                 }
+                Ok(result)
             }
-        };
-        drop(guard);
-        self.end(cx, State::Failed, Some(died));
-        Err(ErrorCode::DriverDied)
+            Err(died) => {
+                drop(guard);
+                self.end(cx, State::Failed, Some(died));
+                Err(ErrorCode::DriverDied)
+            }
+        }
+    }
+
+    /// Calls into an instance, the driver's or one that is to be. What it dies
+    /// of is the inner error: it must not be called again then.
+    fn enter<R>(
+        &self,
+        instance: &mut Instance,
+        handler: Handler,
+        f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<R>,
+    ) -> Result<Result<R, String>, ErrorCode> {
+        let _nested = stack::enter().ok_or(ErrorCode::NoResources)?;
+        let store = &mut instance.store;
+        let guest = store.data_mut();
+        guest.clock.begin(&self.limits, handler == Handler::Start);
+        guest.memory.refused = None;
+        store.set_epoch_deadline(1);
+        let timing = self.counters.begin();
+        let in_flight = self.engine.ticker.enter();
+        let result = f(store, instance.bindings.loopgate_driver_handlers());
+        drop(in_flight);
+        let spanned = store.data().clock.spanned();
+        if let Some(length) = spanned {
+            self.quota.charge(length);
+        }
+        self.counters.end(timing, spanned);
+        Ok(result.map_err(|error| {
+            tracing::debug!("{}: {error:?}", self.name);
+            let cause = death::cause(store.data(), &error);
+            format!("{cause} (in `{}`)", handler.name())
+        }))
     }
 
     pub(crate) fn interrupt_occurred(

@@ -165,13 +165,11 @@ pub enum ComponentError {
         cause: String,
     },
     /// Compiling it would take too long.
-    #[error(
-        "`{name}` would take too long to compile: {cause}; split that function, or build the driver in release mode"
-    )]
+    #[error("`{name}` would take too long to compile: {cause}")]
     TooCostly {
         /// The component.
         name: String,
-        /// Which bound is crossed, and where.
+        /// Which bound is crossed, and where; and what to do.
         cause: String,
     },
     /// It imports what the world `driver` lacks.

@@ -3,11 +3,12 @@
 use super::ending::uses;
 use super::{Board, Cancel, Roster};
 use crate::bindings::exports::loopgate::driver::handlers::Cause;
-use crate::driver::{Driver, Reloaded, Started};
+use crate::driver::{Driver, Manner, Reloaded, Started};
 use crate::error::{ErrorCode, RequestError};
 use crate::log::LogLine;
-use crate::status::State;
-use loopgate_workloop::Context;
+use crate::status::{Reload, State};
+use crate::time::Time;
+use loopgate_workloop::{Clock as _, Context};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,36 +74,72 @@ impl Board {
     }
 
     /// Loads a driver's component anew, and has it take the place of the
-    /// running version, or of one that failed: the old version's `stop`, then
-    /// the new one's `start` with the cause `reload`, in one closing of the
-    /// gate. Requests in flight end as `driver-died`. What lines and ports
-    /// that both open have counted or received meanwhile goes to the new one.
+    /// running version, or of one that failed.
+    ///
+    /// A version with state is asked for it, once the requests that it has begun
+    /// are over; new ones wait. Within one closing of the gate the new version
+    /// starts and is given the state. What it opens and creates again goes on
+    /// without its being released, and so do interrupts, timers and requests
+    /// that wait.
+    ///
+    /// A version without state is stopped before the new one starts. Requests in
+    /// flight end as `driver-died`. What lines and ports that both open have
+    /// counted or received meanwhile goes to the new one.
     ///
     /// # Errors
     ///
     /// `no-device` where there is no such driver, `not-ready` where it is
     /// stopped, `bad-argument` where the new version cannot be loaded: the old
-    /// one goes on then. `driver-died` where the start of the new one failed.
-    pub fn reload(&self, name: &str) -> Result<(), RequestError> {
+    /// one goes on then. `busy` where requests are not over within the limit
+    /// `drain`, `aborted` where the new version does not start or does not take
+    /// the state, and what `save-state` says: the old one goes on then as if
+    /// nothing had been tried. `driver-died` where the old version had no state
+    /// and the start of the new one failed.
+    pub fn reload(&self, name: &str) -> Result<Reload, RequestError> {
+        self.reload_as(name, false)
+    }
+
+    /// As [`Board::reload`], but requests that have begun end as `driver-died`.
+    ///
+    /// # Errors
+    ///
+    /// As there, but for those.
+    pub fn force_reload(&self, name: &str) -> Result<Reload, RequestError> {
+        self.reload_as(name, true)
+    }
+
+    fn reload_as(&self, name: &str, force: bool) -> Result<Reload, RequestError> {
         let driver = self.driver(name)?;
-        match Context::with_current(|cx| driver.reload(cx)) {
+        let pause = |cx: &Context, until| match &self.time {
+            Time::Real(clock) => clock.park(cx, Some(until)),
+            Time::Virtual(clock) => {
+                self.step(clock, Some(until));
+            }
+        };
+        let manner = Manner {
+            force,
+            pause: &pause,
+        };
+        let refused = |code, cause| {
+            let still = match driver.life().state {
+                State::Failed => "it stays as it was, failed",
+                _ => "the old version goes on",
+            };
+            Err(RequestError::new(
+                code,
+                format!("driver `{name}` was not reloaded, {still}: {cause}"),
+            ))
+        };
+        match Context::with_current(|cx| driver.reload(cx, manner)) {
             Reloaded::Stopped => Err(RequestError::new(
                 ErrorCode::NotReady,
                 format!(
                     "driver `{name}` is stopped; `loopgate start {name}` starts its new version"
                 ),
             )),
-            Reloaded::NotLoaded(cause) => {
-                let still = match driver.life().state {
-                    State::Failed => "it stays as it was, failed",
-                    _ => "the old version goes on",
-                };
-                Err(RequestError::new(
-                    ErrorCode::BadArgument,
-                    format!("driver `{name}` was not reloaded, {still}: {cause}"),
-                ))
-            }
-            Reloaded::Begun => alive(&driver),
+            Reloaded::NotLoaded(cause) => refused(ErrorCode::BadArgument, cause),
+            Reloaded::Refused(code, cause) => refused(code, cause),
+            Reloaded::Begun(reload) => alive(&driver).map(|()| reload),
         }
     }
 

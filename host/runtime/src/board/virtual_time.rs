@@ -104,7 +104,7 @@ impl Board {
             let Some(busy) = roster.loops.iter().find(|known| known.work_loop.has_work()) else {
                 return Settled::Quiet { before };
             };
-            if !busy.run() {
+            if !busy.run(|| self.simulation.board().run_due(self.time.now())) {
                 return Settled::Held;
             }
             before = true;
@@ -147,8 +147,9 @@ impl Board {
 
 impl NamedLoop {
     /// Serves the loop's events as its thread would; false where someone else
-    /// holds its gate, be it the one who steps.
-    fn run(&self) -> bool {
+    /// holds its gate, be it the one who steps. Calls `outside` while the gate is
+    /// open: a handler's `delay` may have moved time over what comes from there.
+    fn run(&self, outside: impl Fn()) -> bool {
         self.runner.scope(|| {
             for _ in 0..RUNS_MAX {
                 if self
@@ -159,6 +160,7 @@ impl NamedLoop {
                     self.work_loop.gate().abandon(&self.runner);
                     return false;
                 }
+                outside();
                 if !self.work_loop.has_work() {
                     break;
                 }

@@ -35,10 +35,13 @@ pub enum Request {
         driver: String,
     },
     /// Reloads a driver, see [`Board::reload`](crate::Board::reload):
-    /// [`Response::Driver`].
+    /// [`Response::Reloaded`].
     Reload {
         /// The driver.
         driver: String,
+        /// Whether requests that have begun are ended.
+        #[serde(default)]
+        force: bool,
     },
     /// Changes the board to what its file says now, see
     /// [`Board::reread`](crate::Board::reread): [`Response::Changes`].
@@ -120,8 +123,7 @@ pub enum Response<S = serde_json::Value> {
     Lines(Vec<Line>),
     /// To [`Request::SimSet`] and [`Request::Power`].
     Done,
-    /// To [`Request::Start`], [`Request::Stop`] and [`Request::Reload`]: how the
-    /// driver is now.
+    /// To [`Request::Start`] and [`Request::Stop`]: how the driver is now.
     Driver {
         /// That one.
         #[serde(flatten)]
@@ -129,6 +131,15 @@ pub enum Response<S = serde_json::Value> {
         /// Those that were started after it, or stopped before it, in that order.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         with: Vec<DriverNow>,
+    },
+    /// To [`Request::Reload`].
+    Reloaded {
+        /// The driver.
+        name: String,
+        /// How it is now, as in the status.
+        state: String,
+        /// How the new version took its place.
+        reload: crate::Reload,
     },
     /// To [`Request::ReloadBoard`].
     Changes(Changes),

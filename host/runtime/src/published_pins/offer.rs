@@ -37,6 +37,20 @@ impl Offer {
         }
     }
 
+    /// Whether others would not notice that it is the other one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let pins = |offer: &Self| -> Vec<_> {
+            let pins = offer.pins.iter().map(|offered| offered.pin.as_ref());
+            pins.map(|pin| pin.map(Arc::as_ptr)).collect()
+        };
+        pins(self) == pins(other)
+    }
+
+    /// Whether others can open them by now.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.owed.is_some()
+    }
+
     /// Whether anybody can open any of them.
     pub(crate) fn is_used(&self) -> bool {
         self.pins.iter().any(|offered| offered.pin.is_some())

@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// The services of a board, and the drivers that may open them.
 pub(crate) struct Services {
@@ -72,17 +73,17 @@ impl Services {
     }
 
     /// Fails where the name is taken.
-    pub(crate) fn publish(&self, service: Service) -> Result<Arc<Service>, ErrorCode> {
+    pub(crate) fn publish(&self, service: Arc<Service>) -> Result<(), ErrorCode> {
         let mut directory = self.directory.write();
         let name = service.name.clone();
         let service = match directory.published.entry(name.clone()) {
             Entry::Occupied(_) => return Err(ErrorCode::BadArgument),
-            Entry::Vacant(place) => place.insert(Arc::new(service)).clone(),
+            Entry::Vacant(place) => place.insert(service).clone(),
         };
         if service.driver.is_in_service() {
             directory.tell(&name, true);
         }
-        Ok(service)
+        Ok(())
     }
 
     /// Takes back what an instance published: through one gate, or all of it.
@@ -96,7 +97,7 @@ impl Services {
     ) {
         let of = |service: &Service| {
             Arc::ptr_eq(&service.driver, driver)
-                && service.generation == generation
+                && service.generation.load(Relaxed) == generation
                 && token.is_none_or(|token| token == service.token)
         };
         let mut directory = self.directory.write();

@@ -6,6 +6,7 @@ use crate::requests::Requests;
 use crate::submission::{self, Queue, Submission};
 use loopgate_workloop::{Context, EventSource as _};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 impl Service {
     /// Queues another driver's request, for this one's loop to hand over.
@@ -27,7 +28,7 @@ impl Service {
         let work_loop = &self.driver.work_loop;
         work_loop.close_gate(cx);
         self.driver.with_guest(|guest| {
-            if guest.generation == self.generation
+            if guest.generation == self.generation.load(Relaxed)
                 && let Ok(mailbox) = guest.mailbox()
             {
                 self.turns.mailbox.get_or_init(|| mailbox.clone());
@@ -50,7 +51,8 @@ impl Service {
 
     /// Off its loop the gate admits nobody, and says so.
     fn admits(&self, requests: &Requests) -> bool {
-        let turn = || !self.serial || !(requests.is_busy(self.token) || self.turns.is_outside());
+        let free = || !self.serial || !(requests.is_busy(self.token) || self.turns.is_outside());
+        let turn = || !self.driver.is_draining() && free();
         !self.gate.attachment().is_attached() || (self.gate.is_enabled() && turn())
     }
 
