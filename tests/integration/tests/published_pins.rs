@@ -4,6 +4,7 @@
 use loopgate::{Board, BoardFile, ErrorCode, Request, RequestError, State};
 use loopgate_integration::{
     StopOnPanic, assert_running, entry, guest, log, real_board, state, until, virtual_board,
+    with_another_provider,
 };
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -434,7 +435,8 @@ fn a_version_that_refuses_what_is_open_takes_it_away() {
 
 #[test]
 fn a_level_that_is_another_after_a_reload_is_an_edge() {
-    let board = board("reload = \"high\"", "provider");
+    let drivers = drivers("reload = \"high\"", "provider", "");
+    let board = virtual_board(with_another_provider(&drivers, "expander"));
     ask(&board, "input", "in", 0).unwrap();
     ask(&board, "listen", "in", BOTH).unwrap();
     board.reload("publish").unwrap();
