@@ -158,6 +158,11 @@ impl InterruptEventSource {
         count
     }
 
+    /// In the gate: how many were counted, or told as lost, and not delivered yet.
+    pub fn pending(&self) -> u64 {
+        self.intake.pending()
+    }
+
     /// In the gate, for a source that will not be on a loop again: consumes
     /// what is pending without delivering it, and says how much that was.
     pub fn discard_pending(&self) -> u64 {

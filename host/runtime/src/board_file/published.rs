@@ -4,7 +4,7 @@
 use super::{BoardFile, DriverEntry, GpioEntry, PinBias};
 use crate::error::BoardError;
 use crate::published_pins::NAME_MAX;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use toml::Spanned;
 
 /// A granted pin that another driver publishes.
@@ -26,6 +26,22 @@ impl BoardFile {
     pub(crate) fn board_pins(&self) -> impl Iterator<Item = &GpioEntry> {
         let of = |driver| pins_of(driver).filter(|pin| driver.published(pin).is_none());
         self.drivers.iter().flat_map(of)
+    }
+
+    /// The published ones that are pins of this driver, each with what the file says
+    /// that its publisher is told: the line, and whether it is active when low.
+    pub(crate) fn granted_pins_of(&self, provider: &DriverEntry) -> BTreeSet<(&str, bool)> {
+        let is_of = |line: &str| {
+            let mut services = provider.provides.iter();
+            services.any(|service| {
+                let pin = line.strip_prefix(service.get_ref().as_str());
+                pin.is_some_and(|pin| pin.starts_with(':'))
+            })
+        };
+        self.published_pins()
+            .map(|pin| (pin.entry.line.get_ref().as_str(), pin.entry.active_low))
+            .filter(|(line, _)| is_of(line))
+            .collect()
     }
 
     /// Whether what stands in the file of published pins can be.

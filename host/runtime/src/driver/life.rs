@@ -6,6 +6,7 @@ use crate::engine::{self, Digest, Loaded};
 use crate::error::{ComponentError, ErrorCode};
 use crate::guest::Guest;
 use crate::heritage::Heritage;
+use crate::staging::Phase;
 use crate::status::{State, Usage};
 use crate::text::last_words;
 use crate::{death, stack};
@@ -14,6 +15,7 @@ use parking_lot::MutexGuard;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use wasmtime::Store;
+use wasmtime::component::ResourceTable;
 
 #[derive(Clone)]
 pub(crate) struct Life {
@@ -42,24 +44,13 @@ impl Life {
 pub(crate) type Version<'a> = MutexGuard<'a, Option<Digest>>;
 
 /// What came of a start.
-pub(crate) enum Started<'a> {
+pub(crate) enum Started {
     /// How it fares stands in [`Driver::life`].
     Begun,
     /// It runs.
     Already,
     /// It cannot: this provider, and any other that it has, is stopped.
-    Without(&'a Arc<Driver>),
-}
-
-/// What came of a reload.
-pub(crate) enum Reloaded {
-    /// The new version has begun; how it fares stands in [`Driver::life`].
-    Begun,
-    /// The driver is stopped, and stays so.
-    Stopped,
-    /// There is no instance of the new version; the old one, if there was one,
-    /// goes on.
-    NotLoaded(String),
+    Without(Arc<Driver>),
 }
 
 impl Driver {
@@ -69,7 +60,7 @@ impl Driver {
     }
 
     /// Loads the component and starts it, unless it runs.
-    pub(crate) fn start(self: &Arc<Self>, cx: &Context, cause: Cause) -> Started<'_> {
+    pub(crate) fn start(self: &Arc<Self>, cx: &Context, cause: Cause) -> Started {
         let mut version = self.hold();
         match self.life().state {
             State::Stopped | State::Failed => {}
@@ -87,12 +78,13 @@ impl Driver {
     }
 
     /// The first of its providers, if all of them are stopped.
-    pub(crate) fn missing(&self) -> Option<&Arc<Driver>> {
+    pub(crate) fn missing(&self) -> Option<Arc<Driver>> {
         let stopped = |provider: &Arc<Driver>| {
             provider.is_ending() || provider.life().state == State::Stopped
         };
-        let first = self.providers.first()?;
-        self.providers.iter().all(stopped).then_some(first)
+        let providers = self.providers();
+        let first = providers.first()?;
+        providers.iter().all(stopped).then(|| first.clone())
     }
 
     /// Whether it runs, as a provider of others.
@@ -134,24 +126,21 @@ impl Driver {
         life.ended_with = with;
     }
 
+    /// It could not start without this one, and starts with it.
+    pub(crate) fn wait_for(&self, provider: &Driver) {
+        let mut life = self.life.lock();
+        if life.state == State::Stopped {
+            life.ended_with = Some(EndedWith {
+                driver: provider.name.clone(),
+                cause: format!("`{}`, which it uses, is stopped", provider.name),
+            });
+        }
+    }
+
     /// It is stopped, and now on its own account: its provider's start is none of
     /// its own.
     pub(crate) fn stay_stopped(&self) {
         self.life.lock().ended_with = None;
-    }
-
-    /// Loads the component, and has it take the place of the running version,
-    /// or of one that failed.
-    pub(crate) fn reload(self: &Arc<Self>, cx: &Context) -> Reloaded {
-        let mut version = self.hold();
-        if self.life().state == State::Stopped {
-            return Reloaded::Stopped;
-        }
-        let loaded = self.load(&mut version).map_err(|error| error.to_string());
-        match loaded.and_then(|loaded| self.replace(cx, &loaded)) {
-            Ok(()) => Reloaded::Begun,
-            Err(cause) => Reloaded::NotLoaded(cause),
-        }
     }
 
     /// Whether the component's file has another content than when it was last
@@ -161,9 +150,11 @@ impl Driver {
         engine::read(&self.component).is_ok_and(|bytes| tried != Some(engine::digest(&bytes)))
     }
 
-    fn load(&self, version: &mut Option<Digest>) -> Result<Loaded, ComponentError> {
+    pub(super) fn load(&self, version: &mut Option<Digest>) -> Result<Loaded, ComponentError> {
         let bytes = engine::read(&self.component)?;
-        *version = Some(engine::digest(&bytes));
+        let digest = engine::digest(&bytes);
+        *version = Some(digest);
+        engine::verify(&self.component, self.entry.digest(), digest)?;
         self.engine.load(&self.component, &bytes)
     }
 
@@ -175,38 +166,9 @@ impl Driver {
             self.left_lines.lock().clear();
             match self.instantiate(loaded) {
                 Ok(instance) => self.begin(cx, instance, Heritage::default(), cause),
-                Err((cause, store)) => {
-                    self.fail(cause);
-                    self.release(cx, store);
-                }
+                Err(cause) => self.fail(cause),
             }
         });
-    }
-
-    /// Puts an instance of a new version in the place of the running one, with
-    /// the gate closed throughout: the old one's `stop`, then the new one's
-    /// `start`. Devices that both open stay open, and what their lines count
-    /// meanwhile goes to the new one.
-    ///
-    /// # Errors
-    /// Why there could be no instance; the old one runs on then. What went
-    /// wrong later stands in [`Driver::life`].
-    fn replace(self: &Arc<Self>, cx: &Context, loaded: &Loaded) -> Result<(), String> {
-        self.closed(cx, || {
-            let instance = match self.instantiate(loaded) {
-                Ok(instance) => instance,
-                Err((cause, store)) => {
-                    self.release(cx, store);
-                    return Err(cause);
-                }
-            };
-            let heritage = self.with_guest(Guest::hand_over).unwrap_or_default();
-            self.left_lines.lock().clear();
-            self.call_stop(cx, State::Starting);
-            self.live(State::Starting, None);
-            self.begin(cx, instance, heritage, Cause::Reload);
-            Ok(())
-        })
     }
 
     /// Calls `f` with the gate closed.
@@ -219,7 +181,7 @@ impl Driver {
     }
 
     /// Has the instance take the driver's place.
-    fn begin(
+    pub(super) fn begin(
         self: &Arc<Self>,
         cx: &Context,
         mut instance: Instance,
@@ -232,6 +194,7 @@ impl Driver {
             let _ = guest.mailbox();
         }
         guest.heritage = heritage;
+        guest.phase = Phase::Live;
         self.generation.store(guest.generation, Relaxed);
         *self.instance.lock() = Some(instance);
         self.call_start(cx, cause);
@@ -243,7 +206,8 @@ impl Driver {
     }
 
     /// Component initialisers are guest code too, under the limit of `start`.
-    fn instantiate(self: &Arc<Self>, loaded: &Loaded) -> Result<Instance, (String, Store<Guest>)> {
+    /// They can open and create nothing, so that the gate may be open.
+    pub(super) fn instantiate(self: &Arc<Self>, loaded: &Loaded) -> Result<Instance, String> {
         let next = self.generation() + 1;
         let mut store = Guest::store(
             self.clone(),
@@ -253,7 +217,7 @@ impl Driver {
         );
         let Some(_nested) = stack::enter() else {
             let why = "there is no room for it on the stack of the thread that starts it";
-            return Err((why.to_owned(), store));
+            return Err(why.to_owned());
         };
         store.data_mut().clock.begin(&self.limits, true);
         store.set_epoch_deadline(1);
@@ -262,7 +226,7 @@ impl Driver {
             Ok(bindings) => Ok(Instance { store, bindings }),
             Err(error) => {
                 let cause = death::cause(store.data(), &error);
-                Err((format!("while it was instantiated: {cause}"), store))
+                Err(format!("while it was instantiated: {cause}"))
             }
         }
     }
@@ -294,7 +258,7 @@ impl Driver {
     }
 
     /// Calls `stop`, if there is an instance, and releases everything.
-    fn call_stop(self: &Arc<Self>, cx: &Context, then: State) {
+    pub(super) fn call_stop(self: &Arc<Self>, cx: &Context, then: State) {
         if self.life().state != State::Running {
             return;
         }
@@ -346,7 +310,7 @@ impl Driver {
         self.live(State::Failed, Some(cause));
     }
 
-    fn live(&self, state: State, cause: Option<String>) {
+    pub(super) fn live(&self, state: State, cause: Option<String>) {
         *self.life.lock() = Life {
             state,
             cause,
@@ -367,16 +331,19 @@ impl Driver {
             self.live(state, None);
         }
         let taken = self.instance.try_lock().and_then(|mut guard| guard.take());
-        if let Some(instance) = taken {
-            self.release(cx, instance.store);
+        if let Some(mut instance) = taken {
+            self.release(cx, &mut instance.store);
+        }
+        if self.is_draining() {
+            self.drained();
         }
         self.power.ended();
         self.counters.usage(Usage::default());
         self.log.instance_ended();
     }
 
-    /// Takes back what an instance had; its lines are released with the store.
-    fn release(self: &Arc<Self>, cx: &Context, mut store: Store<Guest>) {
+    /// Takes back what an instance had.
+    pub(super) fn release(self: &Arc<Self>, cx: &Context, store: &mut Store<Guest>) {
         let guest = store.data_mut();
         if let Some(mailbox) = guest.sources.post.mailbox() {
             mailbox.close();
@@ -393,6 +360,8 @@ impl Driver {
         self.services.unpublish(self, guest.generation, None, code);
         guest.sources.remove_all(cx, self);
         guest.heritage.end(cx, self);
+        // Its handles: the lines are let go.
+        guest.table = ResourceTable::new();
         self.tell_of_filters();
     }
 }

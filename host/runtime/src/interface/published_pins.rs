@@ -17,6 +17,9 @@ impl Host for Guest {
     }
 
     fn pin_changed(&mut self, pin: u32, high: bool, timestamp: u64) -> Answer<()> {
+        if let Err(code) = self.may_act() {
+            return Ok(Err(code.into()));
+        }
         let offer = self.offer.as_mut().ok_or(ErrorCode::BadArgument);
         let at = Instant::from_nanos(timestamp);
         let changed = offer.and_then(|offer| offer.changed(pin, high, at));
@@ -36,6 +39,11 @@ impl Guest {
             return Err(code);
         }
         let offer = Offer::new(&self.driver.published_pins, service, names);
+        self.may_open()?;
+        if self.is_staged() {
+            self.offer = Some(offer);
+            return Ok(());
+        }
         // Every source costs each pass a look: one only where it can get mail.
         if offer.is_used() {
             self.mailbox()?;
@@ -65,6 +73,17 @@ impl Guest {
             return refuse(ErrorCode::BadArgument, "two have one name".to_owned());
         }
         Ok(())
+    }
+
+    /// It has taken the last version's place: its pins go on, or others can open
+    /// them from now on.
+    pub(crate) fn renew_offer(&mut self) {
+        let new = self.offer.as_ref().filter(|offer| !offer.has_begun());
+        if new.is_some_and(Offer::is_used) {
+            // Refused after the loop's end only.
+            let _ = self.mailbox();
+            self.begin_offer();
+        }
     }
 
     /// It has started: others can open what it publishes.

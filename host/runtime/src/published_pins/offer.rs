@@ -28,7 +28,7 @@ struct Offered {
 impl Offer {
     pub(crate) fn new(pins: &PublishedPins, service: &str, names: &[String]) -> Self {
         let offered = |name: &String| Offered {
-            pin: pins.get(&format!("{service}:{name}")).cloned(),
+            pin: pins.get(&format!("{service}:{name}")),
             high: false,
             since: Instant::ZERO,
         };
@@ -37,6 +37,20 @@ impl Offer {
             pins: names.iter().map(offered).collect(),
             owed: None,
         }
+    }
+
+    /// Whether others would not notice that it is the other one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let pins = |offer: &Self| -> Vec<_> {
+            let pins = offer.pins.iter().map(|offered| offered.pin.as_ref());
+            pins.map(|pin| pin.map(Arc::as_ptr)).collect()
+        };
+        pins(self) == pins(other)
+    }
+
+    /// Whether others can open them by now.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.owed.is_some()
     }
 
     /// Whether anybody can open any of them.

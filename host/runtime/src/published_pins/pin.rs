@@ -95,6 +95,11 @@ impl PublishedPin {
         }
     }
 
+    /// Whether a board file still grants it in this way.
+    pub(super) fn is_granted_as(&self, pin: &Published<'_>) -> bool {
+        self.user == pin.user && self.active_low == pin.entry.active_low
+    }
+
     /// Who publishes it, or did so last.
     pub(crate) fn provider(&self) -> Option<Arc<Driver>> {
         self.state.lock().provider.upgrade()
