@@ -13,6 +13,7 @@ mod source;
 pub use gpio::{GpioEntry, PinBias, PinDirection, PinEdges};
 pub use lock::Lock;
 pub use play::{PlayEntry, Repeat};
+pub(crate) use published::Published;
 pub use serial::SerialEntry;
 
 use crate::control::from_hex;

@@ -42,11 +42,11 @@ impl PublishedPins {
     /// nobody publishes or opens another.
     pub(crate) fn grant(&self, file: &BoardFile) {
         let mut granted = self.granted.write();
-        let pins = file.published_pins().map(|entry| {
-            let line = entry.line.get_ref().clone();
+        let pins = file.published_pins().map(|published| {
+            let line = published.entry.line.get_ref().clone();
             let known = granted.get(&line);
-            let known = known.filter(|pin| pin.active_low == entry.active_low);
-            let new = || PublishedPin::new(line.clone(), entry.active_low, self.clock.clone());
+            let known = known.filter(|pin| pin.is_granted_as(&published));
+            let new = || PublishedPin::new(&published, self.clock.clone());
             let pin = known.cloned().unwrap_or_else(|| Arc::new(new()));
             (line, pin)
         });

@@ -84,6 +84,7 @@ pub fn with_another_provider(drivers: &str, service: &str) -> String {
 }
 
 fn build(drivers: impl Display, clock: ClockKind) -> Board {
+    log::listen();
     let text = format!("[board]\nbackend = \"sim\"\n{drivers}");
     let file =
         BoardFile::parse(&text, "test.toml").unwrap_or_else(|error| panic!("{error}\n{text}"));

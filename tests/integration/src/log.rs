@@ -38,8 +38,9 @@ impl<'a> MakeWriter<'a> for Lines {
 }
 
 /// Where nobody listens, what logs for the first time may be switched off for
-/// all: another test's thread must not do that while one collects.
-fn listen() {
+/// all: another test's thread must not do that while one collects. Each board of
+/// the tests begins with this, so that there is no first collector to miss it.
+pub(crate) fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let subscriber = tracing_subscriber::fmt()

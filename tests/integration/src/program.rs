@@ -1,6 +1,6 @@
 //! The program itself, running a board of its own.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -21,19 +21,29 @@ impl Program {
     pub fn prepared(board: &str, arguments: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         prepare(folder.path());
-        let file = folder.path().join("board.toml");
-        std::fs::write(&file, board).expect("a board file");
-        let child = command(folder.path())
-            .arg("run")
-            .arg(&file)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program runs");
+        std::fs::write(folder.path().join("board.toml"), board).expect("a board file");
+        let child = spawn(folder.path(), arguments);
         let mut program = Self { child, folder };
         program.wait_until_ready();
         program
+    }
+
+    /// Ends it as `kill -9` does, and begins to run the same board file again.
+    pub fn begin_again(&mut self) {
+        self.kill();
+        self.child = spawn(self.folder.path(), &[]);
+    }
+
+    /// Ends it as `kill -9` does: what it has printed that nobody has read.
+    pub fn kill(&mut self) -> String {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        self.child.wait().expect("it is a child");
+        let mut printed = String::new();
+        if let Some(mut out) = self.child.stdout.take() {
+            out.read_to_string(&mut printed).expect("it prints text");
+        }
+        printed
     }
 
     /// A path in the board's folder.
@@ -87,7 +97,8 @@ impl Program {
         self.child.wait().expect("it is a child").code()
     }
 
-    fn wait_until_ready(&mut self) {
+    /// Waits until it serves clients; it was just begun.
+    pub fn wait_until_ready(&mut self) {
         let mut out = BufReader::new(self.child.stdout.take().expect("it is piped"));
         let mut line = String::new();
         while !line.starts_with("control socket: ") {
@@ -108,6 +119,17 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn spawn(folder: &Path, arguments: &[&str]) -> Child {
+    command(folder)
+        .arg("run")
+        .arg(folder.join("board.toml"))
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program runs")
 }
 
 /// The program that was built with this test, with its socket in `folder`.

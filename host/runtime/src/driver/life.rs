@@ -199,6 +199,9 @@ impl Driver {
         *self.instance.lock() = Some(instance);
         self.call_start(cx, cause);
         self.with_guest(|guest| guest.started(cx));
+        if self.is_in_service() {
+            self.services.announce(self);
+        }
         self.follow_power(cx);
     }
 
@@ -235,7 +238,6 @@ impl Driver {
         }) {
             Ok(Ok(())) => {
                 self.live(State::Running, None);
-                self.services.announce(self);
                 self.log
                     .life(&format!("running, generation {}", self.generation()));
             }

@@ -96,7 +96,7 @@ impl Guest {
     /// It has ended: what others have open of it is without a provider.
     pub(crate) fn end_offer(&mut self) {
         if let Some(offer) = self.offer.take() {
-            offer.end();
+            offer.end(&self.driver);
         }
     }
 }

@@ -20,14 +20,14 @@ impl PublishedPin {
         cx: &Context,
         output: Option<bool>,
     ) -> Result<Arc<dyn GpioLine>, ErrorCode> {
-        if self.provider().is_some_and(|provider| provider.is_ending()) {
-            return Err(ErrorCode::NoDevice);
-        }
         let number = self.free_number()?;
         let output = output.map(|high| high != self.active_low);
         let direction = output.map_or(Direction::Input, Direction::Output);
+        // First: an ending that begins meanwhile waits for it.
+        let provider = self.provider().ok_or(ErrorCode::NoDevice)?;
+        let held = self.hold(&provider).ok_or(ErrorCode::NoDevice)?;
         self.configure(cx, number, direction)??;
-        self.opened(output);
+        self.opened(output, held);
         Ok(self.as_line())
     }
 

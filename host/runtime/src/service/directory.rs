@@ -23,6 +23,8 @@ struct Directory {
     /// Who may open a service: names of drivers, in start order.
     users: BTreeMap<String, Vec<String>>,
     published: BTreeMap<String, Arc<Service>>,
+    /// Who publishes pins that others may open, by service.
+    pins: BTreeMap<String, Arc<Driver>>,
     /// Of the instances that there are, by driver.
     neighbours: BTreeMap<String, Arc<Neighbours>>,
 }
@@ -70,6 +72,34 @@ impl Services {
         let service = directory.openable(name)?;
         let open = directory.hold_open(&service.driver, name, client)?;
         Some((service.clone(), open))
+    }
+
+    /// As that, for a pin.
+    pub(crate) fn open_pin(&self, service: &str, client: &str) -> Option<Open> {
+        let directory = self.directory.read();
+        let provider = directory.pins.get(service)?;
+        directory.hold_open(provider, service, client)
+    }
+
+    /// An instance has pins of a service that others can open from now on.
+    pub(crate) fn publish_pins(&self, driver: &Arc<Driver>, service: &str) {
+        let mut directory = self.directory.write();
+        directory.pins.insert(service.to_owned(), driver.clone());
+        // Else they are part of what was told.
+        if !directory.published.contains_key(service) {
+            directory.tell(service, driver.is_in_service());
+        }
+    }
+
+    /// And has ended.
+    pub(crate) fn unpublish_pins(&self, service: &str) {
+        let mut directory = self.directory.write();
+        let provider = directory.pins.remove(service);
+        if !directory.published.contains_key(service) {
+            directory.tell(service, false);
+        }
+        drop(directory);
+        drop(provider);
     }
 
     /// Fails where the name is taken.
@@ -125,8 +155,13 @@ impl Services {
     /// A driver's `start` has returned: those who may use what it published
     /// meanwhile hear of it now.
     pub(crate) fn announce(&self, driver: &Arc<Driver>) {
-        for service in self.of(driver) {
-            self.directory.read().tell(&service.name, true);
+        let directory = self.directory.read();
+        let services = directory.published.iter();
+        let services = services.map(|(name, service)| (name, &service.driver));
+        for (name, provider) in services.chain(&directory.pins) {
+            if Arc::ptr_eq(provider, driver) {
+                directory.tell(name, true);
+            }
         }
     }
 
@@ -142,8 +177,10 @@ impl Services {
         let mut directory = self.directory.write();
         for service in &driver.entry.uses {
             let service = service.get_ref();
-            let provided = directory.openable(service);
-            if provided.is_some_and(|service| service.driver.is_in_service()) {
+            let provider = directory.published.get(service);
+            let provider = provider.map(|service| &service.driver);
+            let provider = provider.or_else(|| directory.pins.get(service));
+            if provider.is_some_and(|provider| provider.is_in_service()) {
                 let service = service.clone();
                 neighbours.with_changes(|changes| changes.begin(Subject::Provider { service }));
             }
