@@ -1,6 +1,7 @@
 //! A board: the hardware, the loops and the drivers of one board file.
 
 use crate::board_file::BoardFile;
+use crate::crash;
 use crate::driver::{Driver, PowerCalls};
 use crate::ports::Ports;
 use crate::published_pins::PublishedPins;
@@ -40,6 +41,8 @@ pub struct Board {
     power: power::Power,
     /// Held by who moves virtual time on.
     stepping: Mutex<()>,
+    /// Ends after the drivers, of which it writes.
+    crash_writer: Option<crash::Writer>,
 }
 
 struct NamedLoop {
@@ -127,6 +130,7 @@ impl Board {
             state: life.state,
             cause: life.why(),
             generation: driver.generation(),
+            restarts: driver.restarts(),
             services: driver
                 .services
                 .of(driver)

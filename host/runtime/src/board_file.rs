@@ -6,11 +6,13 @@ mod lines;
 mod order;
 mod play;
 mod published;
+mod restart;
 mod serial;
 mod source;
 
-pub use gpio::{GpioEntry, PinBias, PinDirection, PinEdges};
+pub use gpio::{GpioEntry, OnDeath, PinBias, PinDirection, PinEdges};
 pub use play::{PlayEntry, Repeat};
+pub use restart::{Budget, Restart, RestartEntry};
 pub use serial::SerialEntry;
 
 use crate::error::BoardError;
@@ -157,6 +159,9 @@ pub struct DriverEntry {
     /// means is in `wit/README.md`.
     #[serde(default)]
     limits: Option<Spanned<LimitsEntry>>,
+    /// How the host starts the driver again after it has failed.
+    #[serde(default)]
+    restart: Option<Spanned<RestartEntry>>,
 }
 
 /// Where a driver's work loop comes from.
@@ -289,6 +294,14 @@ impl DriverEntry {
             .unwrap_or_default()
     }
 
+    /// How it is started again; `check` has seen that the values are in range.
+    pub fn restart(&self) -> Restart {
+        self.restart
+            .as_ref()
+            .and_then(|restart| restart.get_ref().effective().ok())
+            .unwrap_or_default()
+    }
+
     /// The granted pins in the file's order.
     pub fn gpio_in_order(&self) -> Vec<(&str, &GpioEntry)> {
         let mut pins: Vec<_> = self
@@ -317,6 +330,12 @@ impl DriverEntry {
                 .get_ref()
                 .effective()
                 .map_err(|message| (limits.span(), format!("driver `{name}`: {message}")))?;
+        }
+        if let Some(restart) = &self.restart {
+            restart
+                .get_ref()
+                .effective()
+                .map_err(|message| (restart.span(), format!("driver `{name}`: {message}")))?;
         }
         for (port, entry) in &self.serial {
             let span = entry.place().map_or(self.name.span(), Spanned::span);

@@ -4,6 +4,7 @@ use super::{Board, NamedLoop, power::Power};
 use crate::bindings::exports::loopgate::driver::handlers::Cause;
 use crate::board_file::{BoardFile, ClockKind, DriverEntry, Placement};
 use crate::cache::Cache;
+use crate::crash::{self, Crashes};
 use crate::driver::{Devices, Driver, PowerCalls, Surroundings};
 use crate::engine::Engine;
 use crate::error::BoardError;
@@ -26,11 +27,21 @@ pub struct Builder {
     file: Option<BoardFile>,
     clock: Option<ClockKind>,
     cache: CacheChoice,
+    crashes: Reports,
     vcd: Option<VcdFile>,
 }
 
 #[derive(Default)]
 enum CacheChoice {
+    #[default]
+    Default,
+    None,
+    At(PathBuf),
+}
+
+/// Where crash reports go.
+#[derive(Default)]
+enum Reports {
     #[default]
     Default,
     None,
@@ -73,6 +84,21 @@ impl Builder {
         self
     }
 
+    /// Keeps the reports of drivers' deaths in this directory, in place of a folder
+    /// for the board in `$XDG_STATE_HOME/loopgate` or `~/.local/state/loopgate`.
+    #[must_use]
+    pub fn crash_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.crashes = Reports::At(directory.into());
+        self
+    }
+
+    /// Keeps no reports of drivers' deaths.
+    #[must_use]
+    pub fn without_crash_reports(mut self) -> Self {
+        self.crashes = Reports::None;
+        self
+    }
+
     /// Records what happens on the board's lines.
     #[must_use]
     pub fn record(mut self, vcd: VcdFile) -> Self {
@@ -94,6 +120,8 @@ impl Builder {
             ClockKind::Virtual => Time::Virtual(Arc::new(VirtualClock::new())),
         };
         let engine = Engine::new(self.cache.open()).map_err(BoardError::Host)?;
+        let crashes = Arc::new(Crashes::default());
+        let writer = self.crashes.writer(&file, &crashes)?;
         let simulation = Simulation::new(&file, &time, self.vcd.as_ref())?;
         let mut board = Board {
             started: time.now(),
@@ -106,10 +134,12 @@ impl Builder {
             ports: Ports::new(&file, time.clock()),
             power: Power::default(),
             stepping: Mutex::default(),
+            crash_writer: writer,
             time,
             file,
         };
-        board.place_drivers(&engine)?;
+        let crashes = board.crash_writer.is_some().then_some(crashes);
+        board.place_drivers(&engine, crashes.as_ref())?;
         board.start_drivers();
         // From here on: a stimulus must not find its driver still compiling.
         board.started = board.time.now();
@@ -132,8 +162,29 @@ impl CacheChoice {
     }
 }
 
+impl Reports {
+    fn writer(
+        self,
+        file: &BoardFile,
+        crashes: &Arc<Crashes>,
+    ) -> Result<Option<crash::Writer>, BoardError> {
+        let directory = match self {
+            Self::None => None,
+            Self::At(directory) => Some(directory),
+            Self::Default => crash::default_directory(file.path()),
+        };
+        let writer = directory.map(|directory| crash::Writer::start(crashes, directory));
+        let writer = writer.transpose();
+        writer.map_err(|error| BoardError::Host(format!("no thread for crash reports: {error}")))
+    }
+}
+
 impl Board {
-    pub(super) fn place_drivers(&mut self, engine: &Arc<Engine>) -> Result<(), BoardError> {
+    pub(super) fn place_drivers(
+        &mut self,
+        engine: &Arc<Engine>,
+        crashes: Option<&Arc<Crashes>>,
+    ) -> Result<(), BoardError> {
         let devices = Devices {
             gpio: self.simulation.board().clone(),
             serial: self.ports.clone(),
@@ -160,8 +211,12 @@ impl Board {
                 power_calls,
                 target: self.power.target.clone(),
                 component: self.file.resolve(entry.component.get_ref()),
+                crashes: crashes.cloned(),
             };
-            self.drivers.push(Driver::new(&entry, around));
+            let driver = Driver::new(&entry, around);
+            Context::with_current(|cx| driver.supervise(cx))
+                .map_err(|error| BoardError::Host(format!("`{name}` has no restarts: {error}")))?;
+            self.drivers.push(driver);
         }
         Ok(())
     }

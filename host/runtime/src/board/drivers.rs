@@ -26,7 +26,7 @@ impl Board {
     pub fn start_driver(&self, name: &str) -> Result<Vec<String>, RequestError> {
         let driver = self.driver(name)?;
         let cause = match driver.life().state {
-            State::Failed => Cause::Restart,
+            State::Failed | State::Quarantined => Cause::Restart,
             _ => Cause::Boot,
         };
         match Context::with_current(|cx| driver.start(cx, cause)) {
@@ -100,7 +100,7 @@ impl Board {
             )),
             Reloaded::NotLoaded(cause) => {
                 let still = match driver.life().state {
-                    State::Failed => "it stays as it was, failed",
+                    State::Failed | State::Quarantined => "it stays as it was, failed",
                     _ => "the old version goes on",
                 };
                 Err(RequestError::new(
@@ -188,13 +188,15 @@ fn without(driver: &Driver, provider: &Driver) -> RequestError {
 
 fn alive(driver: &Driver) -> Result<(), RequestError> {
     let life = driver.life();
-    match life.cause.filter(|_| life.state == State::Failed) {
+    let failed = matches!(life.state, State::Failed | State::Quarantined);
+    match life.cause.filter(|_| failed) {
         None => Ok(()),
         Some(cause) => Err(RequestError::new(
             ErrorCode::DriverDied,
             format!(
-                "driver `{0}` failed: {cause}; mend it, and `loopgate start {0}`",
-                driver.name
+                "driver `{}` failed: {cause}; mend it; {}",
+                driver.name,
+                driver.remedy()
             ),
         )),
     }

@@ -1,14 +1,16 @@
 //! The life of a driver: which version of it runs, from `start` to its end.
 
+use super::recent::Recent;
+use super::supervision::{Death, Remains};
 use super::{Driver, Handler, Instance};
 use crate::bindings::exports::loopgate::driver::handlers::Cause;
 use crate::engine::{self, Digest, Loaded};
 use crate::error::{ComponentError, ErrorCode};
 use crate::guest::Guest;
 use crate::heritage::Heritage;
+use crate::stack;
 use crate::status::{State, Usage};
 use crate::text::last_words;
-use crate::{death, stack};
 use loopgate_workloop::Context;
 use parking_lot::MutexGuard;
 use std::sync::Arc;
@@ -72,16 +74,20 @@ impl Driver {
     pub(crate) fn start(self: &Arc<Self>, cx: &Context, cause: Cause) -> Started<'_> {
         let mut version = self.hold();
         match self.life().state {
-            State::Stopped | State::Failed => {}
+            State::Stopped | State::Failed | State::Quarantined => {}
             State::Starting | State::Running => return Started::Already,
         }
         // Asked in here: an ending marks the providers while it holds this.
         if let Some(provider) = self.missing() {
             return Started::Without(provider);
         }
+        self.supervision.reset();
         match self.load(&mut version) {
-            Ok(loaded) => self.start_loaded(cx, &loaded, cause),
-            Err(error) => self.fail(error.to_string()),
+            Ok(loaded) => self.start_loaded(cx, &Arc::new(loaded), cause),
+            Err(error) => {
+                self.closed(cx, || self.give_up(cx));
+                self.fail(error.to_string());
+            }
         }
         Started::Begun
     }
@@ -117,7 +123,10 @@ impl Driver {
 
     /// Calls `stop` and releases everything; with the gate closed throughout.
     pub(crate) fn stop(self: &Arc<Self>, cx: &Context, _: &Version<'_>) {
-        self.closed(cx, || self.call_stop(cx, State::Stopped));
+        self.closed(cx, || {
+            self.call_stop(cx, State::Stopped);
+            self.give_up(cx);
+        });
     }
 
     /// As [`stop`](Self::stop), and nothing but [`start`](Self::start) brings it
@@ -148,7 +157,7 @@ impl Driver {
             return Reloaded::Stopped;
         }
         let loaded = self.load(&mut version).map_err(|error| error.to_string());
-        match loaded.and_then(|loaded| self.replace(cx, &loaded)) {
+        match loaded.and_then(|loaded| self.replace(cx, &Arc::new(loaded))) {
             Ok(()) => Reloaded::Begun,
             Err(cause) => Reloaded::NotLoaded(cause),
         }
@@ -163,21 +172,30 @@ impl Driver {
 
     fn load(&self, version: &mut Option<Digest>) -> Result<Loaded, ComponentError> {
         let bytes = engine::read(&self.component)?;
-        *version = Some(engine::digest(&bytes));
-        self.engine.load(&self.component, &bytes)
+        let digest = engine::digest(&bytes);
+        *version = Some(digest);
+        self.engine.load(&self.component, &bytes, digest)
     }
 
     /// Makes an instance and starts it, with the gate closed throughout.
     /// What went wrong stands in [`Driver::life`] afterwards.
-    fn start_loaded(self: &Arc<Self>, cx: &Context, loaded: &Loaded, cause: Cause) {
+    pub(super) fn start_loaded(self: &Arc<Self>, cx: &Context, loaded: &Arc<Loaded>, cause: Cause) {
         self.closed(cx, || {
             self.live(State::Starting, None);
             self.left_lines.lock().clear();
             match self.instantiate(loaded) {
-                Ok(instance) => self.begin(cx, instance, Heritage::default(), cause),
-                Err((cause, store)) => {
-                    self.fail(cause);
-                    self.release(cx, store);
+                Ok(instance) => {
+                    let heritage = self.supervision.take_estate();
+                    self.begin(cx, instance, heritage, cause);
+                }
+                Err((death, mut store)) => {
+                    store.data_mut().heritage = self.supervision.take_estate();
+                    let remains = Remains {
+                        store,
+                        loaded: loaded.clone(),
+                        calls: Vec::new(),
+                    };
+                    self.bury(cx, remains, death);
                 }
             }
         });
@@ -191,16 +209,19 @@ impl Driver {
     /// # Errors
     /// Why there could be no instance; the old one runs on then. What went
     /// wrong later stands in [`Driver::life`].
-    fn replace(self: &Arc<Self>, cx: &Context, loaded: &Loaded) -> Result<(), String> {
+    fn replace(self: &Arc<Self>, cx: &Context, loaded: &Arc<Loaded>) -> Result<(), String> {
         self.closed(cx, || {
             let instance = match self.instantiate(loaded) {
                 Ok(instance) => instance,
-                Err((cause, store)) => {
+                Err((death, store)) => {
                     self.release(cx, store);
-                    return Err(cause);
+                    return Err(death.cause);
                 }
             };
-            let heritage = self.with_guest(Guest::hand_over).unwrap_or_default();
+            self.supervision.reset();
+            let heritage = self
+                .with_guest(Guest::hand_over)
+                .unwrap_or_else(|| self.supervision.take_estate());
             self.left_lines.lock().clear();
             self.call_stop(cx, State::Starting);
             self.live(State::Starting, None);
@@ -240,7 +261,10 @@ impl Driver {
     }
 
     /// Component initialisers are guest code too, under the limit of `start`.
-    fn instantiate(self: &Arc<Self>, loaded: &Loaded) -> Result<Instance, (String, Store<Guest>)> {
+    fn instantiate(
+        self: &Arc<Self>,
+        loaded: &Arc<Loaded>,
+    ) -> Result<Instance, (Death<'static>, Store<Guest>)> {
         let next = self.generation() + 1;
         let mut store = Guest::store(
             self.clone(),
@@ -250,17 +274,19 @@ impl Driver {
         );
         let Some(_nested) = stack::enter() else {
             let why = "there is no room for it on the stack of the thread that starts it";
-            return Err((why.to_owned(), store));
+            return Err((Death::of(why.to_owned()), store));
         };
         store.data_mut().clock.begin(&self.limits, true);
         store.set_epoch_deadline(1);
         let _in_flight = self.engine.ticker.enter();
         match loaded.driver.instantiate(&mut store) {
-            Ok(bindings) => Ok(Instance { store, bindings }),
-            Err(error) => {
-                let cause = death::cause(store.data(), &error);
-                Err((format!("while it was instantiated: {cause}"), store))
-            }
+            Ok(bindings) => Ok(Instance {
+                store,
+                bindings,
+                loaded: loaded.clone(),
+                recent: Recent::default(),
+            }),
+            Err(error) => Err((Death::instantiating(store.data(), &error), store)),
         }
     }
 
@@ -271,22 +297,20 @@ impl Driver {
         }) {
             Ok(Ok(())) => {
                 self.live(State::Running, None);
+                self.supervision.runs(self.time.now());
                 self.services.announce(self);
                 self.log
                     .life(&format!("running, generation {}", self.generation()));
             }
             Ok(Err(reason)) => {
-                self.end(
-                    cx,
-                    State::Failed,
-                    Some(format!("`start` refused: {}", last_words(&reason))),
-                );
+                let cause = format!("`start` refused: {}", last_words(&reason));
+                self.die(cx, Death::of(cause));
             }
             // Buried already.
             Err(ErrorCode::DriverDied) => {}
             Err(code) => {
                 let cause = format!("its `start` could not be called: {code}");
-                self.end(cx, State::Failed, Some(cause));
+                self.die(cx, Death::of(cause));
             }
         }
     }
@@ -301,12 +325,12 @@ impl Driver {
             handlers.call_stop(store)
         });
         match stopped {
-            Ok(()) => self.end(cx, then, None),
+            Ok(()) => self.end(cx, then),
             // It ended by its own fault, which was reported.
             Err(ErrorCode::DriverDied) => {}
             Err(code) => {
                 tracing::warn!("{}: stopped without calling its `stop`: {code}", self.name);
-                self.end(cx, then, None);
+                self.end(cx, then);
             }
         }
     }
@@ -322,16 +346,13 @@ impl Driver {
             return format!("it was stopped, since {cause}; `loopgate start {driver}` starts them");
         }
         match (life.state, life.cause) {
-            (_, Some(cause)) => format!(
-                "it failed: {cause}; `loopgate start {}` starts it again",
-                self.name
-            ),
+            (_, Some(cause)) => format!("it failed: {cause}; {}", self.remedy()),
             (State::Running, None) if self.is_ending() => {
                 "it is being stopped; ask again once it was started".to_owned()
             }
             (State::Starting, None) => "it is starting; ask again".to_owned(),
             (State::Running, None) => "it was reloaded; ask the new version".to_owned(),
-            (State::Stopped | State::Failed, None) => format!(
+            (State::Stopped | State::Failed | State::Quarantined, None) => format!(
                 "it was stopped; `loopgate start {}` starts it again",
                 self.name
             ),
@@ -344,7 +365,7 @@ impl Driver {
         self.live(State::Failed, Some(cause));
     }
 
-    fn live(&self, state: State, cause: Option<String>) {
+    pub(super) fn live(&self, state: State, cause: Option<String>) {
         *self.life.lock() = Life {
             state,
             cause,
@@ -355,27 +376,30 @@ impl Driver {
     /// Takes the instance away: its sources leave the loop, its services the
     /// board, its pending requests end, its lines are released. The gate is
     /// closed by `cx`.
-    pub(super) fn end(self: &Arc<Self>, cx: &Context, state: State, cause: Option<String>) {
-        if let Some(cause) = cause {
-            self.fail(cause);
-        } else {
-            if state == State::Stopped {
-                self.log.life("stopped");
-            }
-            self.live(state, None);
+    fn end(self: &Arc<Self>, cx: &Context, state: State) {
+        if state == State::Stopped {
+            self.log.life("stopped");
         }
+        self.live(state, None);
         let taken = self.instance.try_lock().and_then(|mut guard| guard.take());
         if let Some(instance) = taken {
             self.release(cx, instance.store);
         }
+        self.ended();
+    }
+
+    /// It has no instance any more.
+    pub(super) fn ended(&self) {
         self.power.ended();
         self.counters.usage(Usage::default());
         self.log.instance_ended();
     }
 
     /// Takes back what an instance had; its lines are released with the store.
-    fn release(self: &Arc<Self>, cx: &Context, mut store: Store<Guest>) {
+    pub(super) fn release(self: &Arc<Self>, cx: &Context, mut store: Store<Guest>) {
         let guest = store.data_mut();
+        // Before anything of it that others could see.
+        guest.rest_outputs();
         if let Some(mailbox) = guest.sources.post.mailbox() {
             mailbox.close();
         }

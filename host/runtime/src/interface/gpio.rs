@@ -95,7 +95,13 @@ impl HostPin for Guest {
         let Pin {
             name, output, line, ..
         } = self.table.delete(pin)?;
-        self.heritage.give_back_pin(name, output, line);
+        if output && self.driver.keeps(&name) {
+            if !self.handing_over {
+                self.driver.rest(&name, line);
+            }
+        } else {
+            self.heritage.give_back_pin(name, output, line);
+        }
         Ok(())
     }
 }
@@ -112,7 +118,8 @@ impl Guest {
             .grants
             .pin(name, output)
             .map_err(|reason| ErrorCode::from(self.refused(&reason)))?;
-        let inherited = Context::with_current(|cx| self.heritage.pin(cx, &driver, name, output));
+        let inherited = Context::with_current(|cx| self.heritage.pin(cx, &driver, name, output))
+            .or_else(|| driver.at_rest.take(name).filter(|_| output));
         let published = driver.published_pins.get(entry.line.get_ref());
         let line = match published {
             Some(pin) => self.published_line(pin, inherited, level)?,
