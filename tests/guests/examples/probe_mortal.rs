@@ -68,7 +68,7 @@ impl Driver for Mortal {
             EDGES => return Ok(self.edges.into()),
             _ => return Err(ErrorCode::BadArgument.into()),
         }
-        Ok(0.into())
+        Ok(().into())
     }
 }
 
