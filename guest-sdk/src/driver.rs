@@ -2,7 +2,7 @@
 
 use crate::{
     Context, ErrorCode, FilterEvent, InterruptId, Interrupts, PowerChange, PowerState, Readiness,
-    Reply, Request, RequestId, Result, StructuralEvent, Timeout, TimerId, Verdict,
+    Reply, Request, RequestId, Result, Saved, StructuralEvent, Timeout, TimerId, Verdict,
 };
 
 /// A driver: what the host calls, one handler at a time, with the gate of the
@@ -161,6 +161,39 @@ pub trait Driver: Sized + 'static {
     /// is what it was.
     fn power_state_did_change(&mut self, state: PowerState) {
         let _ = state;
+    }
+
+    /// What the next version of this driver is to go on with, as
+    /// [`Saved::new`] makes it; a driver that does not override this has its
+    /// next version start afresh, after [`stop`](Self::stop).
+    ///
+    /// If there is a state, the next version's [`start`](Self::start), with
+    /// [`Cause::Reload`](crate::Cause::Reload), and
+    /// [`restore`](Self::restore) come next. What `start` opens and creates is
+    /// what this version had: pins, ports, services and clients by their names,
+    /// timers, gates and software interrupts in the order in which each kind is
+    /// created. Outputs keep their levels, armed timers stay armed, a disabled
+    /// gate stays disabled; interrupts are enabled, as always. Nothing can be
+    /// driven, written or asked before `restore` has returned: that is
+    /// `not-permitted`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the driver from being replaced now: the reload is
+    /// refused, and this version goes on.
+    fn save(&self) -> Result<Saved> {
+        Err(ErrorCode::Unsupported.into())
+    }
+
+    /// What the last version saved.
+    ///
+    /// # Errors
+    ///
+    /// This version is dropped, and the last one goes on as if nothing had been
+    /// tried.
+    fn restore(&mut self, saved: &Saved) -> Result<()> {
+        let _ = saved;
+        Err(ErrorCode::Unsupported.into())
     }
 
     /// The last call. What the driver still holds is released afterwards.

@@ -9,7 +9,7 @@ use crate::bindings::loopgate::driver::{request as raw, types};
 use crate::request::{Answer, answer, lift};
 use crate::{
     Context, Driver, ErrorCode, FilterEvent, GateId, Instant, InterruptId, Interrupts, Level,
-    Occurrence, Request, RequestId, Result, Timeout, TimerId, Verdict, log, power,
+    Occurrence, Request, RequestId, Result, Saved, Timeout, TimerId, Verdict, log, power,
 };
 
 /// Makes the type, which implements [`Driver`], the driver that this crate
@@ -118,6 +118,19 @@ impl<D: Slot, C: Commands<D>> handlers::Guest for Export<D, C> {
         if let Some(mut driver) = taken {
             driver.stop();
         }
+    }
+
+    fn save_state() -> std::result::Result<(u32, Vec<u8>), types::ErrorCode> {
+        let saved = asked::<D, _>(|driver| driver.save().inspect_err(unless_unsupported("save")));
+        saved.map(Saved::lower)
+    }
+
+    fn restore_state(version: u32, state: Vec<u8>) -> std::result::Result<(), types::ErrorCode> {
+        let saved = Saved::lift(version, state);
+        asked::<D, _>(|driver| {
+            let restored = driver.restore(&saved);
+            restored.inspect_err(unless_unsupported("restore"))
+        })
     }
 
     fn interrupt_occurred(
@@ -257,7 +270,16 @@ impl<D: Slot, C: Commands<D>> handlers::Guest for Export<D, C> {
     }
 }
 
-/// Calls a handler whose result goes to another driver.
+/// The host is told no more than the code: the log has the rest.
+fn unless_unsupported(handler: &str) -> impl Fn(&crate::Error) {
+    move |error| {
+        if error.code() != ErrorCode::Unsupported {
+            report(handler, Some(Err(error.clone())));
+        }
+    }
+}
+
+/// Calls a handler whose result goes to another driver, or to the host.
 fn asked<D: Slot, R>(
     handler: impl FnOnce(&mut D) -> Result<R>,
 ) -> std::result::Result<R, types::ErrorCode> {

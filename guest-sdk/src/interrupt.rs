@@ -3,8 +3,14 @@
 use crate::bindings::loopgate::driver::types::ErrorCode as RawCode;
 use crate::bindings::loopgate::driver::work_loop as raw;
 use crate::error::named;
-use crate::work_loop::{EventSource, added, next_token, sealed};
+use crate::work_loop::{EventSource, Tokens, added, sealed};
 use crate::{ErrorCode, Instant, Line, Result};
+
+thread_local! {
+    static TOKENS: Tokens = const { Tokens::from(1) };
+    /// Of sources without a line, which alone go by their tokens.
+    static SOFTWARE: Tokens = const { Tokens::from(1 << 31) };
+}
 
 /// Counts interrupts and delivers them as
 /// [`Driver::interrupt`](crate::Driver::interrupt). Dropping it takes it off
@@ -77,7 +83,8 @@ impl Interrupt {
     ///
     /// As there.
     pub fn create(line: Option<&Line>) -> Result<Self> {
-        let token = next_token();
+        let tokens = if line.is_some() { &TOKENS } else { &SOFTWARE };
+        let token = tokens.with(Tokens::next);
         let created = raw::InterruptEventSource::create(line.map(|line| &line.line), token);
         Self::made(created, token)
     }
@@ -90,7 +97,7 @@ impl Interrupt {
     ///
     /// As there.
     pub fn create_filtered(line: &Line, word: u64) -> Result<Self> {
-        let token = next_token();
+        let token = TOKENS.with(Tokens::next);
         let created = raw::InterruptEventSource::create_filtered(&line.line, token);
         Self::made(
             created.inspect(|source| source.set_filter_word(word)),
@@ -106,7 +113,7 @@ impl Interrupt {
             source: named(created, || "interrupt source".into())?,
             id: InterruptId(token),
         };
-        added(interrupt, Self::enable)
+        added(interrupt).inspect(Self::enable)
     }
 }
 

@@ -4,8 +4,8 @@ pub use crate::{
     Ask, AsyncDriver, Cause, Client, CommandGate, Context, Driver, Duration, DurationExt, Edges,
     Error, ErrorCode, FilterEvent, GateId, Gated, InputPin, Instant, Interrupt, InterruptId,
     Interrupts, Line, LineReader, Occurrence, OutputPin, Pending, Port, PowerChange, PowerState,
-    PublishedPins, Queueing, Readiness, Reply, Request, RequestId, Result, Selector, Service,
-    ServiceBuilder, StructuralEvent, Submission, Timeout, Timer, TimerId, Verdict, delay, driver,
-    now,
+    PublishedPins, Queueing, Readiness, Reply, Request, RequestId, Result, Saved, Selector,
+    Service, ServiceBuilder, StructuralEvent, Submission, Timeout, Timer, TimerId, Verdict, delay,
+    driver, now,
 };
 pub use crate::{debug, error, info, trace, warn};

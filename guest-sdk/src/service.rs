@@ -3,7 +3,9 @@
 use crate::Result;
 use crate::bindings::loopgate::driver::{request as raw, work_loop};
 use crate::error::named;
-use crate::work_loop::{EventSource, added, next_token, sealed};
+use crate::work_loop::{EventSource, Tokens, added, sealed};
+
+thread_local!(static TOKENS: Tokens = const { Tokens::from(1) });
 
 /// Lets clients in: their requests arrive as
 /// [`Driver::command`](crate::Driver::command).
@@ -58,13 +60,14 @@ impl CommandGate {
     ///
     /// As there.
     pub fn create() -> Result<Self> {
-        let token = next_token();
+        let token = TOKENS.with(Tokens::next);
         let created = work_loop::CommandGate::create(token);
         let gate = Self {
             gate: named(created, || "command gate".into())?,
             id: GateId(token),
         };
-        added(gate, Self::enable)
+        // Enabled from birth; one that is taken over stays as it was left.
+        added(gate)
     }
 }
 

@@ -3,8 +3,10 @@
 use crate::bindings::loopgate::driver::work_loop as raw;
 use crate::error::named;
 use crate::time::nanos;
-use crate::work_loop::{EventSource, added, next_token, sealed};
+use crate::work_loop::{EventSource, Tokens, added, sealed};
 use crate::{Duration, ErrorCode, Instant, Result};
+
+thread_local!(static TOKENS: Tokens = const { Tokens::from(1) });
 
 /// Calls [`Driver::timeout`](crate::Driver::timeout) once for each arming,
 /// never early. Dropping it disarms it.
@@ -71,13 +73,14 @@ impl Timer {
     ///
     /// As there.
     pub fn create() -> Result<Self> {
-        let token = next_token();
+        let token = TOKENS.with(Tokens::next);
         let created = raw::TimerEventSource::create(token);
         let timer = Self {
             source: named(created, || "timer".into())?,
             id: TimerId(token),
         };
-        added(timer, Self::enable)
+        // Enabled from birth; one that is taken over stays as it was left.
+        added(timer)
     }
 }
 

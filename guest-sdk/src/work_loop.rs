@@ -70,16 +70,24 @@ pub(crate) mod sealed {
     }
 }
 
-/// A new source as drivers get it: on the loop, and enabled.
-pub(crate) fn added<S: EventSource>(source: S, enable: impl FnOnce(&S)) -> Result<S> {
+/// A new source as drivers get it: on the loop.
+pub(crate) fn added<S: EventSource>(source: S) -> Result<S> {
     WorkLoop::get().add_event_source(&source)?;
-    enable(&source);
     Ok(source)
 }
 
-/// A token that no other source of this driver has. Counting is enough: 2^32
-/// sources are far past any limit of the host.
-pub(crate) fn next_token() -> u32 {
-    thread_local!(static NEXT: Cell<u32> = const { Cell::new(1) });
-    NEXT.replace(NEXT.get().wrapping_add(1))
+/// Tokens for the sources of one kind, which no two of them share. Counting is
+/// enough: 2^31 sources are far past any limit of the host. Each kind counts for
+/// itself, since the next version's source with the same token takes over: one
+/// more timer must not change what the gates are called.
+pub(crate) struct Tokens(Cell<u32>);
+
+impl Tokens {
+    pub(crate) const fn from(first: u32) -> Self {
+        Self(Cell::new(first))
+    }
+
+    pub(crate) fn next(&self) -> u32 {
+        self.0.replace(self.0.get().wrapping_add(1))
+    }
 }

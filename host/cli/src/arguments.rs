@@ -29,6 +29,9 @@ pub(crate) enum Command {
     #[command(
         after_help = "A driver is reloaded when its component's file changes. The log goes to standard error; \
         LOOPGATE_LOG chooses what is in it, for example `debug` or `warn,driver=trace` (default: info).\n\n\
+        SIGHUP reads the board file again, as `loopgate reload --board` does. SIGINT and SIGTERM stop the \
+        drivers, the last started first; a second one ends at once. `host/cli/loopgate.service` in the \
+        sources runs a board under systemd.\n\n\
         Examples:\n  loopgate run sample-drivers/board.toml\n  \
         loopgate run sample-drivers/board.toml --vcd lines.vcd --vcd-line GPIO17 --vcd-line GPIO27"
     )]
@@ -52,15 +55,23 @@ pub(crate) enum Command {
         Examples:\n  loopgate call button-led presses\n  loopgate call echo 1 0x10 32 --data deadbeef --timeout '2 s'"
     )]
     Call(Call),
-    /// Puts the present version of a component in the place of the running driver
+    /// Puts the present version of a component in the place of the running driver,
+    /// or changes the board to what its file says now
     #[command(
-        after_help = "The old version's `stop` is called, then the new one's `start`. Edges and bytes that \
+        after_help = "A version with state hands it to the new one, and all that it has open: outputs keep their \
+        levels, nothing that waits is lost. Before that its begun requests have to end, within its limit `drain`. \
+        If anything fails, the old version goes on.\n\n\
+        Of a version without state `stop` is called, then the new one's `start`. Edges and bytes that \
         arrive meanwhile go to the new one; requests in flight end as `driver-died`. A version that cannot be \
         loaded leaves the old one running.\n\n\
         `loopgate run` does this by itself when the component's file changes.\n\n\
-        Example:\n  loopgate reload blink"
+        With --board, the board file is read again: drivers that it does not have any more are stopped, \
+        those with another entry are stopped and started, new ones are started, and the others are not \
+        touched, but that those above a driver that is stopped end before it and come back with it. \
+        A file with a mistake changes nothing. SIGHUP to the host does the same.\n\n\
+        Examples:\n  loopgate reload blink\n  loopgate reload --force modbus --json\n  loopgate reload --board"
     )]
-    Reload(Named),
+    Reload(Reload),
     /// Stops a driver: its lines are released, its services end
     #[command(
         after_help = "Before it the drivers above it stop, those that use its services and have no other provider: \
@@ -102,16 +113,53 @@ pub(crate) struct Run {
     /// Does not reload drivers whose component's file changes
     #[arg(long)]
     pub(crate) no_watch: bool,
+    /// What of its own rights the host drops before it runs a driver: files and
+    /// system calls that it does not need
+    #[arg(long, value_name = "HOW", default_value = "try")]
+    pub(crate) sandbox: Held,
+    /// How long the drivers may take to stop, all together, when the board is
+    /// ended; the rest ends with the host then
+    #[arg(long, value_name = "SPAN", default_value = "10 s", value_parser = parse_span)]
+    pub(crate) stop_limit: Duration,
     #[command(flatten)]
     pub(crate) recording: Recording,
     #[command(flatten)]
     pub(crate) socket: Socket,
 }
 
+/// How the host holds itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Held {
+    /// Does not start where the kernel lacks Landlock or seccomp
+    Require,
+    /// Goes on without what the kernel lacks, and says so
+    Try,
+    /// Drops nothing
+    Off,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Named {
     /// The driver
     pub(crate) driver: String,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reload {
+    /// The driver
+    #[arg(required_unless_present = "board", conflicts_with = "board")]
+    pub(crate) driver: Option<String>,
+    /// Ends requests that have begun as `driver-died`, instead of waiting for them
+    #[arg(long, conflicts_with = "board")]
+    pub(crate) force: bool,
+    /// Changes the board to what its file says now
+    #[arg(long)]
+    pub(crate) board: bool,
     /// Prints JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -431,6 +479,10 @@ mod tests {
             "call echo add --timeout 2h",
             "call echo add --timeout 5",
             "call echo add --attempt --timeout 1s",
+            "reload",
+            "reload blink --board",
+            "run board.toml --sandbox maybe",
+            "run board.toml --stop-limit 5",
             "sim set GPIO17 up",
             "sim",
             "restart",

@@ -4,12 +4,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use loopgate::LogLine;
 use loopgate::control::{Client, DriverNow, Request, Response};
+use loopgate::units::show_bytes;
+use loopgate::{Handed, LogLine};
+use serde_json::json;
 
-use crate::arguments::{Logs, Named};
+use crate::arguments::{Logs, Named, Reload};
 use crate::board;
 use crate::output::{plain, print, print_json, print_json_line};
+use crate::status::time;
 
 /// One of the requests that change a driver.
 pub(crate) fn change(named: Named, request: impl FnOnce(String) -> Request) -> Result<ExitCode> {
@@ -34,6 +37,83 @@ pub(crate) fn change(named: Named, request: impl FnOnce(String) -> Request) -> R
         }
         other => board::unexpected(&other),
     }
+}
+
+/// A driver's present version takes the running one's place, or the board
+/// becomes what its file says.
+pub(crate) fn reload(reload: Reload) -> Result<ExitCode> {
+    let Reload {
+        driver,
+        force,
+        json,
+        socket,
+        ..
+    } = reload;
+    let request = match driver {
+        Some(driver) => Request::Reload { driver, force },
+        None => Request::ReloadBoard,
+    };
+    match board::ask(&socket, &request)? {
+        Response::Reloaded {
+            name,
+            state,
+            reload,
+        } if json => print_json(&json!({
+            "name": name, "state": state, "generation": reload.generation, "last-reload": reload
+        }))?,
+        Response::Reloaded {
+            name,
+            state,
+            reload,
+        } => {
+            let (name, state) = (plain(&name), plain(&state));
+            print(&format!("{name}: {state}, {}", told(&reload)))?;
+        }
+        Response::Changes(changes) if json => print_json(&changes)?,
+        Response::Changes(changes) => print(&plain(&changes.to_string()))?,
+        other => return board::unexpected(&other),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What there is to say of a reload.
+pub(crate) fn told(reload: &loopgate::Reload) -> String {
+    let Handed {
+        pins,
+        ports,
+        interrupts,
+        timers,
+        gates,
+        services,
+        requests,
+    } = reload.handed_over;
+    let parts = [
+        (pins, "pins"),
+        (ports, "ports"),
+        (interrupts, "interrupt sources"),
+        (timers, "timers"),
+        (gates, "gates"),
+        (services, "services"),
+        (requests, "requests"),
+    ];
+    let had = parts.into_iter().filter(|&(count, _)| count > 0);
+    let had: Vec<_> = had.map(|(count, what)| format!("{count} {what}")).collect();
+    let had = if had.is_empty() {
+        "nothing".to_owned()
+    } else {
+        had.join(", ")
+    };
+    let state = match reload.state_bytes {
+        Some(bytes) => format!("with {} of state", show_bytes(bytes)),
+        None => "started afresh".to_owned(),
+    };
+    format!(
+        "generation {}, {state}; its gate was closed for {}, {} events waited, {} were lost; handed over: {had}",
+        reload.generation,
+        time(reload.gate_closed_ns),
+        reload.events_waiting,
+        reload.lost,
+    )
 }
 
 fn now(driver: &DriverNow) -> String {

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         Command::New(new) => new::run(&new),
         Command::Status(status) => status::run(&status),
         Command::Call(call) => call::run(call),
-        Command::Reload(named) => drivers::change(named, |driver| Request::Reload { driver }),
+        Command::Reload(reload) => drivers::reload(reload),
         Command::Stop(named) => drivers::change(named, |driver| Request::Stop { driver }),
         Command::Start(named) => drivers::change(named, |driver| Request::Start { driver }),
         Command::Power(power) => power::run(&power),

@@ -1,5 +1,6 @@
 //! `loopgate run`.
 
+use std::ffi::c_int;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,14 +11,20 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use loopgate::board_file::{BoardFile, ClockKind, DriverEntry};
 use loopgate::control::{Claim, Server};
-use loopgate::{Board, DriverStatus, Watch};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use loopgate::{Board, DriverStatus, Sandbox, State, Watch};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::FileType;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use tracing_subscriber::EnvFilter;
 
-use crate::arguments::Run;
+use crate::arguments::{Held, Run};
 use crate::output::{plain, print};
+
+mod service_manager;
+
+use service_manager::ServiceManager;
 
 /// How far virtual time goes between two looks for a signal.
 const VIRTUAL_STEP: Duration = Duration::from_millis(10);
@@ -25,11 +32,15 @@ const VIRTUAL_STEP: Duration = Duration::from_millis(10);
 pub(crate) fn run(run: &Run) -> Result<ExitCode> {
     log_to_standard_error()?;
     let mut signals = catch_signals().context("cannot catch signals")?;
+    let manager = ServiceManager::from_environment()?;
     let file = BoardFile::read(&run.board)?;
     let claim = Claim::take(&run.socket.place())?;
+    let lock = BoardFile::lock(&run.board)?;
+    drop_rights(run, &file)?;
+    limit_stop(run.stop_limit).context("cannot limit the time to stop")?;
     let clock = file.board.clock;
     print(&loading(&file))?;
-    let mut builder = Board::builder().board(file);
+    let mut builder = Board::builder().board(file).lock(lock);
     if let Some(vcd) = run.recording.file() {
         builder = builder.record(vcd);
     }
@@ -41,30 +52,72 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
         .transpose()
         .context("cannot watch the components; `--no-watch` runs without")?;
     print(&format!("control socket: {}", server.path().display()))?;
-    match clock {
-        ClockKind::Real => {
-            signals.forever().next();
-        }
-        ClockKind::Virtual => {
-            while signals.pending().next().is_none() {
-                if board.next_event().is_some() {
-                    board.run_for(VIRTUAL_STEP);
-                } else {
-                    // What clients have caused. Else time stands still, and this
-                    // need not keep a processor busy.
-                    board.run_for(Duration::ZERO);
-                    std::thread::sleep(VIRTUAL_STEP);
-                }
-            }
-        }
-    }
+    let watchdog = manager.watch(&board).context("cannot start the watchdog")?;
+    manager.ready(&states_in_short(&board));
+    run_until_ended(clock, &mut signals, &board, &manager);
     print("stopping")?;
+    manager.stopping();
     drop(watch);
     // Ends the requests that are being answered, which the server waits for.
     board.stop();
     drop(server);
+    drop(watchdog);
     print_states(&board)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn run_until_ended(
+    clock: ClockKind,
+    signals: &mut Signals,
+    board: &Board,
+    manager: &ServiceManager,
+) {
+    let handled = |signal| is_handled(signal, board, manager);
+    if clock == ClockKind::Real {
+        let _ended = signals.forever().find(|&signal| !handled(signal));
+        return;
+    }
+    while signals.pending().all(handled) {
+        if board.next_event().is_some() {
+            board.run_for(VIRTUAL_STEP);
+        } else {
+            // What clients have caused. Else time stands still, and this need
+            // not keep a processor busy.
+            board.run_for(Duration::ZERO);
+            std::thread::sleep(VIRTUAL_STEP);
+        }
+    }
+}
+
+/// Whether the board goes on after this signal.
+fn is_handled(signal: c_int, board: &Board, manager: &ServiceManager) -> bool {
+    if signal != SIGHUP {
+        return false;
+    }
+    if hung_up() {
+        // Comes back as an end like any other, with its limit of time.
+        return signal_hook::low_level::raise(SIGTERM).is_ok();
+    }
+    manager.reloading();
+    match board.reread() {
+        Ok(changes) => tracing::info!("the board file was read again: {changes}"),
+        Err(error) => tracing::error!("the board was not changed: {error}"),
+    }
+    manager.ready(&states_in_short(board));
+    true
+}
+
+/// Whether this was started at a terminal, and the terminal is gone.
+fn hung_up() -> bool {
+    let input = std::io::stdin();
+    let mut looked_at = [PollFd::new(&input, PollFlags::empty())];
+    let looked = rustix::event::poll(&mut looked_at, Some(&Timespec::default()));
+    // A pipe whose other end is closed says so as well; a terminal that is
+    // gone is not even one any more.
+    looked.is_ok()
+        && looked_at[0].revents().contains(PollFlags::HUP)
+        && rustix::fs::fstat(&input)
+            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice)
 }
 
 /// The first signal ends the board in order, a second one at once: a driver
@@ -75,7 +128,37 @@ fn catch_signals() -> std::io::Result<Signals> {
         flag::register_conditional_shutdown(signal, 1, stopping.clone())?;
         flag::register(signal, stopping.clone())?;
     }
-    Signals::new([SIGINT, SIGTERM])
+    Signals::new([SIGHUP, SIGINT, SIGTERM])
+}
+
+/// Ends the process where it has not ended in order within `limit` of the first
+/// signal. By then every driver that can be stopped was: one has broken all its
+/// limits, or the machine is out of breath.
+fn limit_stop(limit: Duration) -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let late = move || {
+        signals.forever().next();
+        std::thread::sleep(limit);
+        tracing::error!("not everything has stopped within {limit:?}: ending the rest");
+        std::process::exit(1);
+    };
+    std::thread::Builder::new()
+        .name("stop-limit".into())
+        .spawn(late)?;
+    Ok(())
+}
+
+/// Before there is another thread: what is dropped is dropped by each.
+fn drop_rights(run: &Run, file: &BoardFile) -> Result<()> {
+    if run.sandbox == Held::Off {
+        return Ok(());
+    }
+    let mut sandbox = Sandbox::for_board(file).writes(run.socket.place().path());
+    if let Some(vcd) = run.recording.file() {
+        sandbox = sandbox.writes(vcd.path());
+    }
+    sandbox.enter(run.sandbox == Held::Require)?;
+    Ok(())
 }
 
 fn log_to_standard_error() -> Result<()> {
@@ -124,6 +207,15 @@ fn grants(driver: &DriverEntry) -> Vec<String> {
 fn print_states(board: &Board) -> Result<()> {
     let states = board.status().drivers;
     print(&states.iter().map(state).collect::<Vec<_>>().concat())
+}
+
+/// On one line.
+fn states_in_short(board: &Board) -> String {
+    let drivers = board.status().drivers;
+    let running = drivers
+        .iter()
+        .filter(|driver| driver.state == State::Running);
+    format!("{} of {} drivers run", running.count(), drivers.len())
 }
 
 fn state(driver: &DriverStatus) -> String {

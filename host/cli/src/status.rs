@@ -14,6 +14,7 @@ mod detail;
 mod overview;
 mod view;
 
+pub(crate) use view::time;
 use view::{Driver, Overview};
 
 pub(crate) fn run(status: &Status) -> Result<ExitCode> {

@@ -2,9 +2,15 @@
 //! have lines and no drivers; drivers are for tests/integration.
 #![forbid(unsafe_code)]
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use rustix::pty::OpenptFlags;
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::Duration;
 
 const LINES: &str = "[[board.line]]\nname = \"GPIO17\"\npull = \"up\"\n";
 
@@ -75,6 +81,10 @@ impl Scene {
     fn run_with(&self, board: &Path, options: &[&str]) -> Running {
         let mut command = self.command(&["run", board.to_str().unwrap()]);
         command.args(options);
+        Self::started(command)
+    }
+
+    fn started(mut command: Command) -> Running {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -87,11 +97,20 @@ impl Scene {
 }
 
 impl Running {
-    /// Ends it by `signal`: what it printed meanwhile, and its exit status.
-    fn end(mut self, signal: &str) -> (String, Option<i32>) {
+    fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let killed = Command::new("kill").args([signal, &id]).status().unwrap();
-        assert!(killed.success());
+        let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Ends it by `signal`: what it printed meanwhile, and its exit status.
+    fn end(self, signal: &str) -> (String, Option<i32>) {
+        self.signal(signal);
+        self.rest()
+    }
+
+    /// What it prints until it has ended, and its exit status.
+    fn rest(mut self) -> (String, Option<i32>) {
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
         (rest, self.child.wait().unwrap().code())
@@ -131,6 +150,154 @@ fn a_board_runs_answers_and_ends_in_order() {
         assert!(rest.contains("stopping"), "{rest}");
         assert!(!scene.path("socket").exists());
     }
+}
+
+#[test]
+fn a_second_host_on_a_board_is_refused_whatever_its_socket() {
+    let scene = Scene::new();
+    let file = scene.file("board.toml", &board("real"));
+    let link = scene.path("link.toml");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let running = scene.run(&file);
+    let other = scene.path("other");
+    let second = ["--socket", other.to_str().unwrap()];
+    for name in [&file, &link] {
+        let error = scene.fails(1, &[&["run", name.to_str().unwrap()], &second[..]].concat());
+        let process = format!("another loopgate (process {})", running.child.id());
+        assert!(
+            error.contains(&process) && error.contains("a board file of its own"),
+            "{error}"
+        );
+    }
+    assert_eq!(running.end("-TERM").1, Some(0));
+    let socket = scene.run_with(&file, &second);
+    assert_eq!(socket.end("-TERM").1, Some(0));
+}
+
+#[test]
+fn a_stranger_is_turned_away_even_where_the_socket_is_open_to_all() {
+    const NOBODY: u32 = 65534;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can be somebody else");
+        return;
+    }
+    let scene = Scene::new();
+    let running = scene.run(&scene.file("board.toml", &board("real")));
+    for (path, mode) in [(".", 0o755), ("socket", 0o666)] {
+        let open = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(scene.path(path), open).unwrap();
+    }
+    // Not through the program: it may lie where nobody can go.
+    let client = Command::new("python3")
+        .args([
+            "-c",
+            "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n\
+             s.sendall(b'{\"request\": \"status\"}\\n')\nprint(len(s.recv(100)))",
+        ])
+        .arg(scene.path("socket"))
+        .uid(NOBODY)
+        .output();
+    let Ok(client) = client else {
+        eprintln!("SKIPPED: there is no python3");
+        return;
+    };
+    let answer = String::from_utf8(client.stdout).unwrap();
+    let refused = String::from_utf8(client.stderr).unwrap();
+    assert!(
+        answer == "0\n" || refused.contains("BrokenPipe") || refused.contains("ConnectionReset"),
+        "{answer}{refused}"
+    );
+    assert!(scene.says(&["status"]).contains("real clock"));
+    drop(running);
+}
+
+/// What a service manager is told until it has heard `last`.
+fn told(manager: &UnixDatagram, last: &str) -> String {
+    let mut told = String::new();
+    while !told.contains(last) {
+        let mut message = [0; 1024];
+        match manager.recv(&mut message) {
+            Ok(length) => told += str::from_utf8(&message[..length]).unwrap(),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Interrupted),
+        }
+    }
+    told
+}
+
+#[test]
+fn a_service_manager_is_told_how_the_board_fares() {
+    let scene = Scene::new();
+    let abstract_name = format!("loopgate-test-{}", std::process::id());
+    let name = SocketAddr::from_abstract_name(&abstract_name).unwrap();
+    let path = scene.path("notify");
+    for (manager, address, clock) in [
+        (
+            UnixDatagram::bind(&path),
+            path.to_str().unwrap().to_owned(),
+            "real",
+        ),
+        (
+            UnixDatagram::bind_addr(&name),
+            format!("@{abstract_name}"),
+            "virtual",
+        ),
+    ] {
+        let manager = manager.unwrap();
+        manager
+            .set_read_timeout(Some(Duration::from_mins(1)))
+            .unwrap();
+        let file = scene.file("board.toml", &board(clock));
+        let mut command = scene.command(&["run", file.to_str().unwrap()]);
+        command
+            .env("NOTIFY_SOCKET", address)
+            .env("WATCHDOG_USEC", "40000");
+        let running = Scene::started(command);
+        let begun = told(&manager, "READY=1");
+        assert!(!begun.contains("STOPPING"), "{begun}");
+        // More than once, and for as long as it runs.
+        for _ in 0..3 {
+            told(&manager, "WATCHDOG=1");
+        }
+        running.signal("-HUP");
+        let reread = told(&manager, "READY=1\nSTATUS=0 of 0 drivers run");
+        assert!(reread.contains("RELOADING=1\nMONOTONIC_USEC="), "{reread}");
+        running.signal("-TERM");
+        told(&manager, "STOPPING=1");
+        // Nobody reads any more, which does not hold the board up.
+        assert_eq!(running.rest().1, Some(0));
+        std::fs::remove_file(&file).unwrap();
+    }
+    let file = scene.file("board.toml", &board("real"));
+    let mut command = scene.command(&["run", file.to_str().unwrap()]);
+    let output = command.env("NOTIFY_SOCKET", "/none").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("`NOTIFY_SOCKET` /none"), "{error}");
+}
+
+#[test]
+fn a_board_whose_terminal_is_gone_ends_in_order() {
+    let scene = Scene::new();
+    let file = scene.file("board.toml", &board("real"));
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let ours = rustix::pty::openpt(flags).unwrap();
+    rustix::pty::unlockpt(&ours).unwrap();
+    let name = rustix::pty::ptsname(&ours, Vec::new()).unwrap();
+    let theirs = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(rustix::fs::OFlags::NOCTTY.bits().cast_signed())
+        .open(name.to_str().unwrap())
+        .unwrap();
+    let mut command = scene.command(&["run", file.to_str().unwrap()]);
+    command.stdin(theirs);
+    let running = Scene::started(command);
+    drop(ours);
+    let (rest, code) = running.end("-HUP");
+    assert!(
+        code == Some(0) && rest.contains("stopping"),
+        "{code:?} {rest}"
+    );
 }
 
 #[test]

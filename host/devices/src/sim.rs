@@ -157,6 +157,16 @@ impl SimBoard {
         })
     }
 
+    /// Adds lines at the level of their pull, but none of a name that there is.
+    pub fn add_lines(&self, lines: Vec<SimLineConfig>) {
+        let mut pins = self.pins.lock();
+        for line in lines {
+            if pins.find(&line.name).is_err() {
+                pins.all.push(Pin::new(line));
+            }
+        }
+    }
+
     /// Drives a line from outside, now, until [`release`](Self::release).
     /// `high` is the voltage.
     ///

@@ -1,21 +1,27 @@
 //! A board: the hardware, the loops and the drivers of one board file.
 
-use crate::board_file::BoardFile;
+use crate::board_file::{BoardFile, Lock};
 use crate::crash;
 use crate::driver::{Driver, PowerCalls};
+use crate::engine::Engine;
 use crate::ports::Ports;
 use crate::published_pins::PublishedPins;
+use crate::sandbox;
 use crate::service::{Service, Services};
+use crate::shared_lines::SharedLines;
 use crate::simulation::Simulation;
 use crate::status::{DriverStatus, ServiceStatus, Status};
 use crate::time::Time;
 use loopgate_devices::sim::{SimBoard, SimPorts};
 use loopgate_workloop::{Context, EventSource as _, Instant, Waits, WorkLoop};
-use parking_lot::Mutex;
-use std::sync::Arc;
+use parking_lot::{Mutex, RwLock};
+use rustix::fd::OwnedFd;
+use std::sync::{Arc, Weak};
 
+mod alive;
 mod builder;
 mod call;
+mod difference;
 mod drivers;
 mod ending;
 mod power;
@@ -23,26 +29,44 @@ mod request;
 mod virtual_time;
 
 pub use builder::Builder;
+pub use difference::Changes;
 pub use request::{Cancel, Mode, Request, SelectorName};
 
 /// A running board. Dropping it stops the drivers in order.
 pub struct Board {
-    file: BoardFile,
+    /// Replaced as a whole, so that who goes through it meets one state.
+    roster: RwLock<Arc<Roster>>,
     time: Time,
     started: Instant,
-    loops: Vec<NamedLoop>,
+    engine: Arc<Engine>,
     /// Across the loops: drivers enter each other's.
     waits: Arc<Waits>,
-    drivers: Vec<Arc<Driver>>,
     services: Arc<Services>,
     published_pins: Arc<PublishedPins>,
     simulation: Simulation,
     ports: Arc<Ports>,
+    /// The same for as long as the board lives.
+    shared: Option<Arc<SharedLines>>,
     power: power::Power,
     /// Held by who moves virtual time on.
     stepping: Mutex<()>,
     /// Ends after the drivers, of which it writes.
     crash_writer: Option<crash::Writer>,
+    /// Held by who replaces the roster, and with it the right to the board file,
+    /// where this board was given one. Drivers start and stop meanwhile, and
+    /// nothing that runs in them takes it.
+    changing: Mutex<Option<Lock>>,
+    /// Event counters of those who want to hear that the roster is another.
+    watches: Mutex<Vec<Weak<OwnedFd>>>,
+}
+
+/// Who is on the board.
+struct Roster {
+    file: Arc<BoardFile>,
+    loops: Vec<Arc<NamedLoop>>,
+    /// In the order in which they start, each after those whose services it uses
+    /// ([`Driver::providers`]); backwards, users come before their providers.
+    drivers: Vec<Arc<Driver>>,
 }
 
 struct NamedLoop {
@@ -61,26 +85,32 @@ impl Board {
 
     /// The state of every driver, without waiting for any.
     pub fn status(&self) -> Status {
+        let roster = self.roster();
         Status {
             version: env!("CARGO_PKG_VERSION"),
-            board: self.file.path().display().to_string(),
+            board: roster.file.path().display().to_string(),
             clock: match self.time {
                 Time::Real(_) => "real",
                 Time::Virtual(_) => "virtual",
             },
             power: self.power.state(),
             uptime_ns: self.time.now().saturating_since(self.started).as_nanos() as u64,
-            drivers: self
+            sandbox: sandbox::status(),
+            drivers: roster
                 .drivers
                 .iter()
-                .map(|driver| self.driver_status(driver))
+                .map(|driver| driver_status(&roster, driver))
                 .collect(),
         }
     }
 
-    /// The board file that this board was made from.
-    pub fn file(&self) -> &BoardFile {
-        &self.file
+    /// The board file that this board was made from, or changed to.
+    pub fn file(&self) -> Arc<BoardFile> {
+        self.roster().file.clone()
+    }
+
+    fn roster(&self) -> Arc<Roster> {
+        self.roster.read().clone()
     }
 
     /// The simulated board, to set and to watch its lines from outside.
@@ -103,68 +133,69 @@ impl Board {
     /// later ones fail; the board can still be asked for its status. From any
     /// thread, but not from within a handler.
     pub fn stop(&self) {
-        Context::with_current(|cx| self.end(cx, None));
-    }
-
-    /// The drivers, each after those whose services it uses
-    /// ([`Driver::providers`]); backwards, users come before their providers.
-    pub(crate) fn start_order(&self) -> &[Arc<Driver>] {
-        &self.drivers
+        Context::with_current(|cx| self.end(cx, &self.roster(), None));
     }
 
     /// Stops every driver, as [`Board::stop`], and the board's threads.
     pub fn shutdown(self) {
         drop(self);
     }
-
-    fn driver_status(&self, driver: &Arc<Driver>) -> DriverStatus {
-        let life = driver.life();
-        let on = self
-            .loops
-            .iter()
-            .find(|known| Arc::ptr_eq(&known.work_loop, &driver.work_loop));
-        DriverStatus {
-            name: driver.name.clone(),
-            component: driver.component.display().to_string(),
-            work_loop: on.map(|known| known.name.clone()).unwrap_or_default(),
-            state: life.state,
-            cause: life.why(),
-            generation: driver.generation(),
-            restarts: driver.restarts(),
-            services: driver
-                .services
-                .of(driver)
-                .iter()
-                .map(|service| service_status(service))
-                .collect(),
-            pins: driver
-                .entry
-                .gpio
-                .iter()
-                .map(|(name, pin)| (name.clone(), pin.line.get_ref().clone()))
-                .collect(),
-            left_lines: driver.left_lines(),
-            ports: driver.port_status(),
-            limits: driver.limits.clone(),
-            usage: driver.counters.used(),
-            counts: driver.counters.counts(),
-            handler_time: driver.counters.handler_time(),
-        }
-    }
 }
 
 impl Drop for Board {
     fn drop(&mut self) {
         self.stop();
-        Context::with_current(|cx| {
-            for known in &self.loops {
-                known.work_loop.terminate(cx);
-            }
-        });
-        for known in &self.loops {
-            // Refused to a handler of that very loop, which a board is not dropped in.
-            let _ = Context::with_current(|cx| known.work_loop.join(cx));
-        }
+        let roster = self.roster();
+        roster.loops.iter().for_each(|known| known.terminate());
+        roster.loops.iter().for_each(|known| known.join());
+    }
+}
+
+impl NamedLoop {
+    fn terminate(&self) {
+        Context::with_current(|cx| self.work_loop.terminate(cx));
+    }
+
+    fn join(&self) {
+        // Refused to a handler of that very loop, which a board is not changed
+        // or dropped in.
+        let _ = Context::with_current(|cx| self.work_loop.join(cx));
+    }
+}
+
+fn driver_status(roster: &Roster, driver: &Arc<Driver>) -> DriverStatus {
+    let life = driver.life();
+    let on = roster
+        .loops
+        .iter()
+        .find(|known| Arc::ptr_eq(&known.work_loop, &driver.work_loop));
+    DriverStatus {
+        name: driver.name.clone(),
+        component: driver.component.display().to_string(),
+        work_loop: on.map(|known| known.name.clone()).unwrap_or_default(),
+        state: life.state,
+        cause: life.why(),
+        generation: driver.generation(),
+        services: driver
+            .services
+            .of(driver)
+            .iter()
+            .map(|service| service_status(service))
+            .collect(),
+        pins: driver
+            .entry
+            .gpio
+            .iter()
+            .map(|(name, pin)| (name.clone(), pin.line.get_ref().clone()))
+            .collect(),
+        left_lines: driver.left_lines(),
+        ports: driver.port_status(),
+        limits: driver.limits.clone(),
+        usage: driver.counters.used(),
+        counts: driver.counters.counts(),
+        handler_time: driver.counters.handler_time(),
+        restarts: driver.restarts(),
+        last_reload: driver.last_reload(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod gpio;
 mod lines;
+mod lock;
 mod order;
 mod play;
 mod published;
@@ -11,10 +12,14 @@ mod serial;
 mod source;
 
 pub use gpio::{GpioEntry, OnDeath, PinBias, PinDirection, PinEdges};
+pub use lock::Lock;
 pub use play::{PlayEntry, Repeat};
+pub(crate) use published::Published;
 pub use restart::{Budget, Restart, RestartEntry};
 pub use serial::SerialEntry;
 
+use crate::control::from_hex;
+use crate::engine::Digest;
 use crate::error::BoardError;
 use crate::limits::{Limits, LimitsEntry};
 use crate::units::Span;
@@ -41,7 +46,7 @@ pub struct BoardFile {
 }
 
 /// `[board]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Hardware {
     /// Where the pins come from.
@@ -81,7 +86,7 @@ pub enum ClockKind {
 }
 
 /// `[[board.line]]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LineEntry {
     /// The line's name.
@@ -103,7 +108,7 @@ pub enum Pull {
 }
 
 /// `[[board.stimulus]]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct StimulusEntry {
     /// When, counted from the start of the board.
@@ -125,7 +130,7 @@ pub enum Level {
 }
 
 /// `[[driver]]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DriverEntry {
     /// The driver's name on this board: 1 to 64 letters, digits, `-`, `_` or
@@ -133,6 +138,9 @@ pub struct DriverEntry {
     pub name: Spanned<String>,
     /// The component's file. Relative to the board file.
     pub component: Spanned<PathBuf>,
+    /// The SHA-256 of that file, as `sha256sum` prints it: a file with another
+    /// content is not loaded.
+    pub sha256: Option<Spanned<String>>,
     /// Whose work loop it runs on.
     #[serde(default)]
     pub work_loop: Placement,
@@ -302,6 +310,13 @@ impl DriverEntry {
             .unwrap_or_default()
     }
 
+    /// What the component's file must have in it; `check` has seen that it is a
+    /// digest.
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        let text = self.sha256.as_ref()?.get_ref();
+        from_hex(text)?.try_into().ok()
+    }
+
     /// The granted pins in the file's order.
     pub fn gpio_in_order(&self) -> Vec<(&str, &GpioEntry)> {
         let mut pins: Vec<_> = self
@@ -322,6 +337,18 @@ impl DriverEntry {
                 format!(
                     "driver name `{}` must be 1 to {NAME_MAX} letters, digits, `-`, `_` or `.`",
                     name.escape_debug()
+                ),
+            ));
+        }
+        if let Some(text) = &self.sha256
+            && self.digest().is_none()
+        {
+            return Err((
+                text.span(),
+                format!(
+                    "`sha256` of `{name}` is `{}`; write 64 hexadecimal digits, as `sha256sum {}` prints them",
+                    text.get_ref().escape_debug(),
+                    self.component.get_ref().display()
                 ),
             ));
         }
@@ -485,6 +512,11 @@ uses = ["button-led"]
                 GOOD.replace("edges = \"both\"", "rate-cap = 0"),
                 "dir/board.toml:16",
                 "nonzero",
+            ),
+            (
+                GOOD.replace("uses =", "sha256 = \"12ab\"\nuses ="),
+                "dir/board.toml:24",
+                "64 hexadecimal digits, as `sha256sum user.wasm` prints",
             ),
             (
                 GOOD.replace("sim", "mainframe"),

@@ -5,12 +5,14 @@
 //! every entry carries a SHA-256 over engine, settings, component and code. An
 //! entry that is truncated or changed is compiled anew and replaced.
 
+use crate::control::to_hex;
 use crate::error::ComponentError;
 use sha2::{Digest, Sha256};
 use std::hash::{Hash, Hasher};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -71,8 +73,8 @@ impl Cache {
         compile: impl FnOnce() -> Result<Component, ComponentError>,
     ) -> Result<Component, ComponentError> {
         let key = key(engine, bytes);
-        let path = self.directory.join(hex(&key));
-        match std::fs::read(&path) {
+        let path = self.directory.join(to_hex(&key));
+        match read(&path) {
             Ok(entry) => match verify(&key, &entry).and_then(|code| load(engine, code)) {
                 Ok(component) => {
                     used_now(&path);
@@ -125,12 +127,19 @@ impl Cache {
         }
     }
 
+    /// A name that nobody else writes to: not another host, nor another board of
+    /// this one.
+    fn aside(&self, key: &[u8; DIGEST]) -> PathBuf {
+        static LATEST: AtomicU64 = AtomicU64::new(0);
+        let (process, number) = (std::process::id(), LATEST.fetch_add(1, Relaxed));
+        self.directory
+            .join(format!("{}.{process}.{number}", to_hex(key)))
+    }
+
     /// Written aside and renamed, so that a reader finds all of it or nothing.
     fn keep(&self, key: &[u8; DIGEST], path: &Path, component: &Component) -> Result<(), String> {
         let code = component.serialize().map_err(|error| error.to_string())?;
-        let aside = self
-            .directory
-            .join(format!("{}.{}", hex(key), std::process::id()));
+        let aside = self.aside(key);
         let write = || {
             let mut file = std::fs::File::create(&aside)?;
             file.write_all(MAGIC)?;
@@ -144,6 +153,14 @@ impl Cache {
             error.to_string()
         })
     }
+}
+
+/// An entry, bounded: what is longer than any is torn like what is too short.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut entry = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(SIZE_MAX).read_to_end(&mut entry)?;
+    Ok(entry)
 }
 
 /// So that it is not the first one to make room.
@@ -194,14 +211,6 @@ fn load(engine: &Engine, code: &[u8]) -> Result<Component, String> {
     unsafe { Component::deserialize(engine, code) }.map_err(|error| error.to_string())
 }
 
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,7 +236,7 @@ mod tests {
         compiled(&cache, &engine, &count);
         assert_eq!(count.get(), 1);
 
-        let path = cache.directory.join(hex(&key(&engine, COMPONENT)));
+        let path = cache.directory.join(to_hex(&key(&engine, COMPONENT)));
         let whole = std::fs::read(&path).unwrap();
         let mut damages = vec![
             Vec::new(),
@@ -248,6 +257,61 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_cut_anywhere_or_with_any_bit_flipped_is_no_entry() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::open(&directory.path().join("cache")).unwrap();
+        let engine = Engine::default();
+        compiled(&cache, &engine, &Cell::new(0));
+        let key = key(&engine, COMPONENT);
+        let whole = std::fs::read(cache.directory.join(to_hex(&key))).unwrap();
+        assert!(verify(&key, &whole).is_ok());
+        for length in 0..whole.len() {
+            assert!(verify(&key, &whole[..length]).is_err(), "{length}");
+        }
+        // xorshift, from a fixed seed.
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        for _ in 0..2000 {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let position = (random >> 3) as usize % whole.len();
+            let mut flipped = whole.clone();
+            flipped[position] ^= 1 << (random & 7);
+            assert!(verify(&key, &flipped).is_err(), "{position}");
+        }
+        let other = super::key(&engine, b"another component");
+        assert!(verify(&other, &whole).is_err());
+    }
+
+    #[test]
+    fn many_fill_it_at_once_and_none_is_hurt() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("cache");
+        let engine = Engine::default();
+        let fill = || {
+            let cache = Cache::open(&place).unwrap();
+            let entry = cache.directory.join(to_hex(&key(&engine, COMPONENT)));
+            for _ in 0..50 {
+                // What another one has kept meanwhile may be gone already.
+                let _ = std::fs::remove_file(&entry);
+                compiled(&cache, &engine, &Cell::new(0));
+                let found = std::fs::read(&entry);
+                let whole = |entry: Vec<u8>| verify(&key(&engine, COMPONENT), &entry).is_ok();
+                assert!(found.map_or(true, whole));
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(fill);
+            }
+        });
+        let cache = Cache::open(&place).unwrap();
+        compiled(&cache, &engine, &Cell::new(0));
+        // Nothing was left aside.
+        assert_eq!(std::fs::read_dir(&place).unwrap().count(), 1);
+    }
+
+    #[test]
     fn what_was_not_used_for_long_makes_room() {
         use std::time::{Duration, SystemTime};
         let directory = tempfile::tempdir().unwrap();
@@ -255,7 +319,7 @@ mod tests {
         let engine = Engine::default();
         let count = Cell::new(0);
         compiled(&cache, &engine, &count);
-        let kept = cache.directory.join(hex(&key(&engine, COMPONENT)));
+        let kept = cache.directory.join(to_hex(&key(&engine, COMPONENT)));
         let entry = std::fs::metadata(&kept).unwrap().len();
         let old = |number: u64| {
             let path = cache.directory.join(number.to_string());

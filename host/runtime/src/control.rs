@@ -71,10 +71,28 @@ impl Serve for Board {
             }
             Request::Start { driver } => changed(self, &driver, self.start_driver(&driver)),
             Request::Stop { driver } => changed(self, &driver, self.stop_driver(&driver)),
-            Request::Reload { driver } => {
-                let reloaded = self.reload(&driver);
-                changed(self, &driver, reloaded.map(|()| Vec::new()))
+            Request::Reload { driver, force } => {
+                let reload = if force {
+                    self.force_reload(&driver)
+                } else {
+                    self.reload(&driver)
+                };
+                answer(reload.and_then(|reload| {
+                    let (state, _) = self.driver_state(&driver)?;
+                    Ok(Response::Reloaded {
+                        name: driver,
+                        state: state.name().to_owned(),
+                        reload,
+                    })
+                }))
             }
+            Request::ReloadBoard => match self.reread() {
+                Ok(changes) => Response::Changes(changes),
+                Err(error) => refuse(
+                    ErrorCode::BadArgument,
+                    format!("the board was not changed: {error}"),
+                ),
+            },
             Request::Power { state } => answer(self.power(state).map(|()| Response::Done)),
             Request::Logs {
                 driver,

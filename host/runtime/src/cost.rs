@@ -7,7 +7,10 @@
 //! more than that. The bounds are far above what drivers have, and the worst
 //! that was found within them takes a second or two.
 
+mod structure;
+
 use crate::error::ComponentError;
+use structure::Structure;
 use wasmparser::{BinaryReaderError, BlockType, FunctionBody, Operator, Parser, Payload};
 
 /// The longest function body, in bytes.
@@ -27,29 +30,42 @@ const BLOCK_VALUES: u64 = 1_000;
 
 /// Refuses a component that would take long to compile.
 pub(crate) fn bounded(name: &str, bytes: &[u8]) -> Result<(), ComponentError> {
-    let mut paths = 0;
-    for payload in Parser::new(0).parse_all(bytes) {
-        let function = match payload {
-            Ok(Payload::CodeSectionEntry(body)) => Function::read(&body),
-            Ok(_) => continue,
-            Err(error) => Err(error),
-        };
-        let function = function.map_err(|error| ComponentError::Invalid {
-            name: name.to_owned(),
+    let name = name.to_owned();
+    match excess(bytes) {
+        Ok(None) => Ok(()),
+        Ok(Some(cause)) => Err(ComponentError::TooCostly { name, cause }),
+        Err(error) => Err(ComponentError::Invalid {
+            name,
             cause: crate::text::last_words(&error.to_string()),
-        })?;
-        paths += function.paths();
-        if let Some(cause) = function.excess().or_else(|| excess(paths)) {
-            return Err(ComponentError::TooCostly {
-                name: name.to_owned(),
-                cause,
-            });
-        }
+        }),
     }
-    Ok(())
 }
 
-fn excess(paths: u64) -> Option<String> {
+/// What is over its bound, with the remedy.
+fn excess(bytes: &[u8]) -> Result<Option<String>, BinaryReaderError> {
+    let mut paths = 0;
+    let mut structure = Structure::default();
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload?;
+        let mut excess = None;
+        if let Payload::CodeSectionEntry(body) = &payload {
+            let function = Function::read(body)?;
+            paths += function.paths();
+            excess = function.excess().or_else(|| too_many(paths));
+            excess = excess.map(|what| {
+                format!("{what}; split that function, or build the driver in release mode")
+            });
+        } else {
+            structure.look_at(&payload)?;
+        }
+        if let Some(cause) = excess.or_else(|| structure.excess()) {
+            return Ok(Some(cause));
+        }
+    }
+    Ok(None)
+}
+
+fn too_many(paths: u64) -> Option<String> {
     (paths > PATHS_MAX).then(|| {
         format!("its functions have more than {PATHS_MAX} pairs of a variable and a branch")
     })

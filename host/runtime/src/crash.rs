@@ -136,7 +136,8 @@ impl Crashes {
 
 impl Writer {
     /// Begins to write into this directory, which is made for the first report.
-    pub(crate) fn start(crashes: &Arc<Crashes>, directory: PathBuf) -> io::Result<Self> {
+    pub(crate) fn start(directory: PathBuf) -> io::Result<Self> {
+        let crashes = Arc::<Crashes>::default();
         let from = crashes.clone();
         let thread = std::thread::Builder::new()
             .name("crashes".into())
@@ -154,9 +155,13 @@ impl Writer {
                 }
             })?;
         Ok(Self {
-            crashes: crashes.clone(),
+            crashes,
             thread: Some(thread),
         })
+    }
+
+    pub(crate) fn crashes(&self) -> Arc<Crashes> {
+        self.crashes.clone()
     }
 }
 
@@ -187,6 +192,14 @@ pub(crate) fn default_directory(board: &Path) -> Option<PathBuf> {
     Some(state?.join("loopgate").join(name).join("crashes"))
 }
 
+/// For its owner only.
+pub(crate) fn make(directory: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+}
+
 struct Folder {
     directory: PathBuf,
     /// The number of each driver's next report. Not its time: clocks go back.
@@ -202,10 +215,7 @@ impl Folder {
     }
 
     fn write(&mut self, report: &CrashReport) -> io::Result<PathBuf> {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.directory)?;
+        make(&self.directory)?;
         let number = match self.next.get(&report.driver) {
             Some(&number) => number,
             None => self.first(&report.driver)?,
@@ -310,11 +320,16 @@ mod tests {
     #[test]
     fn those_that_wait_are_written_at_the_end_and_no_more_than_fit() {
         let directory = tempfile::tempdir().unwrap();
-        let crashes = Arc::<Crashes>::default();
+        let full = Crashes::default();
         let latest = Latest::default();
-        let taken = (0..100).filter(|&n| crashes.report(report("d", n), &latest));
+        let taken = (0..100).filter(|&n| full.report(report("d", n), &latest));
         assert_eq!(taken.count(), WAITING_MAX);
-        drop(Writer::start(&crashes, directory.path().to_owned()).unwrap());
+        let writer = Writer::start(directory.path().to_owned()).unwrap();
+        let crashes = writer.crashes();
+        for generation in 0..64 {
+            assert!(crashes.report(report("d", generation), &latest));
+        }
+        drop(writer);
         assert_eq!(names(directory.path()).len() as u64, KEPT);
         assert!(latest.lock().as_ref().unwrap().ends_with("d@000064.json"));
         assert!(!crashes.report(report("d", 0), &latest));

@@ -29,7 +29,9 @@ pub(crate) fn cause(guest: &Guest, error: &wasmtime::Error) -> String {
     if text.contains("fuel allocated for hostcalls has been exhausted") {
         return LimitHit::Payload(guest.driver.limits.payload).to_string();
     }
-    if text.contains("table has no free keys") {
+    // Its own table's, and the store's for handles that need no entry there.
+    let full = ["table has no free keys", "store handle limit exceeded"];
+    if full.iter().any(|words| text.contains(words)) {
         return LimitHit::Handles(guest.driver.limits.handles).to_string();
     }
     match &guest.memory.refused {

@@ -19,14 +19,14 @@ use crate::safe_state::AtRest;
 use crate::service::Services;
 use crate::shared_lines::SharedLines;
 use crate::stack;
-use crate::status::{PortStatus, State, Usage};
+use crate::status::{PortStatus, Reload, State};
 use crate::time::Time;
 use loopgate_devices::gpio::GpioController;
 use loopgate_devices::serial::SerialController;
 use loopgate_workloop::{
     Context, EventSource, Instant, InterruptEventSource, Interrupts, Quota, WorkLoop,
 };
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use recent::Recent;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -38,10 +38,12 @@ use wasmtime::Store;
 mod life;
 mod power;
 mod recent;
+mod reload;
 mod supervision;
 
-pub(crate) use life::{EndedWith, Life, Reloaded, Started, Version};
+pub(crate) use life::{EndedWith, Life, Started, Version};
 pub(crate) use power::{Part, PowerCall, PowerCalls, Progress, Target};
+pub(crate) use reload::{Manner, Reloaded};
 
 /// A driver of the board, whichever instance of its component runs now.
 pub(crate) struct Driver {
@@ -51,8 +53,9 @@ pub(crate) struct Driver {
     pub(crate) component: PathBuf,
     pub(crate) limits: Limits,
     pub(crate) grants: Grants,
-    /// Those whose services it uses, in the order of `uses`, each once.
-    pub(crate) providers: Vec<Arc<Driver>>,
+    /// Those whose services it uses, in the order of `uses`, each once. A change of
+    /// the board may put others in their place, while it runs.
+    providers: RwLock<Arc<[Arc<Driver>]>>,
     pub(crate) work_loop: Arc<WorkLoop>,
     pub(crate) devices: Devices,
     pub(crate) services: Arc<Services>,
@@ -80,6 +83,9 @@ pub(crate) struct Driver {
     /// What its handlers may take of the loop before the gate is opened: one
     /// handler limit, however many sources it has (rule 13).
     quota: Arc<Quota>,
+    /// New requests wait until those that have begun are over.
+    draining: AtomicBool,
+    last_reload: Mutex<Option<Reload>>,
     /// The pins of this generation that had to leave their shared lines, and why.
     left_lines: Mutex<BTreeMap<String, String>>,
     /// The ports that were opened last, for the status.
@@ -144,6 +150,8 @@ pub(crate) struct Subject<'a> {
 pub(crate) enum Handler {
     Start,
     Stop,
+    SaveState,
+    RestoreState,
     Interrupt,
     Timeout,
     Command,
@@ -164,6 +172,8 @@ impl Handler {
         match self {
             Self::Start => "start",
             Self::Stop => "stop",
+            Self::SaveState => "save-state",
+            Self::RestoreState => "restore-state",
             Self::Interrupt => "interrupt-occurred",
             Self::Timeout => "timeout-occurred",
             Self::Command => "command",
@@ -190,7 +200,7 @@ impl Driver {
             log: DriverLog::new(&name, around.time.clock(), limits.log),
             entry: entry.clone(),
             component: around.component,
-            providers: around.providers,
+            providers: RwLock::new(around.providers.into()),
             work_loop: around.work_loop,
             devices: around.devices,
             services: around.services,
@@ -212,6 +222,8 @@ impl Driver {
             ending: AtomicBool::new(false),
             version: Mutex::default(),
             quota: Arc::new(Quota::new(limits.handler_wall)),
+            draining: AtomicBool::new(false),
+            last_reload: Mutex::default(),
             left_lines: Mutex::default(),
             ports: Mutex::default(),
             supervision: Supervision::new(entry.restart()),
@@ -222,6 +234,16 @@ impl Driver {
             limits,
             name,
         })
+    }
+
+    /// Those whose services it uses, in the order of `uses`, each once.
+    pub(crate) fn providers(&self) -> Arc<[Arc<Driver>]> {
+        self.providers.read().clone()
+    }
+
+    /// Others provide what it uses from now on.
+    pub(crate) fn set_providers(&self, providers: Vec<Arc<Driver>>) {
+        *self.providers.write() = providers.into();
     }
 
     /// Calls into the instance. The gate is closed by `cx`.
@@ -248,41 +270,53 @@ impl Driver {
         let Some(instance) = guard.as_mut() else {
             return Err(ErrorCode::DriverDied);
         };
-        let _nested = stack::enter().ok_or(ErrorCode::NoResources)?;
-        let died = {
-            instance.recent.note(handler, subject.token);
-            let store = &mut instance.store;
-            let guest = store.data_mut();
-            guest.clock.begin(&self.limits, handler == Handler::Start);
-            guest.memory.refused = None;
-            store.set_epoch_deadline(1);
-            let timing = self.counters.begin();
-            let in_flight = self.engine.ticker.enter();
-            let result = f(store, instance.bindings.loopgate_driver_handlers());
-            drop(in_flight);
-            let guest = store.data();
-            let spanned = guest.clock.spanned();
-            if let Some(length) = spanned {
-                self.quota.charge(length);
-            }
-            self.counters.end(timing, spanned);
-            self.counters.usage(Usage {
-                memory: guest.memory.in_use(),
-                sources: guest.sources.len(),
-                requests: guest.requests.len(),
-                submissions: guest.submissions.len(),
-            });
-            match result {
-                Ok(result) => return Ok(result),
-                Err(error) => {
-                    tracing::debug!("{}: {error:?}", self.name);
-                    Death::in_handler(store.data(), &error, handler, subject.source)
+        let called = self.enter(instance, handler, subject, f)?;
+        let guest = instance.store.data();
+        self.counters.usage(guest.usage());
+        match called {
+            Ok(result) => {
+                if self.is_draining() && guest.requests.len() == 0 {
+                    self.drained();
                 }
+                Ok(result)
             }
-        };
-        drop(guard);
-        self.die(cx, died);
-        Err(ErrorCode::DriverDied)
+            Err(death) => {
+                drop(guard);
+                self.die(cx, death);
+                Err(ErrorCode::DriverDied)
+            }
+        }
+    }
+
+    /// Calls into an instance, the driver's or one that is to be. What it dies
+    /// of is the inner error: it must not be called again then.
+    fn enter<'a, R>(
+        &self,
+        instance: &mut Instance,
+        handler: Handler,
+        subject: Subject<'a>,
+        f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<R>,
+    ) -> Result<Result<R, Death<'a>>, ErrorCode> {
+        let _nested = stack::enter().ok_or(ErrorCode::NoResources)?;
+        instance.recent.note(handler, subject.token);
+        let store = &mut instance.store;
+        let guest = store.data_mut();
+        guest.clock.begin(&self.limits, handler == Handler::Start);
+        guest.memory.refused = None;
+        store.set_epoch_deadline(1);
+        let timing = self.counters.begin();
+        let in_flight = self.engine.ticker.enter();
+        let result = f(store, instance.bindings.loopgate_driver_handlers());
+        drop(in_flight);
+        let spanned = store.data().clock.spanned();
+        if let Some(length) = spanned {
+            self.quota.charge(length);
+        }
+        self.counters.end(timing, spanned);
+        Ok(result.map_err(|error| {
+            tracing::debug!("{}: {error:?}", self.name);
+            Death::in_handler(store.data(), &error, handler, subject.source)
+        }))
     }
 
     pub(crate) fn interrupt_occurred(

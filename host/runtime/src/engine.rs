@@ -3,12 +3,14 @@
 
 use crate::bindings::VERSION;
 use crate::cache::Cache;
+use crate::control::to_hex;
 use crate::cost;
 use crate::error::ComponentError;
 use crate::filter::{self, Program};
 use crate::guest::Guest;
 use crate::interface;
 use crate::limits::{MEMORY_RESERVATION, STACK};
+use crate::sandbox;
 use crate::text::last_words;
 use crate::ticker::Ticker;
 use std::io::Read as _;
@@ -159,7 +161,7 @@ fn filter_config() -> wasmtime::Config {
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
     let unreadable = |cause| ComponentError::Unreadable {
         path: path.to_owned(),
-        cause,
+        cause: sandbox::explain(cause),
     };
     // Opening a pipe would wait for somebody who writes to it.
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
@@ -195,6 +197,22 @@ pub(crate) type Digest = [u8; 32];
 pub(crate) fn digest(bytes: &[u8]) -> Digest {
     use sha2::Digest as _;
     sha2::Sha256::digest(bytes).into()
+}
+
+/// Refuses what is not the content that the board file means.
+pub(crate) fn verify(
+    path: &Path,
+    expected: Option<Digest>,
+    found: Digest,
+) -> Result<(), ComponentError> {
+    match expected {
+        Some(expected) if expected != found => Err(ComponentError::WrongDigest {
+            path: path.to_owned(),
+            expected: to_hex(&expected),
+            found: to_hex(&found),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Tells what was given by mistake from its first bytes: a core module and a

@@ -126,6 +126,18 @@ pub enum ComponentError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// The file is not the one that the board file means.
+    #[error(
+        "component `{path}` has the SHA-256 {found}, the board file wants {expected}; put the component that was meant there, or, where this one is, its digest into `sha256`"
+    )]
+    WrongDigest {
+        /// The file.
+        path: PathBuf,
+        /// What the board file says, in hexadecimal digits.
+        expected: String,
+        /// What the file has.
+        found: String,
+    },
     /// The file is no WebAssembly at all.
     #[error(
         "`{name}` is not WebAssembly ({found}); build the driver with `--target wasm32-wasip2`"
@@ -153,13 +165,11 @@ pub enum ComponentError {
         cause: String,
     },
     /// Compiling it would take too long.
-    #[error(
-        "`{name}` would take too long to compile: {cause}; split that function, or build the driver in release mode"
-    )]
+    #[error("`{name}` would take too long to compile: {cause}")]
     TooCostly {
         /// The component.
         name: String,
-        /// Which bound is crossed, and where.
+        /// Which bound is crossed, and where; and what to do.
         cause: String,
     },
     /// It imports what the world `driver` lacks.
@@ -197,6 +207,16 @@ pub enum BoardError {
         path: PathBuf,
         /// The operating system's reason.
         cause: std::io::Error,
+    },
+    /// Another host runs this board file.
+    #[error(
+        "board file `{path}` is run by another loopgate{process}; stop that one, or run a board file of its own"
+    )]
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// Which process, where that is known.
+        process: String,
     },
     /// The board file says something that cannot be.
     #[error("{place}: {message}")]

@@ -10,7 +10,8 @@ use crate::log::LineBuffer;
 use crate::published_pins::Offer;
 use crate::requests::Requests;
 use crate::service::Service;
-use crate::status::PowerState;
+use crate::staging::Phase;
+use crate::status::{PowerState, Usage};
 use crate::submission::Submissions;
 use crate::ticker::TICK;
 use loopgate_workloop::{Context, Trigger};
@@ -42,6 +43,8 @@ pub(crate) struct Guest {
     /// The component for filters, where it asks for any.
     pub(crate) filters: Option<Arc<Program>>,
     pub(crate) levels: Arc<Levels>,
+    /// What it can reach.
+    pub(crate) phase: Phase,
     /// For the version after it.
     pub(crate) pins: OpenPins,
     /// What the version before it has left.
@@ -81,6 +84,7 @@ impl Guest {
             output: LineBuffer::default(),
             filters,
             levels: Arc::new(Levels::new(&driver.entry)),
+            phase: Phase::Aside,
             pins: OpenPins::default(),
             heritage: Heritage::default(),
             handing_over: false,
@@ -90,9 +94,7 @@ impl Guest {
         };
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| &mut guest.memory);
-        // Lists are copied before host code sees them, so this is what bounds
-        // them; the slack is for the rest of a call's arguments.
-        store.set_hostcall_fuel(limits.payload as usize + (8 << 10));
+        store.set_hostcall_fuel(fuel(limits.payload));
         // Handles also exist without a table entry (`resource.new`, WASI's).
         store.set_max_component_handles(limits.handles as usize + 64);
         store.epoch_deadline_callback(|mut cx| {
@@ -100,6 +102,20 @@ impl Guest {
             Ok(UpdateDeadline::Continue(1))
         });
         store
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            memory: self.memory.in_use(),
+            sources: self.sources.len(),
+            requests: self.requests.len(),
+            submissions: self.submissions.len(),
+        }
+    }
+
+    /// Events that wait for a handler.
+    pub(crate) fn waiting(&self, now: loopgate_workloop::Instant) -> u64 {
+        self.sources.waiting(now) + u64::from(self.sources.post.waiting())
     }
 
     /// What the next version takes over; this one's `stop` follows.
@@ -173,6 +189,12 @@ impl Guest {
     }
 }
 
+/// Lists are copied before host code sees them, so this is what bounds them;
+/// the slack is for the rest of a call's arguments.
+pub(crate) fn fuel(bytes: u64) -> usize {
+    bytes as usize + (8 << 10)
+}
+
 /// Watches the time of the running handler.
 ///
 /// Reading clocks costs a fifth of a whole call, so nothing is read unless a
@@ -187,6 +209,8 @@ pub(crate) struct CallClock {
     /// Delays that the handler asked for, which virtual time does not show on
     /// the wall.
     delayed: Duration,
+    /// Calls into other drivers, by the board's clock.
+    down: Duration,
 }
 
 /// Both clocks at one moment.
@@ -218,12 +242,21 @@ impl CallClock {
         };
         self.since = None;
         self.delayed = Duration::ZERO;
+        self.down = Duration::ZERO;
     }
 
-    /// How long the handler has run, where it has seen a tick.
+    /// How long the handler has kept its loop, where it has seen a tick or has
+    /// called another driver.
     pub(crate) fn spanned(&self) -> Option<Duration> {
-        self.since
-            .map(|since| since.wall.elapsed() + self.delayed + TICK)
+        let own = self.since.map(|_| self.own() + TICK);
+        let down = (!self.down.is_zero()).then_some(self.down);
+        own.map_or(down, |own| Some(own + self.down))
+    }
+
+    /// Its own time so far, from the first tick on.
+    fn own(&self) -> Duration {
+        let since = self.since.map(|since| since.wall.elapsed());
+        since.unwrap_or_default() + self.delayed
     }
 
     /// The engine's epoch moved on while guest code ran.
@@ -268,6 +301,18 @@ impl CallClock {
         if elsewhere {
             self.delayed += span;
         }
+    }
+
+    /// Whether it may call another driver. That time is the other's own, and
+    /// nobody ends this one for it; but its loop waits along, and calls without
+    /// end would keep it for as long (rule 13).
+    pub(crate) fn may_call_down(&self) -> bool {
+        self.own() + self.down < self.wall
+    }
+
+    /// A call into another driver has kept the loop for so long.
+    pub(crate) fn called_down(&mut self, span: Duration) {
+        self.down += span;
     }
 
     /// Before a call into another driver, whose time is its own.
@@ -338,7 +383,8 @@ impl Sum {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        let asked = self.used + (desired - current) as u64;
+        // Two 64-bit tables can ask for more than there are numbers.
+        let asked = self.used.saturating_add((desired - current) as u64);
         if asked > self.limit {
             return Err(asked);
         }
@@ -461,6 +507,15 @@ mod tests {
         let (memory, tables) = grown("1", "1", &[1, -1], &[1000, -1]);
         assert_eq!(memory, Limits::default().memory);
         assert_eq!(tables, 19_001);
+    }
+
+    #[test]
+    fn what_two_tables_ask_for_together_does_not_wrap() {
+        let mut tables = Sum::new(10);
+        assert_eq!(tables.grow(0, 4, None), Ok(true));
+        assert_eq!(tables.grow(0, 4, None), Ok(true));
+        assert_eq!(tables.grow(4, usize::MAX, None), Err(u64::MAX));
+        assert_eq!(tables.used, 8);
     }
 
     #[test]

@@ -5,11 +5,12 @@
 
 use crate::driver::Driver;
 use crate::filter::Filter;
+use crate::status::Handed;
 use loopgate_devices::gpio::{Edges, GpioLine};
 use loopgate_devices::serial::SerialPort;
 use loopgate_workloop::{Context, EventSource, InterruptEventSource, InterruptFilter};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
 /// A line that can interrupt, by what a driver asks for to have it.
@@ -38,6 +39,7 @@ impl LineName {
 }
 
 /// How a source is fed by a line.
+#[derive(Clone)]
 pub(crate) struct Fed {
     pub(crate) name: LineName,
     pub(crate) _device: Holder,
@@ -58,11 +60,20 @@ impl Fed {
             last.end();
         }
     }
+
+    /// Has this version's token and filter take the place of those in `last`.
+    pub(crate) fn take_over(&mut self, source: &InterruptEventSource, token: u32, last: Self) {
+        let filter = std::mem::replace(self, last).filter;
+        self.token.store(token, Relaxed);
+        if self.filter.is_some() || filter.is_some() {
+            self.refilter(source, filter);
+        }
+    }
 }
 
 /// Keeps the pin or port of a line open as long as a source is fed by it, also
 /// where the driver has dropped its own handle.
-pub(crate) type Holder = Box<dyn Send + Sync>;
+pub(crate) type Holder = Arc<dyn Send + Sync>;
 
 /// An open port.
 #[derive(Clone)]
@@ -111,6 +122,16 @@ impl OpenPins {
         self.0.insert(name.to_owned(), (output, line));
     }
 
+    /// Leaves out those that the next version has open.
+    pub(crate) fn forget(&mut self, next: &Self) {
+        self.0.retain(|name, _| !next.is_open(name));
+    }
+
+    pub(crate) fn is_open(&self, name: &str) -> bool {
+        let line = self.0.get(name);
+        line.is_some_and(|(_, line)| line.strong_count() > 0)
+    }
+
     pub(crate) fn open(&self) -> impl Iterator<Item = (String, (bool, Arc<dyn GpioLine>))> {
         self.0.iter().filter_map(|(name, (output, line))| {
             let line = line.upgrade()?;
@@ -126,6 +147,8 @@ pub(crate) struct Heritage {
     pins: HashMap<String, (bool, Arc<dyn GpioLine>)>,
     ports: HashMap<String, OpenPort>,
     sources: Vec<Inherited>,
+    /// What the successor took.
+    pub(crate) taken: Handed,
     /// The successor's `start` has returned.
     over: bool,
 }
@@ -152,6 +175,7 @@ impl Heritage {
             pins: pins.open().collect(),
             ports: ports.collect(),
             sources: sources.map(inherited).collect(),
+            taken: Handed::default(),
             over: false,
         }
     }
@@ -166,6 +190,7 @@ impl Heritage {
     ) -> Option<Arc<dyn GpioLine>> {
         let (was_output, line) = self.pins.remove(name)?;
         if was_output == output {
+            self.taken.pins += 1;
             return Some(line);
         }
         self.close(cx, driver, |line| line.is_of_pin(name));
@@ -182,6 +207,7 @@ impl Heritage {
     ) -> Option<OpenPort> {
         let open = self.ports.remove(name)?;
         if open.baud == baud {
+            self.taken.ports += 1;
             return Some(open);
         }
         self.close(cx, driver, |line| line.is_of_port(name));
@@ -278,6 +304,7 @@ impl Heritage {
         let promised = |inherited: &Inherited| inherited.promised && inherited.fed.name == *name;
         let index = self.sources.iter().position(promised)?;
         let Inherited { fed, source, .. } = self.sources.swap_remove(index);
+        self.taken.interrupts += 1;
         Some((fed, source))
     }
 

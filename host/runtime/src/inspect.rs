@@ -2,7 +2,7 @@
 
 use crate::board_file::{BoardFile, DriverEntry, PinEdges};
 use crate::cache::Cache;
-use crate::engine::{Engine, read};
+use crate::engine::{Engine, digest, read, verify};
 use crate::error::ComponentError;
 use crate::interface;
 use std::path::Path;
@@ -67,6 +67,8 @@ pub fn inspect(component: &Path, board: Option<&BoardFile>) -> Result<Inspection
         }
         for entry in entries {
             grants.extend(granted(entry));
+            let meant = verify(component, entry.digest(), digest(&bytes));
+            missing.extend(meant.err().map(|error| error.to_string()));
             missing.extend(lacking(entry, |function| {
                 interface::can_call(engine.wasmtime(), &compiled, function)
             }));

@@ -49,6 +49,11 @@ pub struct Limits {
     pub requests: u32,
     /// Bytes of log a second.
     pub log: u64,
+    /// What a version may leave to the next one, in bytes.
+    pub state: u64,
+    /// How long a reload waits for requests that have begun.
+    #[serde(serialize_with = "as_shown")]
+    pub drain: Duration,
 }
 
 fn as_shown<S: serde::Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
@@ -84,12 +89,14 @@ impl Default for Limits {
             filters: 16,
             requests: 256,
             log: 16 << 10,
+            state: 128 << 10,
+            drain: Duration::from_secs(1),
         }
     }
 }
 
 /// `[driver.limits]` of a board file: what is absent keeps its default.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LimitsEntry {
     /// All linear memories together: 64 KiB to 16 MiB.
@@ -126,6 +133,11 @@ pub struct LimitsEntry {
     requests: Option<u32>,
     /// Log that is kept: up to 64 MiB a second.
     log: Option<Rate>,
+    /// State that a version leaves to the next one in a reload: up to 16 MiB.
+    state: Option<Bytes>,
+    /// How long a reload waits until requests that have begun are over: 1 ms to
+    /// 60 s.
+    drain: Option<Span>,
 }
 
 impl LimitsEntry {
@@ -185,6 +197,8 @@ impl LimitsEntry {
                 0,
                 64 << 20,
             )?,
+            state: bytes("state", self.state, default.state, 0, MEMORY_RESERVATION)?,
+            drain: span("drain", self.drain, default.drain, 60 * second)?,
             ..default
         })
     }
@@ -301,6 +315,17 @@ pub enum LimitHit {
     /// Too many handles.
     #[error("limit `handles`: more than {0} sources, pins, lines, gates and clients at a time")]
     Handles(u32),
+    /// Too much to be done at the commit of a reload.
+    #[error("limit `handles`: more than {0} changes of sources before the state was restored")]
+    Changes(u32),
+    /// Too much to leave to the next version.
+    #[error("limit `state`: the state has {}, and {} is allowed", show_bytes(*.size), show_bytes(*.limit))]
+    State {
+        /// What was saved, in bytes.
+        size: u64,
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// Too many requests of its own.
     #[error("limit `requests`: more than {0} submitted and not completed")]
     Requests(u32),

@@ -35,6 +35,11 @@ impl Post {
         self.mailbox.as_ref()
     }
 
+    /// Requests of other drivers that wait for their turn.
+    pub(crate) fn waiting(&self) -> u32 {
+        self.mailbox.as_ref().map_or(0, |mailbox| mailbox.waiting())
+    }
+
     pub(crate) fn neighbours(&self) -> Option<&Arc<Neighbours>> {
         self.neighbours.as_ref()
     }

@@ -18,17 +18,17 @@ pub(crate) struct Ports {
 
 impl Ports {
     pub(crate) fn new(file: &BoardFile, clock: Arc<dyn Clock>) -> Arc<Self> {
-        let entries = file
-            .drivers
-            .iter()
-            .flat_map(|driver| driver.serial.values());
-        let sim = entries.filter_map(|entry| entry.sim.as_ref());
-        let sim = sim.map(|name| SimPortConfig::new(name.get_ref())).collect();
         Arc::new(Self {
-            sim: SimPorts::new(clock.clone(), sim),
+            sim: SimPorts::new(clock.clone(), simulated(file)),
             clock,
             kernel: Mutex::default(),
         })
+    }
+
+    /// Ports that only drivers of this file have. Those that are there stay as
+    /// they are.
+    pub(crate) fn add(&self, file: &BoardFile) {
+        self.sim.add_ports(simulated(file));
     }
 
     pub(crate) fn sim(&self) -> &Arc<SimPorts> {
@@ -44,6 +44,17 @@ impl Ports {
         *kernel = Some(made.clone());
         Ok(made)
     }
+}
+
+fn simulated(file: &BoardFile) -> Vec<SimPortConfig> {
+    let entries = file
+        .drivers
+        .iter()
+        .flat_map(|driver| driver.serial.values());
+    let names = entries.filter_map(|entry| entry.sim.as_ref());
+    names
+        .map(|name| SimPortConfig::new(name.get_ref()))
+        .collect()
 }
 
 impl SerialController for Ports {

@@ -1,7 +1,7 @@
 //! Pins that drivers offer to other drivers.
 //!
-//! The board file names all that can ever be opened, and who may: each is one
-//! [`PublishedPin`] for as long as the board exists. Who publishes it is bound to
+//! The board file names all that can be opened, and who may: each is one
+//! [`PublishedPin`] for as long as the file grants it. Who publishes it is bound to
 //! it and unbound again, and what its user has open stays open over that.
 
 mod call;
@@ -15,6 +15,7 @@ pub(crate) use pin::PublishedPin;
 
 use crate::board_file::BoardFile;
 use loopgate_workloop::Clock;
+use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -24,19 +25,35 @@ pub(crate) const PINS_MAX: usize = 256;
 pub(crate) const NAME_MAX: usize = 64;
 
 /// The published pins that the board file grants, by their lines.
-pub(crate) struct PublishedPins(BTreeMap<String, Arc<PublishedPin>>);
+pub(crate) struct PublishedPins {
+    clock: Arc<dyn Clock>,
+    granted: RwLock<BTreeMap<String, Arc<PublishedPin>>>,
+}
 
 impl PublishedPins {
-    pub(crate) fn new(file: &BoardFile, clock: &Arc<dyn Clock>) -> Self {
-        let pins = file.published_pins().map(|entry| {
-            let line = entry.line.get_ref().clone();
-            let pin = PublishedPin::new(line.clone(), entry.active_low, clock.clone());
-            (line, Arc::new(pin))
-        });
-        Self(pins.collect())
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            granted: RwLock::default(),
+        }
     }
 
-    pub(crate) fn get(&self, line: &str) -> Option<&Arc<PublishedPin>> {
-        self.0.get(line)
+    /// From now on they are those of this file. One that both have stays as it is;
+    /// nobody publishes or opens another.
+    pub(crate) fn grant(&self, file: &BoardFile) {
+        let mut granted = self.granted.write();
+        let pins = file.published_pins().map(|published| {
+            let line = published.entry.line.get_ref().clone();
+            let known = granted.get(&line);
+            let known = known.filter(|pin| pin.is_granted_as(&published));
+            let new = || PublishedPin::new(&published, self.clock.clone());
+            let pin = known.cloned().unwrap_or_else(|| Arc::new(new()));
+            (line, pin)
+        });
+        *granted = pins.collect();
+    }
+
+    pub(crate) fn get(&self, line: &str) -> Option<Arc<PublishedPin>> {
+        self.granted.read().get(line).cloned()
     }
 }

@@ -49,7 +49,8 @@ impl VcdFile {
         self
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// The file.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 

@@ -391,6 +391,19 @@ impl Requests {
         }
     }
 
+    /// The requests that have begun, and the gates that they came through.
+    pub(crate) fn begun(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.pending.iter().map(|(&id, entry)| (id, entry.token))
+    }
+
+    /// Answers the client of a request, which stays until the driver is told
+    /// `cancelled`.
+    pub(crate) fn answer(&self, id: u64, outcome: Outcome) {
+        if let Some(entry) = self.pending.get(&id) {
+            entry.answer(id, outcome);
+        }
+    }
+
     /// The command gate's event that a pending request's client sleeps on.
     pub(crate) fn event(id: u64) -> u64 {
         id << 1 | 1

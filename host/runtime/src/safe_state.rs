@@ -54,6 +54,15 @@ impl AtRest {
         }
     }
 
+    /// The lines, as open outputs.
+    pub(crate) fn open(&self) -> Vec<(String, (bool, Arc<dyn GpioLine>))> {
+        let lines = self.0.lock();
+        let lines = lines.iter();
+        lines
+            .map(|(name, line)| (name.clone(), (true, line.clone())))
+            .collect()
+    }
+
     /// The line, for who opens the pin.
     pub(crate) fn take(&self, name: &str) -> Option<Arc<dyn GpioLine>> {
         self.0.lock().remove(name)

@@ -8,8 +8,8 @@ use crate::guest::Guest;
 use crate::requests::{Client, Outcome, Pending, Reply, Requests, Turns};
 use crate::submission::{Queue, Submission};
 use loopgate_workloop::{CommandGate, Context, EventSource as _, Wakeups};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use wasmtime::Store;
 
 mod directory;
@@ -21,8 +21,8 @@ pub(crate) use directory::Services;
 pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) driver: Arc<Driver>,
-    /// Of the instance that published it; a later one publishes anew.
-    pub(crate) generation: u64,
+    /// Of the instance that published it, or that has taken it over.
+    pub(crate) generation: AtomicU64,
     pub(crate) gate: Arc<CommandGate>,
     pub(crate) token: u32,
     pub(crate) serial: bool,
@@ -33,11 +33,11 @@ pub(crate) struct Service {
     pub(crate) turns: Arc<Turns>,
     /// Requests of other drivers that were not handed over yet; none where no
     /// other driver may open it.
-    pub(crate) queue: Option<Arc<Queue>>,
+    pub(crate) queue: OnceLock<Arc<Queue>>,
 }
 
 /// One thing that a service can be asked.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Selector {
     /// What the driver knows it by.
     pub number: u32,
@@ -123,8 +123,25 @@ impl Service {
     /// Whether the instance that published it has ended. Its gate is off the
     /// loop then, which must not look like a gate that was never on one.
     pub(crate) fn is_gone(&self) -> bool {
-        self.driver.generation() != self.generation
-            || self.driver.life().state != crate::State::Running
+        self.is_of_another() || self.driver.life().state != crate::State::Running
+    }
+
+    fn is_of_another(&self) -> bool {
+        self.driver.generation() != self.generation.load(Relaxed)
+    }
+
+    /// Whether a client of this one would not notice that it is the other one.
+    pub(crate) fn is_offered_as(&self, other: &Self) -> bool {
+        self.name == other.name
+            && Arc::ptr_eq(&self.gate, &other.gate)
+            && (self.serial, self.input_max) == (other.serial, other.input_max)
+            && self.selectors == other.selectors
+            && !self.withdrawn.load(Relaxed)
+    }
+
+    /// Another instance of the driver offers it from now on.
+    pub(crate) fn go_on(&self, generation: u64) {
+        self.generation.store(generation, Relaxed);
     }
 
     /// Hands a request over if nothing has to be waited for.
@@ -160,10 +177,8 @@ impl Service {
             self.driver
                 .with_guest(|guest| guest.requests.is_busy(self.token))
         };
-        self.serial
-            && !self.withdrawn.load(Relaxed)
-            && self.driver.counters.has_pending()
-            && pending().unwrap_or(false)
+        let turn = || self.driver.counters.has_pending() && pending().unwrap_or(false);
+        !self.withdrawn.load(Relaxed) && (self.driver.is_draining() || self.serial && turn())
     }
 
     /// Taken back by its driver: clients that wait for it find out.
@@ -191,7 +206,7 @@ impl Service {
         arguments: &Arguments,
         submission: Option<&Arc<Submission>>,
     ) -> Result<Answer, ErrorCode> {
-        if self.driver.generation() != self.generation {
+        if self.is_of_another() {
             return Err(ErrorCode::DriverDied);
         }
         if self.withdrawn.load(Relaxed) {
@@ -257,7 +272,7 @@ impl Service {
     /// The client of a pending request gives up: tells the driver, unless the
     /// request ended meanwhile.
     pub(crate) fn cancel(&self, cx: &Context, id: u64) {
-        if self.driver.generation() != self.generation {
+        if self.is_of_another() {
             return;
         }
         self.driver.cancelled(cx, id);

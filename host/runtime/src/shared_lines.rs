@@ -61,6 +61,18 @@ struct Hold {
     open: Option<Arc<Open>>,
 }
 
+/// Each shared line with each driver that shares it, in order.
+pub(crate) fn sharers(file: &BoardFile) -> Vec<(&str, &str)> {
+    let mut sharers = Vec::new();
+    for driver in &file.drivers {
+        let pins = driver.gpio_in_order().into_iter();
+        let shared = pins.filter(|(_, entry)| entry.shared);
+        let lines = shared.map(|(_, entry)| entry.line.get_ref().as_str());
+        sharers.extend(lines.map(|line| (line, driver.name.get_ref().as_str())));
+    }
+    sharers
+}
+
 impl SharedLines {
     /// Nothing where the board file has no line shared.
     pub(crate) fn new(
@@ -69,12 +81,10 @@ impl SharedLines {
         clock: Arc<dyn Clock>,
     ) -> Option<Arc<Self>> {
         let mut lines = HashMap::<String, Shared>::new();
-        for driver in &file.drivers {
-            for (_, entry) in driver.gpio_in_order().iter().filter(|pin| pin.1.shared) {
-                let line = lines.entry(entry.line.get_ref().clone());
-                let line = line.or_insert_with(Shared::closed);
-                line.sharers.push(driver.name.get_ref().clone());
-            }
+        for (line, driver) in sharers(file) {
+            let line = lines.entry(line.to_owned());
+            let line = line.or_insert_with(Shared::closed);
+            line.sharers.push(driver.to_owned());
         }
         if lines.is_empty() {
             return None;

@@ -41,11 +41,6 @@ impl Simulation {
         time: &Time,
         vcd: Option<&VcdFile>,
     ) -> Result<Self, BoardError> {
-        let line = |(name, pull)| match pull {
-            Pull::Up => SimLineConfig::new(name, sim::Pull::Up),
-            Pull::Down => SimLineConfig::new(name, sim::Pull::Down),
-        };
-        let lines = lines(file).into_iter().map(line).collect();
         let mut stimuli: Vec<_> = file
             .board
             .stimuli
@@ -59,7 +54,7 @@ impl Simulation {
             })
             .collect();
         stimuli.sort_by_key(|stimulus| stimulus.0);
-        let board = SimBoard::new(time.clock(), lines);
+        let board = SimBoard::new(time.clock(), lines(file));
         vcd.map_or(Ok(()), |vcd| refuse_overwriting(file, vcd))?;
         Ok(Self {
             plays: file
@@ -79,6 +74,12 @@ impl Simulation {
 
     pub(crate) fn board(&self) -> &Arc<SimBoard> {
         &self.board
+    }
+
+    /// Lines that only drivers of this file have. Those that are there stay as
+    /// they are.
+    pub(crate) fn add_lines(&self, file: &BoardFile) {
+        self.board.add_lines(lines(file));
     }
 
     /// Plays stimuli and recordings from `start` on; in real time on a thread
@@ -192,7 +193,7 @@ fn open(file: &BoardFile, play: &PlayEntry) -> Result<Play, BoardError> {
 
 /// Every line of the board that the file names, with its pull: as it is configured, else
 /// as the driver that has it asks for, else down.
-fn lines(file: &BoardFile) -> BTreeMap<String, Pull> {
+fn lines(file: &BoardFile) -> Vec<SimLineConfig> {
     let mut lines = BTreeMap::new();
     for stimulus in &file.board.stimuli {
         lines.insert(stimulus.line.get_ref().clone(), Pull::Down);
@@ -213,5 +214,9 @@ fn lines(file: &BoardFile) -> BTreeMap<String, Pull> {
     for line in &file.board.lines {
         lines.insert(line.name.get_ref().clone(), line.pull);
     }
-    lines
+    let line = |(name, pull)| match pull {
+        Pull::Up => SimLineConfig::new(name, sim::Pull::Up),
+        Pull::Down => SimLineConfig::new(name, sim::Pull::Down),
+    };
+    lines.into_iter().map(line).collect()
 }

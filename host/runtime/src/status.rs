@@ -1,6 +1,7 @@
 //! What a board says of itself.
 
 use crate::limits::Limits;
+use crate::sandbox::SandboxStatus;
 use crate::service::Selector;
 use std::collections::BTreeMap;
 
@@ -18,6 +19,8 @@ pub struct Status {
     pub power: PowerState,
     /// Nanoseconds since the board started, by its own clock.
     pub uptime_ns: u64,
+    /// What holds the host itself.
+    pub sandbox: SandboxStatus,
     /// The drivers, in the order in which they start.
     pub drivers: Vec<DriverStatus>,
 }
@@ -80,6 +83,49 @@ pub struct DriverStatus {
     pub counts: Counts,
     /// How long its handlers take.
     pub handler_time: HandlerTime,
+    /// The last time that a new version took its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_reload: Option<Reload>,
+}
+
+/// How a new version took the place of the last one.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Reload {
+    /// The instance that it is.
+    pub generation: u64,
+    /// How long the gate was closed for it, in nanoseconds.
+    pub gate_closed_ns: u64,
+    /// Interrupts, due timers and requests of other drivers that waited when the
+    /// new version took over.
+    pub events_waiting: u64,
+    /// Interrupts among those that were lost, since the new version has no
+    /// source for them.
+    pub lost: u64,
+    /// Bytes of state; `None` where the new version started afresh.
+    pub state_bytes: Option<u64>,
+    /// What went over as it was.
+    pub handed_over: Handed,
+}
+
+/// What one version has handed to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Handed {
+    /// Open pins.
+    pub pins: u64,
+    /// Open serial ports.
+    pub ports: u64,
+    /// Interrupt sources.
+    pub interrupts: u64,
+    /// Timers.
+    pub timers: u64,
+    /// Command gates.
+    pub gates: u64,
+    /// Services, whose clients have noticed nothing.
+    pub services: u64,
+    /// Requests of other drivers that waited, and of its own that were not over.
+    pub requests: u64,
 }
 
 /// Where a driver is in its life.

@@ -8,6 +8,7 @@ use crate::service::Service;
 use loopgate_workloop::Instant;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// A request of one driver to another's service.
 pub(crate) type Submission = loopgate_workloop::Submission<Sent, Outcome>;
@@ -20,8 +21,9 @@ pub(crate) type Queue = loopgate_workloop::SubmissionQueue<Sent, Outcome>;
 /// What a submission is about.
 pub(crate) struct Sent {
     pub(crate) id: u64,
-    /// Which of the client's handles it was submitted through.
-    pub(crate) client: u32,
+    /// Which of the client's handles it was submitted through. Changes with
+    /// the client's version.
+    pub(crate) client: AtomicU32,
     pub(crate) context: u32,
     pub(crate) service: Arc<Service>,
     pub(crate) arguments: Arguments,
@@ -98,7 +100,7 @@ impl Submissions {
 
     pub(crate) fn cancel(&self, client: u32, id: u64) -> Result<(), ErrorCode> {
         let of = self.open.get(&id);
-        let of = of.filter(|open| open.request.client == client);
+        let of = of.filter(|open| open.request.client.load(Relaxed) == client);
         if of.is_some_and(|open| open.give_up(Err(ErrorCode::Aborted))) {
             Ok(())
         } else {
@@ -108,7 +110,9 @@ impl Submissions {
 
     /// The driver drops this handle.
     pub(crate) fn cancel_all(&self, client: u32) {
-        self.give_up(ErrorCode::Aborted, |sent| sent.client == client);
+        self.give_up(ErrorCode::Aborted, |sent| {
+            sent.client.load(Relaxed) == client
+        });
     }
 
     pub(crate) fn expire(&self, now: Instant) {
@@ -121,6 +125,21 @@ impl Submissions {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let deadline = |open: &Arc<Submission>| open.request.deadline.filter(|_| !open.is_over());
         self.open.values().filter_map(deadline).min()
+    }
+
+    /// The next version goes on with these: each belongs to its handle of the
+    /// service; without one it is as if the handle was dropped.
+    pub(crate) fn rename_clients(&self, clients: &[(Arc<Service>, u32)]) {
+        for open in self.open.values() {
+            let sent = &open.request;
+            let mut clients = clients.iter();
+            match clients.find(|(service, _)| Arc::ptr_eq(service, &sent.service)) {
+                Some((_, client)) => sent.client.store(*client, Relaxed),
+                None => {
+                    open.give_up(Err(ErrorCode::Aborted));
+                }
+            }
+        }
     }
 
     /// The instance has ended.

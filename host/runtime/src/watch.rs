@@ -1,7 +1,7 @@
 //! Reloads drivers whose component's file changes.
 
 use crate::Board;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::OwnedFd;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use std::collections::BTreeSet;
@@ -62,10 +62,14 @@ impl Watch {
                 );
             })
             .ok();
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        let changed = Arc::new(eventfd(0, flags)?);
+        board.tell_of_changes(&changed);
         let watcher = Watcher {
             board,
             inotify,
             ended,
+            changed,
         };
         let thread = std::thread::Builder::new()
             .name("watch".into())
@@ -93,6 +97,8 @@ struct Watcher {
     inotify: Option<OwnedFd>,
     /// Readable once the watch is to end.
     ended: OwnedFd,
+    /// Readable once other drivers are on the board.
+    changed: Arc<OwnedFd>,
 }
 
 /// Tells that a file may have changed.
@@ -141,7 +147,8 @@ impl Watcher {
             let meta = std::fs::metadata(path).ok()?;
             Some((meta.modified().ok()?, meta.len(), meta.ino()))
         };
-        self.board.components().map(stamp).collect()
+        let components = self.board.components();
+        components.iter().map(|path| stamp(path)).collect()
     }
 
     /// Has inotify tell of every folder with a component in it, and of what
@@ -151,7 +158,9 @@ impl Watcher {
         let Some(inotify) = &self.inotify else {
             return false;
         };
-        let paths: BTreeSet<PathBuf> = self.board.components().flat_map(paths).collect();
+        let components = self.board.components();
+        let components = components.iter().flat_map(|path| paths(path));
+        let paths: BTreeSet<PathBuf> = components.collect();
         let ways: BTreeSet<&Path> = paths.iter().flat_map(|path| path.ancestors()).collect();
         for way in ways {
             // What is not there yet is made in a folder that is told of.
@@ -182,13 +191,18 @@ impl Watcher {
     /// Waits until something may have changed; whether the watch is to end.
     fn wait(&self, longest: Option<Duration>) -> bool {
         let longest = longest.and_then(|span| Timespec::try_from(span).ok());
-        let mut watched = vec![PollFd::new(&self.ended, PollFlags::IN)];
+        let mut watched = vec![
+            PollFd::new(&self.ended, PollFlags::IN),
+            PollFd::new(&self.changed, PollFlags::IN),
+        ];
         let told = self.inotify.as_ref();
         watched.extend(told.map(|inotify| PollFd::new(inotify, PollFlags::IN)));
         // Interrupted or not: looking once more does no harm.
         let _ = poll(&mut watched, longest.as_ref());
         let ended = !watched[0].revents().is_empty();
         drop(watched);
+        // Empty where nothing was counted.
+        let _ = rustix::io::read(&*self.changed, &mut [0; 8]);
         if let Some(inotify) = told {
             let mut events = [0; 4096];
             while rustix::io::read(inotify, &mut events).is_ok_and(|length| length > 0) {}

@@ -220,6 +220,11 @@ impl InterruptEventSource {
         }
     }
 
+    /// In the gate: how many were counted, or told as lost, and not delivered yet.
+    pub fn pending(&self) -> u64 {
+        self.again() as u64 + self.intake.pending()
+    }
+
     /// In the gate, for a source that will not be on a loop again: consumes
     /// what is pending without delivering it, and says how much that was.
     pub fn discard_pending(&self) -> u64 {

@@ -27,10 +27,14 @@ use fan::{Fan, Slot, Switch};
 /// - A level that nobody claims is looked at again every
 ///   [`LOOK_AGAIN`](SharedLine::LOOK_AGAIN): the device of a driver that is gone
 ///   may keep it active, and no line tells when another device joins in.
+/// - A level that a sharer's `enable` finds active, or a mask that ends, calls
+///   all that are on, at most [`ROUNDS_MAX`](SharedLine::ROUNDS_MAX) times in
+///   [`LOOK_AGAIN`](SharedLine::LOOK_AGAIN); past that it calls who has enabled,
+///   and the others when that time is over. So nobody can have its neighbours
+///   called without end.
 ///
 /// Occurrences are numbered for each sharer, so that it sees no gap for what
-/// came while it was off. A level that a sharer's `enable` finds active, or a
-/// mask that ends, calls all that are on.
+/// came while it was off.
 pub struct SharedLine(Arc<Core>);
 
 /// What one sharer takes part on.
@@ -70,6 +74,9 @@ impl SharedLine {
 
     /// How long a level that nobody claims is left alone.
     pub const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+    /// How often in that time sharers can have all of them be called.
+    pub const ROUNDS_MAX: u32 = 50;
 
     /// Registers with the line, which is off until a sharer switches on, and is
     /// let go with the last sharer.

@@ -374,6 +374,12 @@ impl WorkLoop {
         self.end(cx);
     }
 
+    /// Whether the loop has ended: nothing runs on it any more. So has one whose
+    /// thread an action's panic has ended.
+    pub fn is_terminated(&self) -> bool {
+        self.shared.is_terminated()
+    }
+
     /// Waits until the loop's thread has ended, after
     /// [`terminate`](WorkLoop::terminate). At once where there is none.
     ///

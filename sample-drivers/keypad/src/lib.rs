@@ -84,6 +84,17 @@ impl Driver for Keypad {
         Ok(())
     }
 
+    /// The pins are open still, and in the state that they were: what was
+    /// pressed or let go meanwhile is to be seen.
+    fn structural(&mut self, event: StructuralEvent, _: &str) -> Readiness {
+        if event == StructuralEvent::ProviderPublished
+            && let Err(error) = self.debounce.set_timeout(self.quiet)
+        {
+            error!("no scan of the new pins: {error}");
+        }
+        Readiness::Ready
+    }
+
     fn command(&mut self, request: Request) -> Result<Reply> {
         if let Some(key) = self.typed.pop_front() {
             return Ok(reply(key));

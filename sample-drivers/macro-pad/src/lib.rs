@@ -17,6 +17,7 @@ const KEYS_MAX: usize = 16;
 const TYPED_MAX: usize = 4096;
 
 struct MacroPad {
+    service: String,
     keypad: Client,
     macros: HashMap<String, String>,
     keys: String,
@@ -38,8 +39,10 @@ impl Driver for MacroPad {
             let (keys, text) = pair.split_once('=')?;
             Some((keys.to_owned(), text.to_owned()))
         };
+        let keypad = cx.config("keypad").unwrap_or("keypad");
         let pad = Self {
-            keypad: cx.client(cx.config("keypad").unwrap_or("keypad"))?,
+            service: keypad.to_owned(),
+            keypad: cx.client(keypad)?,
             macros: macros.split(';').filter_map(pair).collect(),
             keys: String::new(),
             typed: String::new(),
@@ -50,7 +53,20 @@ impl Driver for MacroPad {
         Ok(pad)
     }
 
+    /// There is a new keypad, or another version of it. The keys of a sequence
+    /// that has begun are kept.
+    fn structural(&mut self, event: StructuralEvent, service: &str) -> Readiness {
+        if event == StructuralEvent::ProviderPublished
+            && service == self.service
+            && let Err(error) = self.reopen()
+        {
+            error!("no keys of `{service}`: {error}");
+        }
+        Readiness::Ready
+    }
+
     fn completed(&mut self, _: u32, _: RequestId, outcome: Result<Reply>) -> Result<()> {
+        // Where the keypad has ended, the next one is asked.
         let reply = outcome?;
         self.press(&String::from_utf8_lossy(reply.data()));
         self.ask()
@@ -62,6 +78,11 @@ impl Driver for MacroPad {
 }
 
 impl MacroPad {
+    fn reopen(&mut self) -> Result<()> {
+        self.keypad = Client::open(&self.service)?;
+        self.ask()
+    }
+
     /// There is one request at all times: it waits in the keypad for a key.
     fn ask(&self) -> Result<()> {
         let ask = Ask {

@@ -1,6 +1,8 @@
 //! The Gray code of a rotary encoder: two pins of which one changes with each
 //! step, and which one tells the direction.
 
+use serde::{Deserialize, Serialize};
+
 /// What a step from one state to another counts. A state is `a` and `b` as two
 /// bits; forwards is 00, 10, 11, 01. `None`: both pins at once, which is no step.
 #[rustfmt::skip]
@@ -12,14 +14,14 @@ const STEPS: [[Option<i64>; 4]; 4] = [
     [None,     Some(1),  Some(-1), Some(0)],  // from 11
 ];
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Pin {
     A = 0b10,
     B = 0b01,
 }
 
 /// A pin's level has changed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Edge {
     /// In nanoseconds.
     pub(crate) at: u64,
@@ -27,7 +29,7 @@ pub(crate) struct Edge {
     pub(crate) high: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Decoder {
     state: usize,
     count: i64,

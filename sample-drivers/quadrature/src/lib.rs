@@ -11,6 +11,9 @@ use loopgate_guest::prelude::*;
 const COUNT: u32 = 1;
 const ERRORS: u32 = 2;
 
+/// Of the state that the next version of this driver goes on with.
+const VERSION: u32 = 1;
+
 struct Quadrature {
     a: Interrupt,
     b: Interrupt,
@@ -44,6 +47,16 @@ impl Driver for Quadrature {
             _pins: [a, b],
             _service: service.publish()?,
         })
+    }
+
+    fn save(&self) -> Result<Saved> {
+        let state = (&self.decoder, &self.edges, self.settled, self.lost);
+        Saved::new(VERSION, &state)
+    }
+
+    fn restore(&mut self, saved: &Saved) -> Result<()> {
+        (self.decoder, self.edges, self.settled, self.lost) = saved.get(VERSION)?;
+        Ok(())
     }
 
     fn interrupt(&mut self, source: InterruptId, event: Interrupts) -> Result<()> {

@@ -11,7 +11,7 @@ const FILTERED: u32 = 1;
 const CALLS: u32 = 2;
 const DROP: u32 = 3;
 
-const HOWS: [&str; 6] = ["", "spin", "trap", "recurse", "alloc", "import"];
+const HOWS: [&str; 7] = ["", "spin", "trap", "recurse", "alloc", "import", "fill"];
 
 struct Hostile {
     calls: u64,
@@ -54,6 +54,12 @@ impl Driver for Hostile {
             "alloc" => loop {
                 std::mem::forget(black_box(Vec::<u8>::with_capacity(1 << 20)));
             },
+            "fill" => {
+                let mut block = vec![0_u8; 1 << 20];
+                loop {
+                    black_box(&mut block).fill(black_box(1));
+                }
+            }
             "import" => info!("reached the log"),
             _ => {}
         }

@@ -38,6 +38,7 @@ struct Probe {
     others: Vec<Other>,
     /// Those that sleep until the driver that has submitted them gives up.
     submitted: Vec<RequestId>,
+    stateful: bool,
     /// Whether the board may sleep, so that the change that follows is its.
     asked: bool,
     interrupt: Interrupt,
@@ -86,6 +87,7 @@ impl Driver for Probe {
             pins_are_for: cx.config("pins").unwrap_or_default().to_owned(),
             others,
             submitted: Vec::new(),
+            stateful: cx.config("stateful").is_some(),
             asked: false,
             interrupt: cx.software_interrupt()?,
             timer: cx.timer()?,
@@ -149,6 +151,20 @@ impl Driver for Probe {
         } else {
             "cancelled, of a client's request"
         });
+    }
+
+    fn save(&self) -> Result<Saved> {
+        tell("save-state");
+        if self.stateful {
+            Saved::new(1, &())
+        } else {
+            Err(ErrorCode::Unsupported.into())
+        }
+    }
+
+    fn restore(&mut self, _: &Saved) -> Result<()> {
+        tell("restore-state");
+        Ok(())
     }
 
     fn structural(&mut self, _: StructuralEvent, _: &str) -> Readiness {

@@ -1,5 +1,5 @@
 //! The well-behaved neighbour: counts the edges of its input `in` and its
-//! timer's ticks, so that a test sees whether it missed any.
+//! timer's ticks, so that a test sees whether it missed any, and how late it was.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ const EDGES: u32 = 1;
 const LOST: u32 = 2;
 const TICKS: u32 = 3;
 const CALLS: u32 = 4;
+const WORST: u32 = 5;
 
 struct Counter {
     tick: Timer,
@@ -18,8 +19,9 @@ struct Counter {
     lost: u64,
     ticks: u64,
     calls: u64,
+    worst: Duration,
+    source: Interrupt,
     _pin: InputPin,
-    _source: Interrupt,
     _service: Service,
 }
 
@@ -30,7 +32,13 @@ impl Driver for Counter {
             .selector(EDGES, "edges", "", "edges of `in` delivered")
             .selector(LOST, "lost", "", "edges of `in` reported as lost")
             .selector(TICKS, "ticks", "", "timer expiries")
-            .selector(CALLS, "calls", "", "calls of the interrupt handler");
+            .selector(CALLS, "calls", "", "calls of the interrupt handler")
+            .selector(
+                WORST,
+                "worst",
+                "",
+                "ns from an edge to its handler, at most",
+            );
         let pin = cx.input("in")?;
         let counter = Self {
             tick: cx.timer()?,
@@ -39,7 +47,8 @@ impl Driver for Counter {
             lost: 0,
             ticks: 0,
             calls: 0,
-            _source: cx.interrupt(&pin.edges(Edges::Both)?)?,
+            worst: Duration::ZERO,
+            source: cx.interrupt(&pin.edges(Edges::Both)?)?,
             _pin: pin,
             _service: service.publish()?,
         };
@@ -51,6 +60,9 @@ impl Driver for Counter {
         self.edges += u64::from(event.count);
         self.lost += u64::from(event.lost);
         self.calls += 1;
+        if let [oldest] = self.source.take_occurrences(1)[..] {
+            self.worst = self.worst.max(now() - oldest.timestamp);
+        }
         Ok(())
     }
 
@@ -65,6 +77,7 @@ impl Driver for Counter {
             LOST => self.lost,
             TICKS => self.ticks,
             CALLS => self.calls,
+            WORST => self.worst.as_nanos() as u64,
             _ => return Err(ErrorCode::BadArgument.into()),
         };
         Ok(Reply::new(count, count.to_string()))

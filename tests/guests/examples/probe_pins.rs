@@ -1,5 +1,6 @@
 //! Does with pins what it is asked to: a request's data is the pin's name. What
-//! config `input` names it opens in `start` already, and hears of both edges.
+//! config `input` names it opens in `start` already, and hears of both edges. With
+//! `closing` it asks for time where a provider goes, and closes all so many ms later.
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +17,7 @@ const LISTEN: u32 = 6;
 const FILTER: u32 = 7;
 const REPORT: u32 = 8;
 const CHURN: u32 = 9;
+const TOLD: u32 = 10;
 
 /// Interrupts by a level that are heard before the source is switched off.
 const LEVELS_MAX: u32 = 3;
@@ -44,6 +46,9 @@ struct Probe {
     pins: BTreeMap<String, Pin>,
     heard: Vec<Heard>,
     report: Vec<String>,
+    told: Vec<String>,
+    closing: Option<u64>,
+    timer: Timer,
     _service: Service,
 }
 
@@ -60,11 +65,16 @@ impl Driver for Probe {
             .selector(LISTEN, "listen", "a pin, its edges", "")
             .selector(FILTER, "filter", "a pin, the input that decides", "")
             .selector(REPORT, "report", "", "the interrupts since")
-            .selector(CHURN, "churn", "a pin, how often to open and close it", "");
+            .selector(CHURN, "churn", "a pin, how often to open and close it", "")
+            .selector(TOLD, "told", "", "what it was told of its providers since");
+        let closing = cx.config("closing").map(str::parse).transpose();
         let mut probe = Self {
             pins: BTreeMap::new(),
             heard: Vec::new(),
             report: Vec::new(),
+            told: Vec::new(),
+            closing: closing.map_err(|_| ErrorCode::BadArgument)?,
+            timer: cx.timer()?,
             _service: service.publish()?,
         };
         if let Some(input) = cx.config("input") {
@@ -92,6 +102,22 @@ impl Driver for Probe {
         if heard.level && heard.count >= LEVELS_MAX {
             heard.source.disable();
         }
+        Ok(())
+    }
+
+    fn structural(&mut self, event: StructuralEvent, service: &str) -> Readiness {
+        self.told.push(format!("{event:?} {service}"));
+        let terminated = event == StructuralEvent::ProviderTerminated;
+        if let Some(after) = self.closing.filter(|_| terminated) {
+            let _ = self.timer.set_timeout(after.millis());
+            return Readiness::Closing;
+        }
+        Readiness::Ready
+    }
+
+    fn timeout(&mut self, _: TimerId, _: Timeout) -> Result<()> {
+        self.heard.clear();
+        self.pins.clear();
         Ok(())
     }
 
@@ -141,6 +167,7 @@ impl Driver for Probe {
                     InputPin::open(&name)?;
                 }
             }
+            TOLD => return Ok(std::mem::take(&mut self.told).join("\n").into()),
             _ => return Ok(std::mem::take(&mut self.report).join("\n").into()),
         }
         Ok(().into())

@@ -3,7 +3,8 @@
 //! read does: `traps`, `spins`, `errs`, or `changes` the pin meanwhile; with
 //! `configure = "refuses"` no pin can be opened. After a reload it does what
 //! config `reload` says: publishes `fewer` pins or in `reverse`, tells that all
-//! are `high`, or `refuses` them.
+//! are `high`, or `refuses` them. With `control` its service is of that name; with
+//! `told = "yes"` it notes what it is told of its clients, too.
 
 #![forbid(unsafe_code)]
 
@@ -22,6 +23,7 @@ struct Probe {
     name: String,
     read: String,
     refuses: bool,
+    told: bool,
     pins: Option<PublishedPins>,
     levels: [bool; PINS as usize],
     report: Vec<String>,
@@ -32,7 +34,7 @@ impl Driver for Probe {
     fn start(cx: &Context) -> Result<Self> {
         let name = service_name(cx, "expander");
         let service = cx
-            .service(name)
+            .service(cx.config("control").unwrap_or(name))
             .input_max(64)
             .selector(CHANGE, "change", "pin, high, at (0: now)", "the outcome")
             .selector(
@@ -52,6 +54,7 @@ impl Driver for Probe {
             name: name.to_owned(),
             read: cx.config("read").unwrap_or_default().to_owned(),
             refuses: reload == "refuses" || cx.config("configure") == Some("refuses"),
+            told: cx.config("told").is_some(),
             pins: None,
             levels: [false; PINS as usize],
             report: Vec::new(),
@@ -83,6 +86,13 @@ impl Driver for Probe {
             _ => panic!("as it was told"),
         }
         Ok(().into())
+    }
+
+    fn structural(&mut self, event: StructuralEvent, service: &str) -> Readiness {
+        if self.told {
+            self.report.push(format!("{event:?} {service}"));
+        }
+        Readiness::Ready
     }
 
     fn pin_read(&mut self, pin: u32) -> Result<bool> {

@@ -5,6 +5,7 @@
 //! - `traps`: it panics, and acknowledges nothing;
 //! - `waits`: before that it asks the service `target` to `step`, again and again
 //!   until the answer is 1, or `steps` times;
+//! - `refires`: it enables its source 1000 times, and acknowledges nothing;
 //! - `off`: it switches the line off;
 //! - `steps`: it has no `in`, and is such a target: a step takes 20 ms, and says
 //!   whether `mine` is high.
@@ -76,6 +77,12 @@ impl Driver for Sharer {
         match self.how.as_str() {
             "traps" => panic!("on purpose"),
             "waits" => self.wait()?,
+            "refires" => {
+                if let Some((_, source)) = &self.shared {
+                    (0..1000).for_each(|_| source.enable());
+                }
+                return Ok(());
+            }
             "off" => {
                 if let Some((_, source)) = &self.shared {
                     source.disable();

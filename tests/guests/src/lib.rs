@@ -40,12 +40,25 @@ macro_rules! misbehaves {
             }
 
             fn timeout(&mut self, _: sdk::TimerId, _: sdk::Timeout) -> sdk::Result<()> {
-                self.when($crate::When::Timer);
-                Ok(())
+                self.0.timeout($misbehave)
             }
 
-            fn command(&mut self, _: sdk::Request) -> sdk::Result<sdk::Reply> {
-                Ok($misbehave(&self.0))
+            fn command(&mut self, request: sdk::Request) -> sdk::Result<sdk::Reply> {
+                Ok(self.0.command(&request, $misbehave))
+            }
+
+            fn cancelled(&mut self, _: sdk::RequestId) {
+                self.when($crate::When::Cancelled);
+            }
+
+            fn completed(
+                &mut self,
+                _: u32,
+                _: sdk::RequestId,
+                _: sdk::Result<sdk::Reply>,
+            ) -> sdk::Result<()> {
+                self.when($crate::When::Completed);
+                Ok(())
             }
 
             fn stop(&mut self) {

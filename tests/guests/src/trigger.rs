@@ -18,6 +18,11 @@ pub enum When {
     Command,
     /// In `stop`.
     Stop,
+    /// When the client of a request, as for `Command`, has given up.
+    Cancelled,
+    /// When a request is over that a timer, as for `Timer`, has submitted to
+    /// the service `echo`.
+    Completed,
 }
 
 impl FromStr for When {
@@ -30,6 +35,8 @@ impl FromStr for When {
             "timer" => Ok(Self::Timer),
             "command" => Ok(Self::Command),
             "stop" => Ok(Self::Stop),
+            "cancelled" => Ok(Self::Cancelled),
+            "completed" => Ok(Self::Completed),
             _ => Err(()),
         }
     }
@@ -44,7 +51,7 @@ pub struct Trigger {
     pub amount: Option<u64>,
     when: When,
     // Held so that its events arrive.
-    _source: Source,
+    source: Source,
     // Held so that it is driven.
     _out: Option<OutputPin>,
 }
@@ -58,7 +65,7 @@ impl Trigger {
     pub fn arm(cx: &Context) -> Result<Self> {
         let when = cx.config("when").and_then(|text| text.parse().ok());
         let Some(when) = when else {
-            let what = "config `when` must be `start`, `interrupt`, `timer`, `command` or `stop`";
+            let what = "config `when` must be a handler: `start`, `interrupt`, `timer`, `command`, `stop`, `cancelled` or `completed`";
             return Err(Error::new(ErrorCode::BadArgument, what));
         };
         let amount = cx.config("amount").and_then(|text| text.parse().ok());
@@ -66,12 +73,41 @@ impl Trigger {
             how: cx.config("how").unwrap_or_default().into(),
             amount,
             when,
-            _source: Source::create(cx, when)?,
+            source: Source::create(cx, when)?,
             _out: cx
                 .config("out")
                 .map(|pin| cx.output_high(pin))
                 .transpose()?,
         })
+    }
+
+    /// A request has come: misbehaves, or leaves it pending until its client
+    /// gives up.
+    pub fn command(&self, request: &Request, misbehave: fn(&Self) -> Reply) -> Reply {
+        if self.when != When::Cancelled {
+            return misbehave(self);
+        }
+        let (pending, reply) = request.defer();
+        // It is never answered.
+        std::mem::forget(pending);
+        reply
+    }
+
+    /// The timer has expired: misbehaves, or submits what is to be completed.
+    ///
+    /// # Errors
+    ///
+    /// Those of `submit`.
+    pub fn timeout(&self, misbehave: fn(&Self) -> Reply) -> Result<()> {
+        self.when(When::Timer, misbehave);
+        if let Source::Submission { client, .. } = &self.source {
+            let ask = Ask {
+                selector: 1,
+                ..Ask::default()
+            };
+            client.submit_with_context(&ask, None, 0)?;
+        }
+        Ok(())
     }
 
     /// Misbehaves if `when` is the moment, and logs what came of it.
@@ -90,6 +126,7 @@ enum Source {
     Interrupt { _pin: InputPin, _edges: Interrupt },
     Timer { _timer: Timer },
     Service { _service: Service },
+    Submission { client: Client, _timer: Timer },
 }
 
 impl Source {
@@ -104,12 +141,12 @@ impl Source {
                     _edges: edges,
                 }
             }
-            When::Timer => {
-                let timer = cx.timer()?;
-                timer.set_timeout(cx.config_or("after-ms", 1)?.millis())?;
-                Self::Timer { _timer: timer }
-            }
-            When::Command => {
+            When::Timer => Self::Timer { _timer: timer(cx)? },
+            When::Completed => Self::Submission {
+                client: cx.client("echo")?,
+                _timer: timer(cx)?,
+            },
+            When::Command | When::Cancelled => {
                 let service = cx
                     .service(crate::service_name(cx, "misbehave"))
                     .selector(1, "misbehave", "", "what came of it, where anything does")
@@ -118,4 +155,10 @@ impl Source {
             }
         })
     }
+}
+
+fn timer(cx: &Context) -> Result<Timer> {
+    let timer = cx.timer()?;
+    timer.set_timeout(cx.config_or("after-ms", 1)?.millis())?;
+    Ok(timer)
 }

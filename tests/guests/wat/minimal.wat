@@ -37,14 +37,18 @@
   ;; What `command` returns, zero but for what is said here: `done` (case 0, at
   ;; 32) of an error (case 1, at 40), `unsupported` (the eleventh, at 48).
   (global $outcome i32 (i32.const 32))
-  ;; What pins answer: an error (case 1, at 56), `unsupported` (at 57).
+  ;; What pins and `restore-state` answer: an error (case 1, at 56),
+  ;; `unsupported` (at 57).
   (global $refused i32 (i32.const 56))
   ;; What `set-power-state` returns.
   (global $made i32 (i32.const 128))
+  ;; What `save-state` returns: an error (case 1), `unsupported` (4 on).
+  (global $stateless i32 (i32.const 144))
   (data (i32.const 40) "\01")
   (data (i32.const 48) "\0a")
   (data (i32.const 56) "\01\0a")
   (data (i32.const 64) "led")
+  (data (i32.const 144) "\01\00\00\00\0a")
   (data (i32.const 80) "output `led`, or its timer, could not be had")
 
   (global $period i64 (i64.const 10_000_000))
@@ -89,6 +93,14 @@
     (global.get $started))
 
   (func (export "loopgate:driver/handlers@0.1.0#stop"))
+
+  ;; It has no state: the next version starts afresh, and is given none.
+  (func (export "loopgate:driver/handlers@0.1.0#save-state") (result i32)
+    (global.get $stateless))
+
+  (func (export "loopgate:driver/handlers@0.1.0#restore-state")
+    (param $version i32) (param $state i32) (param $length i32) (result i32)
+    (global.get $refused))
 
   (func (export "loopgate:driver/handlers@0.1.0#interrupt-occurred")
     (param $source i32) (param $count i32) (param $lost i32) (param $sequence i64)

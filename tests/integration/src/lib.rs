@@ -164,6 +164,13 @@ pub fn code(board: &Board, service: &str, selector: &str, wait: Duration) -> Err
     .code
 }
 
+/// Whether a line of the driver's log has this part.
+pub fn logged(board: &Board, driver: &str, part: &str) -> bool {
+    let lines = board.logs(driver, 0, Duration::ZERO, &loopgate::Cancel::default());
+    let lines = lines.unwrap_or_else(|error| panic!("{error}"));
+    lines.iter().any(|line| line.text.contains(part))
+}
+
 /// Stops the board when a test panics while it exists: the test's threads
 /// that wait for an answer then end, and the test fails instead of hanging.
 pub struct StopOnPanic<'a>(pub &'a Board);

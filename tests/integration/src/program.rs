@@ -1,6 +1,6 @@
 //! The program itself, running a board of its own.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -21,19 +21,29 @@ impl Program {
     pub fn prepared(board: &str, arguments: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         prepare(folder.path());
-        let file = folder.path().join("board.toml");
-        std::fs::write(&file, board).expect("a board file");
-        let child = command(folder.path())
-            .arg("run")
-            .arg(&file)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program runs");
+        std::fs::write(folder.path().join("board.toml"), board).expect("a board file");
+        let child = spawn(folder.path(), arguments);
         let mut program = Self { child, folder };
         program.wait_until_ready();
         program
+    }
+
+    /// Ends it as `kill -9` does, and begins to run the same board file again.
+    pub fn begin_again(&mut self) {
+        self.kill();
+        self.child = spawn(self.folder.path(), &[]);
+    }
+
+    /// Ends it as `kill -9` does: what it has printed that nobody has read.
+    pub fn kill(&mut self) -> String {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        self.child.wait().expect("it is a child");
+        let mut printed = String::new();
+        if let Some(mut out) = self.child.stdout.take() {
+            out.read_to_string(&mut printed).expect("it prints text");
+        }
+        printed
     }
 
     /// A path in the board's folder.
@@ -65,7 +75,30 @@ impl Program {
         command
     }
 
-    fn wait_until_ready(&mut self) {
+    /// The host's process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal, for example `-TERM`.
+    pub fn signal(&self, signal: &str) {
+        let id = self.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status();
+        assert!(sent.expect("there is `kill`").success());
+    }
+
+    /// Whether it has ended by itself, or by a signal.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it is a child").is_some()
+    }
+
+    /// Waits for its end: its exit status.
+    pub fn wait(mut self) -> Option<i32> {
+        self.child.wait().expect("it is a child").code()
+    }
+
+    /// Waits until it serves clients; it was just begun.
+    pub fn wait_until_ready(&mut self) {
         let mut out = BufReader::new(self.child.stdout.take().expect("it is piped"));
         let mut line = String::new();
         while !line.starts_with("control socket: ") {
@@ -86,6 +119,17 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn spawn(folder: &Path, arguments: &[&str]) -> Child {
+    command(folder)
+        .arg("run")
+        .arg(folder.join("board.toml"))
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program runs")
 }
 
 /// The program that was built with this test, with its socket in `folder`.

@@ -36,7 +36,7 @@ fn board(clock: ClockKind) -> Board {
         + &probe(
             "asks",
             "uses = [\"near\", \"far\"]",
-            ", near = \"near\", far = \"far\"",
+            ", near = \"near\", far = \"far\", stateful = \"yes\"",
         )
         + "[driver.gpio]\n"
         + &granted("near")
@@ -87,6 +87,7 @@ fn every_callback(board: &Board) {
         let both = |callback| has_told("near", callback) && has_told("far", callback);
         both(cancelled) && both(closed) && has_told("asks", "completed")
     });
+    board.reload("asks").unwrap();
     board.power(PowerState::Sleep).unwrap();
     board.reload("near").unwrap();
     board.power(PowerState::On).unwrap();

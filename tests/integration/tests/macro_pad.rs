@@ -2,8 +2,8 @@
 //! bottom type texts at the top.
 
 use loopgate::board_file::ClockKind;
-use loopgate::{Board, BoardFile, ErrorCode, Mode, Request};
-use loopgate_integration::{assert_running, cache, code, root, until};
+use loopgate::{Board, BoardFile, ErrorCode, Mode, Request, State};
+use loopgate_integration::{assert_running, cache, code, log, root, state, until};
 use std::time::Duration;
 
 const DRIVERS: [&str; 3] = ["expander-sim", "keypad", "macro-pad"];
@@ -225,4 +225,72 @@ fn it_runs_in_real_time_too() {
         until("it is seen to go", || timeouts() > seen);
     }
     until("it is typed", || typed(&board) == (1, "hello".to_owned()));
+}
+
+/// Where a driver has another provider, it lives on as this one goes and comes.
+fn board_with_another_provider_for(service: &str) -> Board {
+    let alone = format!("uses = [\"{service}\"]");
+    let both = format!("uses = [\"{service}\", \"ram-block\"]\nlimits = {{ closing = \"1 ms\" }}");
+    edited_board(ClockKind::Virtual, |text| text.replacen(&alone, &both, 1))
+}
+
+#[test]
+fn rule_137_whoever_lives_on_goes_on_with_the_next_provider() {
+    for (service, lower, upper) in [
+        ("expander", "expander-sim", "keypad"),
+        ("keypad", "keypad", "macro-pad"),
+    ] {
+        let board = board_with_another_provider_for(service);
+        press(&board, '1');
+        assert_eq!(board.stop_driver(lower).unwrap(), [lower]);
+        assert_running(&board, upper);
+        board.run_for(10 * MILLISECOND);
+        board.start_driver(lower).unwrap();
+        board.run_for(10 * MILLISECOND);
+        press(&board, '#');
+        assert_eq!(typed(&board), (1, "hello".to_owned()), "{lower}");
+    }
+}
+
+/// A new version of the one in the middle, in the midst of a sequence of keys.
+#[test]
+fn the_middle_one_is_reloaded_between_the_others() {
+    let board = board(ClockKind::Virtual);
+    press(&board, '1');
+    for _ in 0..3 {
+        board.reload("keypad").unwrap();
+        board.run_for(10 * MILLISECOND);
+    }
+    press(&board, '#');
+    assert_eq!(typed(&board), (1, "hello".to_owned()));
+}
+
+/// The board's log has the order, its status the causes.
+#[test]
+fn rule_132_stopping_the_lowest_ends_the_stack_from_the_top() {
+    let board = board(ClockKind::Virtual);
+    press(&board, '1');
+    let from_the_top = ["macro-pad", "keypad", "expander-sim"];
+    let (stopped, log) = log::capture(|| board.stop_driver("expander-sim").unwrap());
+    assert_eq!(stopped, from_the_top);
+    let lines = log
+        .lines()
+        .filter_map(|line| line.strip_suffix(": stopped"));
+    let ended: Vec<_> = lines.filter_map(|line| line.rsplit(' ').next()).collect();
+    assert_eq!(ended, from_the_top, "{log}");
+    let because = |through: &str| {
+        let cause = format!("`expander-sim`, which it uses{through}, was stopped");
+        (State::Stopped, cause)
+    };
+    assert_eq!(state(&board, "macro-pad"), because(" through `keypad`"));
+    assert_eq!(state(&board, "keypad"), because(""));
+    assert_eq!(
+        state(&board, "expander-sim"),
+        (State::Stopped, String::new())
+    );
+    assert_eq!(board.start_driver("expander-sim").unwrap(), DRIVERS);
+    for key in ['1', '#'] {
+        press(&board, key);
+    }
+    assert_eq!(typed(&board), (1, "hello".to_owned()));
 }

@@ -379,14 +379,14 @@ fn a_driver_that_starts_while_the_board_sleeps_is_told_after_its_start() {
     assert_eq!(names, ["middle"]);
     let expected = ["middle: start", "middle: set Sleep, in gate: true"];
     assert_eq!(started, expected);
-    let ((), reloaded) = traced(&board, || board.reload("middle").unwrap());
+    let (_, reloaded) = traced(&board, || board.reload("middle").unwrap());
     assert_eq!(reloaded[0], "middle: stop");
     assert_eq!(reloaded[1..], expected);
     let taken = board.now().saturating_since(before);
     assert!(taken < SECOND, "nobody waits for it");
     wake(&board);
     assert!(has_told(&board, "middle", "set On"));
-    let ((), started) = traced(&board, || board.reload("middle").unwrap());
+    let (_, started) = traced(&board, || board.reload("middle").unwrap());
     assert_eq!(started, ["middle: stop", "middle: start"]);
 }
 

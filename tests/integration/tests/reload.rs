@@ -261,7 +261,7 @@ fn a_stopped_driver_starts_again_and_a_running_one_goes_on() {
     for unknown in [
         board.start_driver("button-led").map(drop),
         board.stop_driver("button-led").map(drop),
-        board.reload("button-led"),
+        board.reload("button-led").map(drop),
     ] {
         let error = unknown.unwrap_err();
         assert_eq!(error.code, ErrorCode::NoDevice);

@@ -140,6 +140,7 @@ fn rule_13_a_sharer_that_holds_the_line_for_too_long_leaves_while_it_does() {
     until("a is served, while b is in its handler", || {
         ask(&board, "a", "counted") == 1
     });
+    until("it is told that b left", || left(&board, "b").is_some());
     let cause = left(&board, "b").unwrap();
     assert!(
         cause.contains("limit `line-hold`") && cause.contains("50 ms"),
@@ -188,6 +189,27 @@ fn rule_17_in_virtual_time_the_limit_is_met_to_the_nanosecond() {
         assert_eq!(log.contains(told), leaves, "{log}");
         assert_eq!(run(), ((now, counted, cause), log));
     }
+}
+
+/// Its handler opens the line again as fast as it can, while its device keeps it
+/// active.
+#[test]
+fn rule_13_a_sharer_that_refires_leaves_its_neighbours_their_filters() {
+    let dedicated = "work-loop = \"dedicated\"\nlimits = { filter-budget = 1000000 }";
+    let board =
+        real_board(sharer("a", "how = \"refires\"", dedicated) + &sharer("b", "", dedicated));
+    wire(&board);
+    raise(&board, "a");
+    let off = |index: usize| board.status().drivers[index].counts.filters_off;
+    until("its own budget is over", || off(0) == 1);
+    let before = ask(&board, "a", "counted");
+    until("it goes on", || {
+        ask(&board, "a", "counted") > before + 200_000
+    });
+    assert_eq!(off(1), 0);
+    raise(&board, "b");
+    until("b is served", || ask(&board, "b", "counted") == 1);
+    assert_running(&board, "a");
 }
 
 fn shared(edges: &str, more: &str) -> String {

@@ -1,4 +1,4 @@
-//! `bench`: the benchmarks.
+//! `bench` and `hostile`: programs of the tests that print what they measure.
 
 use std::process::Command;
 
@@ -7,20 +7,28 @@ use anyhow::Result;
 use crate::workspace::{Selection, Workspace};
 use crate::{Outcome, guests, process};
 
-const PROGRAM: &str = "loopgate-bench";
-
-/// Standard output carries what the benchmarks print and nothing else, so
-/// that `--json` can be piped.
+/// The benchmarks.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<Outcome> {
+    program(workspace, "loopgate-bench", arguments)
+}
+
+/// The hostile corpus.
+pub(crate) fn hostile(workspace: &Workspace, arguments: &[String]) -> Result<Outcome> {
+    program(workspace, "loopgate-hostile", arguments)
+}
+
+/// Standard output carries what the program prints and nothing else, so that
+/// `--json` can be piped.
+fn program(workspace: &Workspace, name: &str, arguments: &[String]) -> Result<Outcome> {
     // Built in company and then started, since `cargo run` would choose the
     // package alone.
     let mut compile = workspace.cargo("build", Selection::Host);
-    if !process::passes(compile.arg(format!("--bin={PROGRAM}")))?
+    if !process::passes(compile.arg(format!("--bin={name}")))?
         || guests::build(workspace)? == Outcome::Failed
     {
         return Ok(Outcome::Failed);
     }
-    let mut program = Command::new(workspace.target.join("release").join(PROGRAM));
+    let mut program = Command::new(workspace.target.join("release").join(name));
     let passed = process::passes(program.args(arguments).current_dir(&workspace.root))?;
     Ok(Outcome::of(passed))
 }

@@ -2,7 +2,9 @@
 //! `target/guests`.
 
 pub(crate) mod core_modules;
+mod hostile_modules;
 mod install;
+mod random_components;
 mod toolchain;
 
 use std::collections::BTreeMap;
@@ -36,7 +38,12 @@ pub(crate) fn build(workspace: &Workspace) -> Result<Outcome> {
         let folder = if test { &mut tests } else { &mut samples };
         folder.add(&component.name, read(&component)?);
     }
-    for (name, bytes) in core_modules::components(workspace)? {
+    let made = [
+        core_modules::components(workspace)?,
+        hostile_modules::components(workspace)?,
+        random_components::components(workspace)?,
+    ];
+    for (name, bytes) in made.into_iter().flatten() {
         tests.add(&name, bytes);
     }
     samples.install(workspace)?;

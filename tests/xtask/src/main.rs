@@ -62,6 +62,11 @@ const TASKS: &[Task] = &[
         run: bench::run,
     },
     Task {
+        usage: "hostile [--json] [WORDS]",
+        about: "what becomes of each hostile driver, and how late its neighbours are",
+        run: bench::hostile,
+    },
+    Task {
         usage: "rules [--json]",
         about: "which rule is held by which tests; `--results FILE` judges what `test` printed",
         run: rules::run,

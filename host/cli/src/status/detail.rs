@@ -6,10 +6,11 @@ use loopgate::units::show_bytes;
 use serde_json::Value;
 
 use super::view::{Driver, Restarts, Service, time};
+use crate::drivers::told;
 use crate::output::{plain, table};
 
 /// The figures that are bytes.
-const BYTES: [&str; 3] = ["memory", "stack", "payload"];
+const BYTES: [&str; 4] = ["memory", "stack", "payload", "state"];
 
 pub(super) fn text(driver: &Driver) -> String {
     let cause = driver
@@ -31,6 +32,11 @@ pub(super) fn text(driver: &Driver) -> String {
         times.measured,
     );
     text += &restarts(&driver.restarts);
+    if let Some(reload) = &driver.last_reload {
+        text += "  last reload   ";
+        text += &told(reload);
+        text.push('\n');
+    }
     text += &figures("counts", &driver.counts);
     text += &figures("usage", &driver.usage);
     text += &figures("limits", &driver.limits);

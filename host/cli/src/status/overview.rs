@@ -32,14 +32,19 @@ pub(super) fn text(board: &Overview) -> String {
     });
     let failures: String = failures.collect();
     let gap = if failures.is_empty() { "" } else { "\n" };
+    let held = board.sandbox.iter().map(|(by, how)| {
+        let how = plain(how);
+        format!("host held by {}: {how}\n", plain(by))
+    });
     let power = board.power.as_ref();
     let power = power.map(|power| format!(", power {}", plain(power)));
     format!(
-        "{}, {} clock{}, up {}\n\n{}{gap}{failures}",
+        "{}, {} clock{}, up {}\n{}\n{}{gap}{failures}",
         plain(&board.board),
         plain(&board.clock),
         power.unwrap_or_default(),
         time(board.uptime_ns),
+        held.collect::<String>(),
         table(&rows)
     )
 }

@@ -16,6 +16,9 @@ pub(super) struct Overview {
     /// Absent where the host is older.
     pub(super) power: Option<String>,
     pub(super) uptime_ns: u64,
+    /// Absent where the host is of an earlier version.
+    #[serde(default)]
+    pub(super) sandbox: BTreeMap<String, String>,
     pub(super) drivers: Vec<Driver>,
 }
 
@@ -39,6 +42,7 @@ pub(super) struct Driver {
     pub(super) usage: BTreeMap<String, Value>,
     pub(super) counts: BTreeMap<String, Value>,
     pub(super) handler_time: HandlerTime,
+    pub(super) last_reload: Option<loopgate::Reload>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -76,7 +80,7 @@ impl Driver {
 }
 
 /// Nanoseconds with three digits at least and a unit.
-pub(super) fn time(nanos: u64) -> String {
+pub(crate) fn time(nanos: u64) -> String {
     match nanos {
         0..10_000 => format!("{nanos} ns"),
         10_000..10_000_000 => format!("{} us", nanos / 1_000),

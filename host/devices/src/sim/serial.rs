@@ -1,9 +1,9 @@
 //! Simulated serial ports: a test, or the program's user, is the device.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use loopgate_workloop::{Clock, InterruptLine};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::serial::{
     Counts, Device, Error, PortRequest, SerialController, SerialPort, Signals, Wire,
@@ -50,10 +50,9 @@ pub struct SimPortState {
 ///
 /// Every method can be called from any thread, also from sinks.
 pub struct SimPorts {
-    /// Itself, for the ports that it hands out.
-    this: Weak<Self>,
     clock: Arc<dyn Clock>,
-    ports: Vec<Port>,
+    /// Ports are added, and never taken away.
+    ports: RwLock<Vec<Arc<Port>>>,
 }
 
 struct Port {
@@ -76,19 +75,21 @@ struct Holder {
 impl SimPorts {
     /// These ports, all plugged in.
     pub fn new(clock: Arc<dyn Clock>, ports: Vec<SimPortConfig>) -> Arc<Self> {
-        let ports = ports.into_iter().map(|config| Port {
-            config,
-            state: Mutex::new(State {
-                plugged: true,
-                holder: None,
-            }),
-        });
-        let ports = ports.collect();
-        Arc::new_cyclic(|this| Self {
-            this: this.clone(),
+        let ports = ports.into_iter().map(Port::plugged).collect();
+        Arc::new(Self {
             clock,
-            ports,
+            ports: RwLock::new(ports),
         })
+    }
+
+    /// Adds ports, all plugged in, but none of a name that there is.
+    pub fn add_ports(&self, ports: Vec<SimPortConfig>) {
+        let mut all = self.ports.write();
+        for config in ports {
+            if all.iter().all(|known| known.config.name != config.name) {
+                all.push(Port::plugged(config));
+            }
+        }
     }
 
     /// The device sends `bytes`. What finds no room in the holder's buffer is
@@ -99,7 +100,7 @@ impl SimPorts {
     ///
     /// [`Error::NoDevice`].
     pub fn feed(&self, port: &str, bytes: &[u8]) -> Result<(), Error> {
-        let port = &self.ports[self.find(port)?];
+        let port = self.find(port)?;
         port.with_wire(|wire| {
             if !wire.is_gone() {
                 wire.arrive(bytes);
@@ -114,7 +115,7 @@ impl SimPorts {
     ///
     /// [`Error::NoDevice`].
     pub fn take(&self, port: &str) -> Result<Vec<u8>, Error> {
-        let port = &self.ports[self.find(port)?];
+        let port = self.find(port)?;
         let mut taken = Vec::new();
         port.with_wire(|wire| {
             while !wire.to_send().is_empty() {
@@ -145,11 +146,12 @@ impl SimPorts {
 
     /// Every port as it is now, in the order of the configuration.
     pub fn show(&self) -> Vec<SimPortState> {
-        self.ports.iter().map(Port::show).collect()
+        let ports = self.ports.read();
+        ports.iter().map(|port| port.show()).collect()
     }
 
     fn set_plugged(&self, port: &str, plugged: bool) -> Result<(), Error> {
-        let port = &self.ports[self.find(port)?];
+        let port = self.find(port)?;
         port.state.lock().plugged = plugged;
         port.with_wire(|wire| match (plugged, wire.is_gone()) {
             (true, true) => wire.come_back(),
@@ -159,15 +161,14 @@ impl SimPorts {
         Ok(())
     }
 
-    fn find(&self, port: &str) -> Result<usize, Error> {
-        self.ports
-            .iter()
-            .position(|known| known.config.name == port)
-            .ok_or_else(|| Error::NoDevice {
-                device: port.to_owned(),
-                cause: "the simulated board has no such port".to_owned(),
-                remedy: "name one that it has",
-            })
+    fn find(&self, port: &str) -> Result<Arc<Port>, Error> {
+        let ports = self.ports.read();
+        let found = ports.iter().find(|known| known.config.name == port);
+        found.cloned().ok_or_else(|| Error::NoDevice {
+            device: port.to_owned(),
+            cause: "the simulated board has no such port".to_owned(),
+            remedy: "name one that it has",
+        })
     }
 }
 
@@ -180,20 +181,23 @@ impl SerialController for SimPorts {
                 remedy: "name a simulated port",
             });
         };
-        let index = self.find(name)?;
-        let signals = self.ports[index].open(request, &self.clock)?;
-        Ok(Arc::new(OpenPort {
-            board: self
-                .this
-                .upgrade()
-                .expect("ports are made and kept in an `Arc`"),
-            index,
-            signals,
-        }))
+        let port = self.find(name)?;
+        let signals = port.open(request, &self.clock)?;
+        Ok(Arc::new(OpenPort { port, signals }))
     }
 }
 
 impl Port {
+    fn plugged(config: SimPortConfig) -> Arc<Self> {
+        Arc::new(Self {
+            config,
+            state: Mutex::new(State {
+                plugged: true,
+                holder: None,
+            }),
+        })
+    }
+
     fn open(&self, request: &PortRequest, clock: &Arc<dyn Clock>) -> Result<Signals, Error> {
         let mut state = self.state.lock();
         let device = self.config.name.clone();
@@ -258,18 +262,13 @@ impl Port {
 
 /// A port in the hands of its holder.
 struct OpenPort {
-    board: Arc<SimPorts>,
-    index: usize,
+    port: Arc<Port>,
     signals: Signals,
 }
 
 impl OpenPort {
-    fn port(&self) -> &Port {
-        &self.board.ports[self.index]
-    }
-
     fn name(&self) -> String {
-        self.port().config.name.clone()
+        self.port.config.name.clone()
     }
 
     fn gone(&self) -> Error {
@@ -281,14 +280,14 @@ impl OpenPort {
 
 impl SerialPort for OpenPort {
     fn read(&self, max: usize, into: &mut Vec<u8>) -> Result<usize, Error> {
-        self.port()
+        self.port
             .with_wire(|wire| wire.read(max, into))
             .flatten()
             .ok_or_else(|| self.gone())
     }
 
     fn write(&self, bytes: &[u8]) -> Result<usize, Error> {
-        self.port()
+        self.port
             .with_wire(|wire| (!wire.is_gone()).then(|| wire.write(bytes, 0)))
             .flatten()
             .ok_or_else(|| self.gone())
@@ -315,13 +314,13 @@ impl SerialPort for OpenPort {
     }
 
     fn counts(&self) -> Counts {
-        self.port().show().counts
+        self.port.show().counts
     }
 }
 
 impl Drop for OpenPort {
     fn drop(&mut self) {
-        self.port().state.lock().holder = None;
+        self.port.state.lock().holder = None;
         self.signals.end();
     }
 }

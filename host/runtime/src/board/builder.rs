@@ -1,10 +1,9 @@
 //! Setting a board up.
 
-use super::{Board, NamedLoop, power::Power};
-use crate::bindings::exports::loopgate::driver::handlers::Cause;
-use crate::board_file::{BoardFile, ClockKind, DriverEntry, Placement};
+use super::{Board, NamedLoop, Roster, power::Power};
+use crate::board_file::{BoardFile, ClockKind, DriverEntry, Lock, Placement};
 use crate::cache::Cache;
-use crate::crash::{self, Crashes};
+use crate::crash;
 use crate::driver::{Devices, Driver, PowerCalls, Surroundings};
 use crate::engine::Engine;
 use crate::error::BoardError;
@@ -17,9 +16,12 @@ use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
 use crate::time::Time;
 use loopgate_workloop::{Context, SystemClock, VirtualClock, Waits, WorkLoop};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The loop that watches them: no driver can have this name.
+const SHARED_LINES: &str = "shared lines";
 
 /// Sets a board up.
 #[derive(Default)]
@@ -29,6 +31,7 @@ pub struct Builder {
     cache: CacheChoice,
     crashes: Reports,
     vcd: Option<VcdFile>,
+    lock: Option<Lock>,
 }
 
 #[derive(Default)]
@@ -106,6 +109,14 @@ impl Builder {
         self
     }
 
+    /// Keeps the right to the board file for as long as the board lives, see
+    /// [`BoardFile::lock`].
+    #[must_use]
+    pub fn lock(mut self, lock: Lock) -> Self {
+        self.lock = Some(lock);
+        self
+    }
+
     /// Starts the board and its drivers, each after those it uses. A driver
     /// that cannot be loaded or started stands as failed in the status; the
     /// others run.
@@ -120,27 +131,29 @@ impl Builder {
             ClockKind::Virtual => Time::Virtual(Arc::new(VirtualClock::new())),
         };
         let engine = Engine::new(self.cache.open()).map_err(BoardError::Host)?;
-        let crashes = Arc::new(Crashes::default());
-        let writer = self.crashes.writer(&file, &crashes)?;
+        let writer = self.crashes.writer(&file)?;
         let simulation = Simulation::new(&file, &time, self.vcd.as_ref())?;
         let mut board = Board {
             started: time.now(),
+            engine,
             services: Arc::new(Services::new(&file)),
-            published_pins: Arc::new(PublishedPins::new(&file, &time.clock())),
-            loops: Vec::new(),
+            published_pins: Arc::new(PublishedPins::new(time.clock())),
             waits: Waits::new(),
-            drivers: Vec::new(),
             simulation,
             ports: Ports::new(&file, time.clock()),
             power: Power::default(),
+            shared: None,
             stepping: Mutex::default(),
             crash_writer: writer,
             time,
-            file,
+            roster: RwLock::new(Arc::new(Roster::empty(Arc::new(file)))),
+            changing: Mutex::new(self.lock),
+            watches: Mutex::default(),
         };
-        let crashes = board.crash_writer.is_some().then_some(crashes);
-        board.place_drivers(&engine, crashes.as_ref())?;
-        board.start_drivers();
+        board.watch_shared_lines()?;
+        let nobody = board.roster();
+        let roster = board.place_drivers(&nobody.file, &nobody)?;
+        board.become_roster(&nobody, &Arc::new(roster));
         // From here on: a stimulus must not find its driver still compiling.
         board.started = board.time.now();
         board.simulation.begin(board.started)?;
@@ -163,66 +176,38 @@ impl CacheChoice {
 }
 
 impl Reports {
-    fn writer(
-        self,
-        file: &BoardFile,
-        crashes: &Arc<Crashes>,
-    ) -> Result<Option<crash::Writer>, BoardError> {
+    fn writer(self, file: &BoardFile) -> Result<Option<crash::Writer>, BoardError> {
         let directory = match self {
             Self::None => None,
             Self::At(directory) => Some(directory),
             Self::Default => crash::default_directory(file.path()),
         };
-        let writer = directory.map(|directory| crash::Writer::start(crashes, directory));
-        let writer = writer.transpose();
+        let writer = directory.map(crash::Writer::start).transpose();
         writer.map_err(|error| BoardError::Host(format!("no thread for crash reports: {error}")))
     }
 }
 
-impl Board {
-    pub(super) fn place_drivers(
-        &mut self,
-        engine: &Arc<Engine>,
-        crashes: Option<&Arc<Crashes>>,
-    ) -> Result<(), BoardError> {
-        let devices = Devices {
-            gpio: self.simulation.board().clone(),
-            serial: self.ports.clone(),
-            shared: self.shared_lines()?,
-        };
-        for entry in self.file.drivers.clone() {
-            let name = entry.name.get_ref();
-            let providers = self.providers_of(&entry);
-            let (work_loop, power_calls) = match (entry.work_loop, providers.first()) {
-                (Placement::Dedicated, _) => self.work_loop(name)?,
-                (Placement::Provider, Some(provider)) => {
-                    (provider.work_loop.clone(), provider.power_calls.clone())
-                }
-                (Placement::Provider, None) => self.work_loop("board")?,
-            };
-            let around = Surroundings {
-                engine: engine.clone(),
-                devices: devices.clone(),
-                services: self.services.clone(),
-                published_pins: self.published_pins.clone(),
-                time: self.time.clone(),
-                providers,
-                work_loop,
-                power_calls,
-                target: self.power.target.clone(),
-                component: self.file.resolve(entry.component.get_ref()),
-                crashes: crashes.cloned(),
-            };
-            let driver = Driver::new(&entry, around);
-            Context::with_current(|cx| driver.supervise(cx))
-                .map_err(|error| BoardError::Host(format!("`{name}` has no restarts: {error}")))?;
-            self.drivers.push(driver);
+impl Roster {
+    fn empty(file: Arc<BoardFile>) -> Self {
+        Self {
+            file,
+            loops: Vec::new(),
+            drivers: Vec::new(),
         }
-        Ok(())
+    }
+
+    pub(super) fn driver(&self, name: &str) -> Option<&Arc<Driver>> {
+        self.drivers.iter().find(|driver| driver.name == name)
+    }
+
+    /// The driver that provides a service.
+    pub(super) fn provider(&self, service: &str) -> Option<&Arc<Driver>> {
+        let entry = self.file.provider_of(service)?;
+        self.driver(entry.name.get_ref())
     }
 
     /// Those who provide what a driver uses: they were placed before it.
-    fn providers_of(&self, entry: &DriverEntry) -> Vec<Arc<Driver>> {
+    pub(super) fn providers_of(&self, entry: &DriverEntry) -> Vec<Arc<Driver>> {
         let mut providers: Vec<Arc<Driver>> = Vec::new();
         for service in &entry.uses {
             if let Some(provider) = self.provider(service.get_ref())
@@ -234,26 +219,116 @@ impl Board {
         providers
     }
 
-    /// The lines that drivers share, if any, watched on a loop of their own: its
-    /// name is none that a driver can have.
-    fn shared_lines(&mut self) -> Result<Option<Arc<SharedLines>>, BoardError> {
-        let gpio = self.simulation.board().clone();
-        let shared = SharedLines::new(&self.file, gpio, self.time.clock());
-        if let Some(lines) = &shared {
-            let (work_loop, _) = self.work_loop("shared lines")?;
-            let watch = lines.watch().clone();
-            Context::with_current(|cx| work_loop.add_event_source(cx, watch))
-                .map_err(|error| BoardError::Host(format!("no watch of shared lines: {error}")))?;
-        }
-        Ok(shared)
+    fn named_loop(&self, name: &str) -> Option<Arc<NamedLoop>> {
+        let mut loops = self.loops.iter();
+        loops.find(|known| known.name == name).cloned()
     }
 
-    /// The loop of this name, made where it is missing, and what makes its
-    /// power calls.
-    fn work_loop(&mut self, name: &str) -> Result<(Arc<WorkLoop>, Arc<PowerCalls>), BoardError> {
-        if let Some(known) = self.loops.iter().find(|known| known.name == name) {
-            return Ok((known.work_loop.clone(), known.power_calls.clone()));
+    fn loop_of(&self, driver: &Driver) -> Option<Arc<NamedLoop>> {
+        let mut loops = self.loops.iter();
+        let found = loops.find(|known| Arc::ptr_eq(&known.work_loop, &driver.work_loop));
+        found.cloned()
+    }
+}
+
+impl Board {
+    /// Who is on the board by this file: those that are there `before` and have
+    /// the same entry, loop and grants of their pins, and others that are yet to
+    /// start.
+    pub(super) fn place_drivers(
+        &self,
+        file: &Arc<BoardFile>,
+        before: &Roster,
+    ) -> Result<Roster, BoardError> {
+        let mut roster = Roster::empty(file.clone());
+        roster.loops.extend(before.named_loop(SHARED_LINES));
+        for entry in &file.drivers {
+            let providers = roster.providers_of(entry);
+            let provider = providers.first().and_then(|first| roster.loop_of(first));
+            let on = match (entry.work_loop, provider) {
+                (Placement::Dedicated, _) => {
+                    self.named_loop(entry.name.get_ref(), &mut roster, before)?
+                }
+                (Placement::Provider, Some(of_provider)) => of_provider,
+                (Placement::Provider, None) => self.named_loop("board", &mut roster, before)?,
+            };
+            let component = file.resolve(entry.component.get_ref());
+            let same = |driver: &&Arc<Driver>| {
+                driver.entry == *entry
+                    && driver.component == component
+                    && Arc::ptr_eq(&driver.work_loop, &on.work_loop)
+                    && file.granted_pins_of(entry) == before.file.granted_pins_of(entry)
+            };
+            let there = before.driver(entry.name.get_ref()).filter(same).cloned();
+            let new = || Driver::new(entry, self.surroundings(&on, component.clone(), providers));
+            roster.drivers.push(there.unwrap_or_else(new));
         }
+        Ok(roster)
+    }
+
+    fn surroundings(
+        &self,
+        on: &NamedLoop,
+        component: PathBuf,
+        providers: Vec<Arc<Driver>>,
+    ) -> Surroundings {
+        Surroundings {
+            engine: self.engine.clone(),
+            devices: Devices {
+                gpio: self.simulation.board().clone(),
+                serial: self.ports.clone(),
+                shared: self.shared.clone(),
+            },
+            services: self.services.clone(),
+            published_pins: self.published_pins.clone(),
+            providers,
+            time: self.time.clone(),
+            work_loop: on.work_loop.clone(),
+            power_calls: on.power_calls.clone(),
+            target: self.power.target.clone(),
+            component,
+            crashes: self.crash_writer.as_ref().map(crash::Writer::crashes),
+        }
+    }
+
+    /// The lines that drivers share, if any, watched on a loop of their own.
+    fn watch_shared_lines(&mut self) -> Result<(), BoardError> {
+        let file = self.file();
+        let gpio = self.simulation.board().clone();
+        let Some(lines) = SharedLines::new(&file, gpio, self.time.clock()) else {
+            return Ok(());
+        };
+        let on = self.new_loop(SHARED_LINES)?;
+        let watch = lines.watch().clone();
+        Context::with_current(|cx| on.work_loop.add_event_source(cx, watch))
+            .map_err(|error| BoardError::Host(format!("no watch of shared lines: {error}")))?;
+        let mut roster = Roster::empty(file);
+        roster.loops.push(Arc::new(on));
+        *self.roster.get_mut() = Arc::new(roster);
+        self.shared = Some(lines);
+        Ok(())
+    }
+
+    /// The loop of this name, from before where there was one, made where it is
+    /// missing.
+    fn named_loop(
+        &self,
+        name: &str,
+        roster: &mut Roster,
+        before: &Roster,
+    ) -> Result<Arc<NamedLoop>, BoardError> {
+        if let Some(known) = roster.named_loop(name) {
+            return Ok(known);
+        }
+        let known = match before.named_loop(name) {
+            Some(known) => known,
+            None => Arc::new(self.new_loop(name)?),
+        };
+        roster.loops.push(known.clone());
+        Ok(known)
+    }
+
+    fn new_loop(&self, name: &str) -> Result<NamedLoop, BoardError> {
         let work_loop = WorkLoop::with_waits(self.time.clock(), self.waits.clone());
         let runner = Context::detached(name);
         let started = match &self.time {
@@ -277,18 +352,11 @@ impl Board {
             .map_err(|error| {
                 BoardError::Host(format!("no power calls on the work loop `{name}`: {error}"))
             })?;
-        self.loops.push(NamedLoop {
+        Ok(NamedLoop {
             name: name.to_owned(),
-            work_loop: work_loop.clone(),
+            work_loop,
             runner,
-            power_calls: power_calls.clone(),
-        });
-        Ok((work_loop, power_calls))
-    }
-
-    fn start_drivers(&self) {
-        for driver in self.start_order() {
-            Context::with_current(|cx| driver.start(cx, Cause::Boot));
-        }
+            power_calls,
+        })
     }
 }

@@ -107,11 +107,8 @@ impl Board {
         self.services.get(name)
     }
 
-    /// The driver that provides a service.
-    pub(super) fn provider(&self, service: &str) -> Option<&Arc<Driver>> {
-        let entry = self.file.provider_of(service)?;
-        let mut drivers = self.drivers.iter();
-        drivers.find(|driver| driver.name == *entry.name.get_ref())
+    fn provider(&self, service: &str) -> Option<Arc<Driver>> {
+        self.roster().provider(service).cloned()
     }
 
     fn no_service(&self, name: &str) -> RequestError {

@@ -1,13 +1,15 @@
 //! Starting, stopping and reloading the drivers of a running board.
 
-use super::{Board, Cancel};
+use super::ending::uses;
+use super::{Board, Cancel, Roster};
 use crate::bindings::exports::loopgate::driver::handlers::Cause;
-use crate::driver::{Driver, Reloaded, Started};
+use crate::driver::{Driver, Manner, Reloaded, Started};
 use crate::error::{ErrorCode, RequestError};
 use crate::log::LogLine;
-use crate::status::State;
-use loopgate_workloop::Context;
-use std::path::Path;
+use crate::status::{Reload, State};
+use crate::time::Time;
+use loopgate_workloop::{Clock as _, Context};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,39 +26,29 @@ impl Board {
     /// providers are stopped, `driver-died` where one cannot be loaded or its
     /// start fails.
     pub fn start_driver(&self, name: &str) -> Result<Vec<String>, RequestError> {
-        let driver = self.driver(name)?;
+        let roster = self.roster();
+        let driver = roster.named(name)?;
         let cause = match driver.life().state {
             State::Failed | State::Quarantined => Cause::Restart,
             _ => Cause::Boot,
         };
-        match Context::with_current(|cx| driver.start(cx, cause)) {
-            Started::Begun => {}
-            Started::Already => return alive(driver).map(|()| Vec::new()),
-            Started::Without(provider) => return Err(without(driver, provider)),
-        }
-        let started = self.start_waiting(driver);
+        let started = Context::with_current(|cx| {
+            match driver.start(cx, cause) {
+                Started::Begun => {}
+                Started::Already => return Ok(Vec::new()),
+                Started::Without(provider) => return Err(without(driver, &provider)),
+            }
+            let started = start_waiting(cx, &roster, vec![driver], |_| false);
+            // The board may have been changed before they began.
+            let now = self.roster();
+            for driver in started.iter().rev().filter(|driver| !now.has(driver)) {
+                driver.dismiss(cx, &driver.hold(), None);
+            }
+            Ok(started)
+        })?;
+        alive(driver)?;
         started.iter().try_for_each(|driver| alive(driver))?;
         Ok(started.iter().map(|driver| driver.name.clone()).collect())
-    }
-
-    /// Starts those that were stopped with a provider and have all of theirs
-    /// again, now that this one runs. All that were started, this one first.
-    fn start_waiting<'a>(&'a self, first: &'a Arc<Driver>) -> Vec<&'a Arc<Driver>> {
-        let mut started = vec![first];
-        for driver in self.start_order() {
-            let new = |provider: &Arc<Driver>| {
-                let mut started = started.iter();
-                started.any(|other| Arc::ptr_eq(other, provider))
-            };
-            if driver.life().ended_with.is_some()
-                && driver.providers.iter().any(new)
-                && driver.providers.iter().all(|provider| provider.is_live())
-                && let Started::Begun = Context::with_current(|cx| driver.start(cx, Cause::Boot))
-            {
-                started.push(driver);
-            }
-        }
-        started
     }
 
     /// Stops a driver, and before it those above it that have no other provider:
@@ -74,41 +66,80 @@ impl Board {
     ///
     /// `no-device` where there is no such driver.
     pub fn stop_driver(&self, name: &str) -> Result<Vec<String>, RequestError> {
-        let driver = self.driver(name)?;
-        Ok(Context::with_current(|cx| self.end(cx, Some(driver))))
+        let roster = self.roster();
+        let roots = std::slice::from_ref(roster.named(name)?);
+        Ok(Context::with_current(|cx| {
+            self.end(cx, &roster, Some(roots))
+        }))
     }
 
     /// Loads a driver's component anew, and has it take the place of the
-    /// running version, or of one that failed: the old version's `stop`, then
-    /// the new one's `start` with the cause `reload`, in one closing of the
-    /// gate. Requests in flight end as `driver-died`. What lines and ports
-    /// that both open have counted or received meanwhile goes to the new one.
+    /// running version, or of one that failed.
+    ///
+    /// A version with state is asked for it, once the requests that it has begun
+    /// are over; new ones wait. Within one closing of the gate the new version
+    /// starts and is given the state. What it opens and creates again goes on
+    /// without its being released, and so do interrupts, timers and requests
+    /// that wait.
+    ///
+    /// A version without state is stopped before the new one starts. Requests in
+    /// flight end as `driver-died`. What lines and ports that both open have
+    /// counted or received meanwhile goes to the new one.
     ///
     /// # Errors
     ///
     /// `no-device` where there is no such driver, `not-ready` where it is
     /// stopped, `bad-argument` where the new version cannot be loaded: the old
-    /// one goes on then. `driver-died` where the start of the new one failed.
-    pub fn reload(&self, name: &str) -> Result<(), RequestError> {
+    /// one goes on then. `busy` where requests are not over within the limit
+    /// `drain`, `aborted` where the new version does not start or does not take
+    /// the state, and what `save-state` says: the old one goes on then as if
+    /// nothing had been tried. `driver-died` where the old version had no state
+    /// and the start of the new one failed.
+    pub fn reload(&self, name: &str) -> Result<Reload, RequestError> {
+        self.reload_as(name, false)
+    }
+
+    /// As [`Board::reload`], but requests that have begun end as `driver-died`.
+    ///
+    /// # Errors
+    ///
+    /// As there, but for those.
+    pub fn force_reload(&self, name: &str) -> Result<Reload, RequestError> {
+        self.reload_as(name, true)
+    }
+
+    fn reload_as(&self, name: &str, force: bool) -> Result<Reload, RequestError> {
         let driver = self.driver(name)?;
-        match Context::with_current(|cx| driver.reload(cx)) {
+        let pause = |cx: &Context, until| match &self.time {
+            Time::Real(clock) => clock.park(cx, Some(until)),
+            Time::Virtual(clock) => {
+                self.step(clock, Some(until));
+            }
+        };
+        let manner = Manner {
+            force,
+            pause: &pause,
+        };
+        let refused = |code, cause| {
+            let still = match driver.life().state {
+                State::Failed | State::Quarantined => "it stays as it was, failed",
+                _ => "the old version goes on",
+            };
+            Err(RequestError::new(
+                code,
+                format!("driver `{name}` was not reloaded, {still}: {cause}"),
+            ))
+        };
+        match Context::with_current(|cx| driver.reload(cx, manner)) {
             Reloaded::Stopped => Err(RequestError::new(
                 ErrorCode::NotReady,
                 format!(
                     "driver `{name}` is stopped; `loopgate start {name}` starts its new version"
                 ),
             )),
-            Reloaded::NotLoaded(cause) => {
-                let still = match driver.life().state {
-                    State::Failed | State::Quarantined => "it stays as it was, failed",
-                    _ => "the old version goes on",
-                };
-                Err(RequestError::new(
-                    ErrorCode::BadArgument,
-                    format!("driver `{name}` was not reloaded, {still}: {cause}"),
-                ))
-            }
-            Reloaded::Begun => alive(driver),
+            Reloaded::NotLoaded(cause) => refused(ErrorCode::BadArgument, cause),
+            Reloaded::Refused(code, cause) => refused(code, cause),
+            Reloaded::Begun(reload) => alive(&driver).map(|()| reload),
         }
     }
 
@@ -125,7 +156,8 @@ impl Board {
     /// The drivers whose component's file has changed since it was last
     /// loaded, or tried; not those that are stopped.
     pub(crate) fn changed_drivers(&self) -> Vec<String> {
-        let drivers = self.drivers.iter();
+        let roster = self.roster();
+        let drivers = roster.drivers.iter();
         drivers
             .filter(|driver| driver.life().state != State::Stopped && driver.has_new_version())
             .map(|driver| driver.name.clone())
@@ -133,8 +165,10 @@ impl Board {
     }
 
     /// The files of the drivers' components.
-    pub(crate) fn components(&self) -> impl Iterator<Item = &Path> {
-        self.drivers.iter().map(|driver| &*driver.component)
+    pub(crate) fn components(&self) -> Vec<PathBuf> {
+        let roster = self.roster();
+        let drivers = roster.drivers.iter();
+        drivers.map(|driver| driver.component.clone()).collect()
     }
 
     /// The latest lines of a driver's log that came after the one numbered
@@ -151,13 +185,18 @@ impl Board {
         wait: Duration,
         cancel: &Cancel,
     ) -> Result<Vec<LogLine>, RequestError> {
-        let log = &self.driver(name)?.log;
-        Ok(log.after(after, wait, || cancel.is_cancelled()))
+        let driver = self.driver(name)?;
+        Ok(driver.log.after(after, wait, || cancel.is_cancelled()))
     }
 
-    fn driver(&self, name: &str) -> Result<&Arc<Driver>, RequestError> {
-        let found = self.drivers.iter().find(|driver| driver.name == name);
-        found.ok_or_else(|| {
+    fn driver(&self, name: &str) -> Result<Arc<Driver>, RequestError> {
+        self.roster().named(name).cloned()
+    }
+}
+
+impl Roster {
+    fn named(&self, name: &str) -> Result<&Arc<Driver>, RequestError> {
+        self.driver(name).ok_or_else(|| {
             let known = self.drivers.iter();
             let known: Vec<_> = known.map(|driver| format!("`{}`", driver.name)).collect();
             RequestError::new(
@@ -169,6 +208,37 @@ impl Board {
             )
         })
     }
+}
+
+/// Starts those that are `wanted`, and those that were stopped with a provider and
+/// have all of theirs again, now that this one runs. All that were `started`, those
+/// from before first.
+pub(super) fn start_waiting<'a>(
+    cx: &Context,
+    roster: &'a Roster,
+    mut started: Vec<&'a Arc<Driver>>,
+    wanted: impl Fn(&Arc<Driver>) -> bool,
+) -> Vec<&'a Arc<Driver>> {
+    for driver in &roster.drivers {
+        let is_new = wanted(driver);
+        if !is_new && !waits_for(driver, &started) {
+            continue;
+        }
+        match driver.start(cx, Cause::Boot) {
+            Started::Begun => started.push(driver),
+            Started::Without(provider) if is_new => driver.wait_for(&provider),
+            Started::Already | Started::Without(_) => {}
+        }
+    }
+    started
+}
+
+/// Whether one waits for some of these, and for nobody else.
+fn waits_for(driver: &Driver, started: &[&Arc<Driver>]) -> bool {
+    let providers = driver.providers();
+    driver.life().ended_with.is_some()
+        && uses(driver, started)
+        && providers.iter().all(|provider| provider.is_live())
 }
 
 fn without(driver: &Driver, provider: &Driver) -> RequestError {

@@ -1,6 +1,6 @@
 //! The end of stacks of drivers: those above before those below.
 
-use super::Board;
+use super::{Board, Roster};
 use crate::driver::{Driver, EndedWith, Version};
 use crate::status::State;
 use crate::time::Time;
@@ -16,6 +16,7 @@ const LONGEST: Duration = Duration::from_secs(15);
 /// Drivers on their way out, with nobody's gate held.
 struct Ending<'a> {
     board: &'a Board,
+    roster: &'a Roster,
     cx: &'a Context,
     /// Who they are, in start order. Nobody starts or reloads them meanwhile.
     drivers: Vec<(&'a Arc<Driver>, Version<'a>)>,
@@ -25,31 +26,25 @@ struct Ending<'a> {
 }
 
 impl Board {
-    /// Stops this driver and those above it that have no other live provider;
-    /// without one, all there are. Their names, in the order of their ends.
-    pub(super) fn end(&self, cx: &Context, root: Option<&Arc<Driver>>) -> Vec<String> {
-        let mut ending = Ending::begin(self, cx, root);
-        if let (Some(root), []) = (root, &*ending.drivers) {
-            root.stay_stopped();
-        }
+    /// Stops these drivers and those above them that have no other live provider;
+    /// without any named, all there are. Their names, in the order of their ends.
+    pub(super) fn end(
+        &self,
+        cx: &Context,
+        roster: &Roster,
+        roots: Option<&[Arc<Driver>]>,
+    ) -> Vec<String> {
+        let mut ending = Ending::begin(self, roster, cx, roots);
+        let roots_there = roots.into_iter().flatten();
+        roots_there
+            .filter(|root| !ending.ends(root))
+            .for_each(|root| root.stay_stopped());
         ending.tell();
-        let ended = ending.stop(root);
+        let ended = ending.stop(roots);
         for (driver, _) in &ending.drivers {
             driver.set_ending(false);
         }
         ended
-    }
-
-    /// The drivers that use this one, directly or not, and itself; in start
-    /// order.
-    fn stack_on<'a>(&'a self, root: &'a Arc<Driver>) -> Vec<&'a Arc<Driver>> {
-        let mut stack: Vec<&Arc<Driver>> = Vec::new();
-        for driver in self.start_order() {
-            if Arc::ptr_eq(driver, root) || uses(driver, &stack) {
-                stack.push(driver);
-            }
-        }
-        stack
     }
 
     /// Waits until it is so, at most until `deadline`; whether it is. In
@@ -71,28 +66,48 @@ impl Board {
     }
 }
 
-fn uses(driver: &Driver, any_of: &[&Arc<Driver>]) -> bool {
-    let mut providers = driver.providers.iter();
+impl Roster {
+    /// The drivers that use these, directly or not, and those themselves; in start
+    /// order.
+    fn stack_on(&self, roots: &[Arc<Driver>]) -> Vec<&Arc<Driver>> {
+        let mut stack: Vec<&Arc<Driver>> = Vec::new();
+        for driver in &self.drivers {
+            if is_among(driver, roots) || uses(driver, &stack) {
+                stack.push(driver);
+            }
+        }
+        stack
+    }
+}
+
+fn is_among(driver: &Arc<Driver>, drivers: &[Arc<Driver>]) -> bool {
+    drivers.iter().any(|other| Arc::ptr_eq(other, driver))
+}
+
+pub(super) fn uses(driver: &Driver, any_of: &[&Arc<Driver>]) -> bool {
+    let providers = driver.providers();
+    let mut providers = providers.iter();
     providers.any(|provider| any_of.iter().any(|other| Arc::ptr_eq(provider, other)))
 }
 
 impl<'a> Ending<'a> {
     /// Chooses the drivers. From then on nobody can open, start or reload them.
-    fn begin(board: &'a Board, cx: &'a Context, root: Option<&'a Arc<Driver>>) -> Self {
-        let stack = match root {
-            Some(root) => board.stack_on(root),
-            None => board.start_order().iter().collect(),
+    fn begin(
+        board: &'a Board,
+        roster: &'a Roster,
+        cx: &'a Context,
+        roots: Option<&[Arc<Driver>]>,
+    ) -> Self {
+        let stack = match roots {
+            Some(roots) => roster.stack_on(roots),
+            None => roster.drivers.iter().collect(),
         };
-        // Waits for starts that run. Endings that overlap take these in one order.
-        let mut drivers: Vec<_> = stack
-            .into_iter()
-            .map(|driver| (driver, driver.hold()))
-            .collect();
+        let mut drivers = hold_all(stack);
         let mut ends: Vec<&Arc<Driver>> = Vec::new();
         drivers.retain(|&(driver, _)| {
-            let chosen = match root {
+            let chosen = match roots {
                 None => true,
-                Some(root) if Arc::ptr_eq(driver, root) => true,
+                Some(roots) if is_among(driver, roots) => true,
                 Some(_) => uses(driver, &ends) && !has_other_provider(driver, &ends),
             };
             let ends_now = chosen && driver.life().state != State::Stopped;
@@ -104,6 +119,7 @@ impl<'a> Ending<'a> {
         });
         Self {
             board,
+            roster,
             cx,
             drivers,
             limits: BTreeMap::new(),
@@ -113,19 +129,19 @@ impl<'a> Ending<'a> {
 
     fn ends(&self, driver: &Driver) -> bool {
         let mut drivers = self.drivers.iter();
-        drivers.any(|(other, _)| std::ptr::eq(&***other, driver))
+        drivers.any(|(other, _)| other.name == driver.name)
     }
 
     /// Whether the driver that provides a service ends.
     fn ends_provider_of(&self, service: &str) -> bool {
-        let provider = self.board.provider(service);
+        let provider = self.roster.provider(service);
         provider.is_some_and(|provider| self.ends(provider))
     }
 
     /// Tells the users of those that end, from the provider to the leaf: the next
     /// one when the last one has answered.
     fn tell(&mut self) {
-        for user in self.board.start_order() {
+        for user in &self.roster.drivers {
             let Some(neighbours) = self.board.services.neighbours(&user.name) else {
                 continue;
             };
@@ -151,16 +167,15 @@ impl<'a> Ending<'a> {
 
     /// Leaf first: each when it has closed what it wants to close, and nobody
     /// has anything of it open.
-    fn stop(&self, root: Option<&Arc<Driver>>) -> Vec<String> {
+    fn stop(&self, roots: Option<&[Arc<Driver>]>) -> Vec<String> {
         let mut ended = Vec::new();
         for (driver, version) in self.drivers.iter().rev() {
             self.wait_for(driver);
-            match root {
+            match roots {
                 None => driver.stop(self.cx, version),
-                Some(root) if Arc::ptr_eq(root, driver) => driver.dismiss(self.cx, version, None),
-                Some(root) => {
-                    let with = ended_with(driver, root);
-                    driver.dismiss(self.cx, version, Some(with));
+                Some(roots) => {
+                    let with = self.ended_with(driver, roots);
+                    driver.dismiss(self.cx, version, with);
                 }
             }
             ended.push(driver.name.clone());
@@ -168,19 +183,47 @@ impl<'a> Ending<'a> {
         ended
     }
 
+    /// Whose end one is that is none of the roots.
+    fn ended_with(&self, driver: &Arc<Driver>, roots: &[Arc<Driver>]) -> Option<EndedWith> {
+        let root = self.root_below(driver, roots)?;
+        let providers = driver.providers();
+        let direct = is_among(&root, &providers);
+        let through = providers.iter().find(|other| self.ends(other));
+        let which = match through.filter(|_| !direct) {
+            None => "which it uses".to_owned(),
+            Some(other) => format!("which it uses through `{}`", other.name),
+        };
+        Some(EndedWith {
+            driver: root.name.clone(),
+            cause: format!("`{}`, {which}, was stopped", root.name),
+        })
+    }
+
+    /// The nearest of the roots that this driver uses; none for one of those.
+    fn root_below(&self, driver: &Arc<Driver>, roots: &[Arc<Driver>]) -> Option<Arc<Driver>> {
+        if is_among(driver, roots) {
+            return None;
+        }
+        let providers = driver.providers();
+        let direct = providers
+            .iter()
+            .find(|other| is_among(other, roots) && self.ends(other));
+        direct.cloned().or_else(|| {
+            let through = providers.iter().find(|other| self.ends(other))?;
+            self.root_below(through, roots)
+        })
+    }
+
     fn wait_for(&self, driver: &Arc<Driver>) {
         if self.is_closing(driver) {
-            for provider in driver.providers.iter().filter(|other| self.ends(other)) {
+            let providers = driver.providers();
+            for provider in providers.iter().filter(|other| self.ends(other)) {
                 self.wait_until_closed(provider, driver);
             }
         }
         // Those that end have ended by now.
-        for client in self.board.start_order() {
-            if client
-                .providers
-                .iter()
-                .any(|other| Arc::ptr_eq(other, driver))
-            {
+        for client in &self.roster.drivers {
+            if uses(client, &[driver]) {
                 self.wait_until_closed(driver, client);
             }
         }
@@ -191,7 +234,7 @@ impl<'a> Ending<'a> {
         let Some(neighbours) = self.board.services.neighbours(&driver.name) else {
             return false;
         };
-        let mut uses = driver.entry.uses.iter().map(|service| service.get_ref());
+        let mut uses = driver.entry.uses.iter().map(toml::Spanned::get_ref);
         uses.any(|service| {
             self.ends_provider_of(service)
                 && neighbours.with_changes(|changes| changes.is_closing(service))
@@ -226,23 +269,23 @@ impl<'a> Ending<'a> {
 
 /// Whether a driver can go on without these.
 fn has_other_provider(driver: &Driver, ends: &[&Arc<Driver>]) -> bool {
-    let others = driver.providers.iter();
+    let providers = driver.providers();
+    let others = providers.iter();
     let mut others = others.filter(|provider| !ends.iter().any(|end| Arc::ptr_eq(end, provider)));
     others.any(|provider| provider.is_live())
 }
 
-fn ended_with(driver: &Driver, root: &Arc<Driver>) -> EndedWith {
-    let direct = driver
-        .providers
-        .iter()
-        .any(|other| Arc::ptr_eq(other, root));
-    let through = driver.providers.iter().find(|other| other.is_ending());
-    let which = match through.filter(|_| !direct) {
-        None => "which it uses".to_owned(),
-        Some(other) => format!("which it uses through `{}`", other.name),
-    };
-    EndedWith {
-        driver: root.name.clone(),
-        cause: format!("`{}`, {which}, was stopped", root.name),
-    }
+/// Waits for starts that run, and lets none begin. Endings that overlap take these
+/// in one order; start order is none, since a change of the board can change it.
+fn hold_all(stack: Vec<&Arc<Driver>>) -> Vec<(&Arc<Driver>, Version<'_>)> {
+    let mut placed: Vec<_> = stack.into_iter().enumerate().collect();
+    placed.sort_by_key(|(_, driver)| Arc::as_ptr(driver));
+    let held = placed.into_iter();
+    let mut held: Vec<_> = held
+        .map(|(place, driver)| (place, driver, driver.hold()))
+        .collect();
+    held.sort_by_key(|&(place, ..)| place);
+    held.into_iter()
+        .map(|(_, driver, version)| (driver, version))
+        .collect()
 }

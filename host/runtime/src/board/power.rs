@@ -5,7 +5,7 @@
 //! meanwhile: each driver is called by its loop's thread, so that one which
 //! cannot be called delays those of its stack alone \[144\].
 
-use super::Board;
+use super::{Board, Roster};
 use crate::driver::{Driver, PowerCall, Progress, Target};
 use crate::error::{ErrorCode, RequestError};
 use crate::status::{PowerState, State};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(super) struct Power {
     /// Held by who makes a change.
-    changing: Mutex<()>,
+    pub(super) changing: Mutex<()>,
     /// What is wanted last. Changes that were overtaken are not made.
     wish: Mutex<PowerState>,
     published: Mutex<PowerState>,
@@ -57,17 +57,18 @@ impl Board {
     }
 
     fn change_power(&self, cx: &Context, state: PowerState) -> Result<(), RequestError> {
-        let providers = self.providers();
+        let roster = &*self.roster();
+        let providers = roster.providers();
         let before = match state {
             PowerState::On => providers,
             PowerState::Sleep => users(&providers),
         };
         if state == PowerState::Sleep {
-            let mut asking = Round::new(self, cx, PowerCall::Allow, before.clone());
+            let mut asking = Round::new(self, roster, cx, PowerCall::Allow, before.clone());
             if let Some(refuser) = asking.run() {
                 let told = asking.withdraw();
                 let nobody = vec![Vec::new(); told.len()];
-                let mut telling = Round::new(self, cx, PowerCall::DidChange, nobody);
+                let mut telling = Round::new(self, roster, cx, PowerCall::DidChange, nobody);
                 telling.only(&told);
                 telling.run();
                 return Err(refused(&refuser.name));
@@ -75,12 +76,14 @@ impl Board {
         }
         self.power.target.set(state);
         let nobody = vec![Vec::new(); before.len()];
-        Round::new(self, cx, PowerCall::Set, before).run();
-        Round::new(self, cx, PowerCall::DidChange, nobody).run();
+        Round::new(self, roster, cx, PowerCall::Set, before).run();
+        Round::new(self, roster, cx, PowerCall::DidChange, nobody).run();
         *self.power.published.lock() = state;
         Ok(())
     }
+}
 
+impl Roster {
     /// Whom each driver uses, by their places; those come before it.
     fn providers(&self) -> Vec<Vec<usize>> {
         let place = |service: &str| {
@@ -111,6 +114,7 @@ fn users(providers: &[Vec<usize>]) -> Vec<Vec<usize>> {
 /// One call of every driver, each once those before it are done.
 struct Round<'a> {
     board: &'a Board,
+    roster: &'a Roster,
     cx: &'a Context,
     call: PowerCall,
     before: Vec<Vec<usize>>,
@@ -133,10 +137,17 @@ impl Place {
 }
 
 impl<'a> Round<'a> {
-    fn new(board: &'a Board, cx: &'a Context, call: PowerCall, before: Vec<Vec<usize>>) -> Self {
+    fn new(
+        board: &'a Board,
+        roster: &'a Roster,
+        cx: &'a Context,
+        call: PowerCall,
+        before: Vec<Vec<usize>>,
+    ) -> Self {
         Self {
             places: vec![Place::Before; before.len()],
             board,
+            roster,
             cx,
             call,
             before,
@@ -159,7 +170,7 @@ impl<'a> Round<'a> {
             let mut earliest: Option<Instant> = None;
             let now = self.board.time.now();
             let mut went_on = false;
-            for (place, driver) in self.places.iter_mut().zip(&self.board.drivers) {
+            for (place, driver) in self.places.iter_mut().zip(&self.roster.drivers) {
                 if *place != Place::Called {
                     continue;
                 }
@@ -188,7 +199,7 @@ impl<'a> Round<'a> {
     /// Calls those that have nobody to wait for, the last started first where
     /// users go before.
     fn begin(&mut self) {
-        let drivers = self.board.drivers.iter().enumerate();
+        let drivers = self.roster.drivers.iter().enumerate();
         let mut order: Vec<_> = drivers.collect();
         if self.board.power.target.get() == PowerState::Sleep || self.call == PowerCall::Allow {
             order.reverse();
@@ -212,7 +223,7 @@ impl<'a> Round<'a> {
 
     /// Takes back what has not begun; who was called.
     fn withdraw(&self) -> Vec<bool> {
-        let places = self.places.iter().zip(&self.board.drivers);
+        let places = self.places.iter().zip(&self.roster.drivers);
         places
             .map(|(place, driver)| match place {
                 Place::Called => driver.power.withdraw(),

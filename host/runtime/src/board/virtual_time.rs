@@ -99,11 +99,12 @@ impl Board {
     /// Serves what is due now, on every loop, each in its own context.
     fn settle(&self) -> Settled {
         let mut before = false;
+        let roster = self.roster();
         for _ in 0..ROUNDS_MAX {
-            let Some(busy) = self.loops.iter().find(|known| known.work_loop.has_work()) else {
+            let Some(busy) = roster.loops.iter().find(|known| known.work_loop.has_work()) else {
                 return Settled::Quiet { before };
             };
-            if !busy.run() {
+            if !busy.run(|| self.simulation.board().run_due(self.time.now())) {
                 return Settled::Held;
             }
             before = true;
@@ -113,7 +114,9 @@ impl Board {
 
     /// Whether no handler runs anywhere.
     fn is_idle(&self) -> bool {
-        self.loops
+        let roster = self.roster();
+        roster
+            .loops
             .iter()
             .all(|known| known.work_loop.gate().depth() == 0)
     }
@@ -121,11 +124,12 @@ impl Board {
     /// When something happens next by itself: a timer, a deadline, an edge that
     /// is played. `None`: nothing, unless someone causes it.
     pub fn next_event(&self) -> Option<Instant> {
-        let timers = self
+        let roster = self.roster();
+        let timers = roster
             .loops
             .iter()
             .filter_map(|known| known.work_loop.next_deadline());
-        let sleepers = self
+        let sleepers = roster
             .loops
             .iter()
             .filter_map(|known| known.work_loop.gate().next_deadline());
@@ -143,8 +147,9 @@ impl Board {
 
 impl NamedLoop {
     /// Serves the loop's events as its thread would; false where someone else
-    /// holds its gate, be it the one who steps.
-    fn run(&self) -> bool {
+    /// holds its gate, be it the one who steps. Calls `outside` while the gate is
+    /// open: a handler's `delay` may have moved time over what comes from there.
+    fn run(&self, outside: impl Fn()) -> bool {
         self.runner.scope(|| {
             for _ in 0..RUNS_MAX {
                 if self
@@ -155,6 +160,7 @@ impl NamedLoop {
                     self.work_loop.gate().abandon(&self.runner);
                     return false;
                 }
+                outside();
                 if !self.work_loop.has_work() {
                     break;
                 }

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use toml::Spanned;
 
 /// A pin granted to a driver.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GpioEntry {
     /// The line, as the kernel names it (`gpioinfo` lists them), for example

@@ -10,7 +10,7 @@ use toml::Spanned;
 
 /// `[[board.play]]`: one channel of a recording, by `channel` and `line`, or
 /// several at once, by `lines`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PlayEntry {
     /// A sigrok session (`.sr`) or a VCD. Relative to the board file.

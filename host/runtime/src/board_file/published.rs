@@ -4,24 +4,44 @@
 use super::{BoardFile, DriverEntry, GpioEntry, PinBias};
 use crate::error::BoardError;
 use crate::published_pins::NAME_MAX;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use toml::Spanned;
+
+/// A granted pin that another driver publishes.
+pub(crate) struct Published<'a> {
+    pub(crate) service: &'a str,
+    /// Who may open it.
+    pub(crate) user: &'a str,
+    pub(crate) entry: &'a GpioEntry,
+}
 
 impl BoardFile {
     /// The granted pins that other drivers publish.
-    pub(crate) fn published_pins(&self) -> impl Iterator<Item = &GpioEntry> {
-        self.pins(true)
+    pub(crate) fn published_pins(&self) -> impl Iterator<Item = Published<'_>> {
+        let of = |driver| pins_of(driver).filter_map(|entry| published_by(driver, entry));
+        self.drivers.iter().flat_map(of)
     }
 
     /// The granted pins that are lines of the board.
     pub(crate) fn board_pins(&self) -> impl Iterator<Item = &GpioEntry> {
-        self.pins(false)
+        let of = |driver| pins_of(driver).filter(|pin| driver.published(pin).is_none());
+        self.drivers.iter().flat_map(of)
     }
 
-    fn pins(&self, published: bool) -> impl Iterator<Item = &GpioEntry> {
-        let of =
-            move |driver| pins_of(driver).filter(move |pin| driver.is_published(pin) == published);
-        self.drivers.iter().flat_map(of)
+    /// The published ones that are pins of this driver, each with what the file says
+    /// that its publisher is told: the line, and whether it is active when low.
+    pub(crate) fn granted_pins_of(&self, provider: &DriverEntry) -> BTreeSet<(&str, bool)> {
+        let is_of = |line: &str| {
+            let mut services = provider.provides.iter();
+            services.any(|service| {
+                let pin = line.strip_prefix(service.get_ref().as_str());
+                pin.is_some_and(|pin| pin.starts_with(':'))
+            })
+        };
+        self.published_pins()
+            .map(|pin| (pin.entry.line.get_ref().as_str(), pin.entry.active_low))
+            .filter(|(line, _)| is_of(line))
+            .collect()
     }
 
     /// Whether what stands in the file of published pins can be.
@@ -78,7 +98,7 @@ impl BoardFile {
     fn refuse_published_lines(&self) -> Result<(), BoardError> {
         let published: HashSet<_> = self
             .published_pins()
-            .map(|pin| pin.line.get_ref())
+            .map(|pin| pin.entry.line.get_ref())
             .collect();
         let lines = self.board.lines.iter().map(|line| &line.name);
         let stimuli = self.board.stimuli.iter().map(|stimulus| &stimulus.line);
@@ -107,10 +127,15 @@ impl DriverEntry {
             Some((&line[..service.get_ref().len()], name.strip_prefix(':')?))
         })
     }
+}
 
-    fn is_published(&self, pin: &GpioEntry) -> bool {
-        self.published(pin).is_some()
-    }
+fn published_by<'a>(user: &'a DriverEntry, entry: &'a GpioEntry) -> Option<Published<'a>> {
+    let (service, _) = user.published(entry)?;
+    Some(Published {
+        service,
+        user: user.name.get_ref(),
+        entry,
+    })
 }
 
 fn pins_of(driver: &DriverEntry) -> impl Iterator<Item = &GpioEntry> {

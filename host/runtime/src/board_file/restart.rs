@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// `[driver.restart]` of a board file: what is absent keeps its default.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RestartEntry {
     /// How often the host starts the driver again after it has failed, before it

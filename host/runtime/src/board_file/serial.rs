@@ -7,7 +7,7 @@ use toml::Spanned;
 
 /// A serial port granted to a driver: a device that there is, or a
 /// pseudo-terminal that is made for it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SerialEntry {
     /// The device's file, for example `/dev/ttyAMA0`.

@@ -62,9 +62,10 @@ impl Client {
             Request::Logs { wait_ms, .. } => Duration::from_millis(*wait_ms),
             // Compiling may take a while, and a driver its time to start; who is to
             // stop may have to close something first.
-            Request::Start { .. } | Request::Stop { .. } | Request::Reload { .. } => {
-                Duration::from_mins(1)
-            }
+            Request::Start { .. } | Request::Stop { .. } => Duration::from_mins(1),
+            // Requests that have begun may take a minute to end.
+            Request::Reload { .. } => Duration::from_mins(2),
+            Request::ReloadBoard => Duration::from_mins(10),
             // Each driver has its time for the change.
             Request::Power { .. } => super::TIMEOUT_MAX,
             _ => Duration::ZERO,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hex;
-use crate::{LogLine, PowerState, RequestError};
+use crate::{Changes, LogLine, PowerState, RequestError};
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,11 +35,17 @@ pub enum Request {
         driver: String,
     },
     /// Reloads a driver, see [`Board::reload`](crate::Board::reload):
-    /// [`Response::Driver`].
+    /// [`Response::Reloaded`].
     Reload {
         /// The driver.
         driver: String,
+        /// Whether requests that have begun are ended.
+        #[serde(default)]
+        force: bool,
     },
+    /// Changes the board to what its file says now, see
+    /// [`Board::reread`](crate::Board::reread): [`Response::Changes`].
+    ReloadBoard,
     /// Takes the board to sleep or wakes it, see [`Board::power`](crate::Board::power):
     /// [`Response::Done`].
     Power {
@@ -117,8 +123,7 @@ pub enum Response<S = serde_json::Value> {
     Lines(Vec<Line>),
     /// To [`Request::SimSet`] and [`Request::Power`].
     Done,
-    /// To [`Request::Start`], [`Request::Stop`] and [`Request::Reload`]: how the
-    /// driver is now.
+    /// To [`Request::Start`] and [`Request::Stop`]: how the driver is now.
     Driver {
         /// That one.
         #[serde(flatten)]
@@ -127,6 +132,17 @@ pub enum Response<S = serde_json::Value> {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         with: Vec<DriverNow>,
     },
+    /// To [`Request::Reload`].
+    Reloaded {
+        /// The driver.
+        name: String,
+        /// How it is now, as in the status.
+        state: String,
+        /// How the new version took its place.
+        reload: crate::Reload,
+    },
+    /// To [`Request::ReloadBoard`].
+    Changes(Changes),
     /// To [`Request::Logs`].
     Logs(Vec<LogLine>),
     /// The request failed, or could not be read.

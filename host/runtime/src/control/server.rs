@@ -240,3 +240,15 @@ impl Drop for Registered<'_> {
 fn may_control(peer: u32, me: u32) -> bool {
     peer == me || peer == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::may_control;
+
+    #[test]
+    fn its_user_and_root_may_control_a_host_and_nobody_else() {
+        for (peer, me, may) in [(7, 7, true), (0, 7, true), (8, 7, false), (7, 0, false)] {
+            assert_eq!(may_control(peer, me), may, "{peer} {me}");
+        }
+    }
+}

@@ -9,6 +9,7 @@ use crate::error::{ComponentError, ErrorCode};
 use crate::guest::Guest;
 use crate::heritage::Heritage;
 use crate::stack;
+use crate::staging::Phase;
 use crate::status::{State, Usage};
 use crate::text::last_words;
 use loopgate_workloop::Context;
@@ -16,6 +17,7 @@ use parking_lot::MutexGuard;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use wasmtime::Store;
+use wasmtime::component::ResourceTable;
 
 #[derive(Clone)]
 pub(crate) struct Life {
@@ -44,24 +46,13 @@ impl Life {
 pub(crate) type Version<'a> = MutexGuard<'a, Option<Digest>>;
 
 /// What came of a start.
-pub(crate) enum Started<'a> {
+pub(crate) enum Started {
     /// How it fares stands in [`Driver::life`].
     Begun,
     /// It runs.
     Already,
     /// It cannot: this provider, and any other that it has, is stopped.
-    Without(&'a Arc<Driver>),
-}
-
-/// What came of a reload.
-pub(crate) enum Reloaded {
-    /// The new version has begun; how it fares stands in [`Driver::life`].
-    Begun,
-    /// The driver is stopped, and stays so.
-    Stopped,
-    /// There is no instance of the new version; the old one, if there was one,
-    /// goes on.
-    NotLoaded(String),
+    Without(Arc<Driver>),
 }
 
 impl Driver {
@@ -71,7 +62,7 @@ impl Driver {
     }
 
     /// Loads the component and starts it, unless it runs.
-    pub(crate) fn start(self: &Arc<Self>, cx: &Context, cause: Cause) -> Started<'_> {
+    pub(crate) fn start(self: &Arc<Self>, cx: &Context, cause: Cause) -> Started {
         let mut version = self.hold();
         match self.life().state {
             State::Stopped | State::Failed | State::Quarantined => {}
@@ -93,12 +84,13 @@ impl Driver {
     }
 
     /// The first of its providers, if all of them are stopped.
-    pub(crate) fn missing(&self) -> Option<&Arc<Driver>> {
+    pub(crate) fn missing(&self) -> Option<Arc<Driver>> {
         let stopped = |provider: &Arc<Driver>| {
             provider.is_ending() || provider.life().state == State::Stopped
         };
-        let first = self.providers.first()?;
-        self.providers.iter().all(stopped).then_some(first)
+        let providers = self.providers();
+        let first = providers.first()?;
+        providers.iter().all(stopped).then(|| first.clone())
     }
 
     /// Whether it runs, as a provider of others.
@@ -143,24 +135,21 @@ impl Driver {
         life.ended_with = with;
     }
 
+    /// It could not start without this one, and starts with it.
+    pub(crate) fn wait_for(&self, provider: &Driver) {
+        let mut life = self.life.lock();
+        if life.state == State::Stopped {
+            life.ended_with = Some(EndedWith {
+                driver: provider.name.clone(),
+                cause: format!("`{}`, which it uses, is stopped", provider.name),
+            });
+        }
+    }
+
     /// It is stopped, and now on its own account: its provider's start is none of
     /// its own.
     pub(crate) fn stay_stopped(&self) {
         self.life.lock().ended_with = None;
-    }
-
-    /// Loads the component, and has it take the place of the running version,
-    /// or of one that failed.
-    pub(crate) fn reload(self: &Arc<Self>, cx: &Context) -> Reloaded {
-        let mut version = self.hold();
-        if self.life().state == State::Stopped {
-            return Reloaded::Stopped;
-        }
-        let loaded = self.load(&mut version).map_err(|error| error.to_string());
-        match loaded.and_then(|loaded| self.replace(cx, &Arc::new(loaded))) {
-            Ok(()) => Reloaded::Begun,
-            Err(cause) => Reloaded::NotLoaded(cause),
-        }
     }
 
     /// Whether the component's file has another content than when it was last
@@ -170,10 +159,11 @@ impl Driver {
         engine::read(&self.component).is_ok_and(|bytes| tried != Some(engine::digest(&bytes)))
     }
 
-    fn load(&self, version: &mut Option<Digest>) -> Result<Loaded, ComponentError> {
+    pub(super) fn load(&self, version: &mut Option<Digest>) -> Result<Loaded, ComponentError> {
         let bytes = engine::read(&self.component)?;
         let digest = engine::digest(&bytes);
         *version = Some(digest);
+        engine::verify(&self.component, self.entry.digest(), digest)?;
         self.engine.load(&self.component, &bytes, digest)
     }
 
@@ -188,46 +178,9 @@ impl Driver {
                     let heritage = self.supervision.take_estate();
                     self.begin(cx, instance, heritage, cause);
                 }
-                Err((death, mut store)) => {
-                    store.data_mut().heritage = self.supervision.take_estate();
-                    let remains = Remains {
-                        store,
-                        loaded: loaded.clone(),
-                        calls: Vec::new(),
-                    };
-                    self.bury(cx, remains, death);
-                }
+                Err(death) => self.bury(cx, Remains::of(loaded), death),
             }
         });
-    }
-
-    /// Puts an instance of a new version in the place of the running one, with
-    /// the gate closed throughout: the old one's `stop`, then the new one's
-    /// `start`. Devices that both open stay open, and what their lines count
-    /// meanwhile goes to the new one.
-    ///
-    /// # Errors
-    /// Why there could be no instance; the old one runs on then. What went
-    /// wrong later stands in [`Driver::life`].
-    fn replace(self: &Arc<Self>, cx: &Context, loaded: &Arc<Loaded>) -> Result<(), String> {
-        self.closed(cx, || {
-            let instance = match self.instantiate(loaded) {
-                Ok(instance) => instance,
-                Err((death, store)) => {
-                    self.release(cx, store);
-                    return Err(death.cause);
-                }
-            };
-            self.supervision.reset();
-            let heritage = self
-                .with_guest(Guest::hand_over)
-                .unwrap_or_else(|| self.supervision.take_estate());
-            self.left_lines.lock().clear();
-            self.call_stop(cx, State::Starting);
-            self.live(State::Starting, None);
-            self.begin(cx, instance, heritage, Cause::Reload);
-            Ok(())
-        })
     }
 
     /// Calls `f` with the gate closed.
@@ -240,7 +193,7 @@ impl Driver {
     }
 
     /// Has the instance take the driver's place.
-    fn begin(
+    pub(super) fn begin(
         self: &Arc<Self>,
         cx: &Context,
         mut instance: Instance,
@@ -253,18 +206,23 @@ impl Driver {
             let _ = guest.mailbox();
         }
         guest.heritage = heritage;
+        guest.phase = Phase::Live;
         self.generation.store(guest.generation, Relaxed);
         *self.instance.lock() = Some(instance);
         self.call_start(cx, cause);
         self.with_guest(|guest| guest.started(cx));
+        if self.is_in_service() {
+            self.services.announce(self);
+        }
         self.follow_power(cx);
     }
 
     /// Component initialisers are guest code too, under the limit of `start`.
-    fn instantiate(
+    /// They can open and create nothing, so that the gate may be open.
+    pub(super) fn instantiate(
         self: &Arc<Self>,
         loaded: &Arc<Loaded>,
-    ) -> Result<Instance, (Death<'static>, Store<Guest>)> {
+    ) -> Result<Instance, Death<'static>> {
         let next = self.generation() + 1;
         let mut store = Guest::store(
             self.clone(),
@@ -274,7 +232,7 @@ impl Driver {
         );
         let Some(_nested) = stack::enter() else {
             let why = "there is no room for it on the stack of the thread that starts it";
-            return Err((Death::of(why.to_owned()), store));
+            return Err(Death::of(why.to_owned()));
         };
         store.data_mut().clock.begin(&self.limits, true);
         store.set_epoch_deadline(1);
@@ -286,7 +244,7 @@ impl Driver {
                 loaded: loaded.clone(),
                 recent: Recent::default(),
             }),
-            Err(error) => Err((Death::instantiating(store.data(), &error), store)),
+            Err(error) => Err(Death::instantiating(store.data(), &error)),
         }
     }
 
@@ -298,7 +256,6 @@ impl Driver {
             Ok(Ok(())) => {
                 self.live(State::Running, None);
                 self.supervision.runs(self.time.now());
-                self.services.announce(self);
                 self.log
                     .life(&format!("running, generation {}", self.generation()));
             }
@@ -316,7 +273,7 @@ impl Driver {
     }
 
     /// Calls `stop`, if there is an instance, and releases everything.
-    fn call_stop(self: &Arc<Self>, cx: &Context, then: State) {
+    pub(super) fn call_stop(self: &Arc<Self>, cx: &Context, then: State) {
         if self.life().state != State::Running {
             return;
         }
@@ -382,21 +339,24 @@ impl Driver {
         }
         self.live(state, None);
         let taken = self.instance.try_lock().and_then(|mut guard| guard.take());
-        if let Some(instance) = taken {
-            self.release(cx, instance.store);
+        if let Some(mut instance) = taken {
+            self.release(cx, &mut instance.store);
         }
         self.ended();
     }
 
     /// It has no instance any more.
-    pub(super) fn ended(&self) {
+    pub(super) fn ended(self: &Arc<Self>) {
+        if self.is_draining() {
+            self.drained();
+        }
         self.power.ended();
         self.counters.usage(Usage::default());
         self.log.instance_ended();
     }
 
-    /// Takes back what an instance had; its lines are released with the store.
-    pub(super) fn release(self: &Arc<Self>, cx: &Context, mut store: Store<Guest>) {
+    /// Takes back what an instance had.
+    pub(super) fn release(self: &Arc<Self>, cx: &Context, store: &mut Store<Guest>) {
         let guest = store.data_mut();
         // Before anything of it that others could see.
         guest.rest_outputs();
@@ -415,6 +375,8 @@ impl Driver {
         self.services.unpublish(self, guest.generation, None, code);
         guest.sources.remove_all(cx, self);
         guest.heritage.end(cx, self);
+        // Its handles: the lines are let go.
+        guest.table = ResourceTable::new();
         self.tell_of_filters();
     }
 }

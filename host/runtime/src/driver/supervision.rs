@@ -16,10 +16,10 @@ use crate::status::{Restarts, State};
 use crate::text::printable_within;
 use crate::units::show_span;
 use loopgate_workloop::{
-    Context, Error, Instant, InterruptEventSource, TimerAction, TimerEventSource,
+    Context, EventSource, Instant, InterruptEventSource, TimerAction, TimerEventSource,
 };
 use parking_lot::Mutex;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use wasmtime::{Store, WasmBacktrace};
 
@@ -33,7 +33,8 @@ const FRAME_MAX: usize = 256;
 /// A driver's restarts. Its locks are leaves.
 pub(super) struct Supervision {
     restart: Restart,
-    timer: OnceLock<Arc<TimerEventSource>>,
+    /// On the loop from a death on, until people have the driver in hand.
+    timer: Mutex<Option<Arc<TimerEventSource>>>,
     progress: Mutex<Progress>,
     /// What the next instance takes over from the last one, which has died.
     estate: Mutex<Heritage>,
@@ -74,9 +75,20 @@ pub(super) struct Death<'a> {
 
 /// What is left of it.
 pub(super) struct Remains {
-    pub(super) store: Store<Guest>,
-    pub(super) loaded: Arc<Loaded>,
-    pub(super) calls: Vec<HandlerCall>,
+    store: Option<Store<Guest>>,
+    loaded: Arc<Loaded>,
+    calls: Vec<HandlerCall>,
+}
+
+impl Remains {
+    /// Of an instance that never was.
+    pub(super) fn of(loaded: &Arc<Loaded>) -> Self {
+        Self {
+            store: None,
+            loaded: loaded.clone(),
+            calls: Vec::new(),
+        }
+    }
 }
 
 impl Death<'_> {
@@ -132,7 +144,7 @@ impl Supervision {
     pub(super) fn new(restart: Restart) -> Self {
         Self {
             restart,
-            timer: OnceLock::new(),
+            timer: Mutex::default(),
             progress: Mutex::default(),
             estate: Mutex::default(),
         }
@@ -158,13 +170,6 @@ impl Supervision {
         Verdict::Again(wait)
     }
 
-    fn arm(&self, at: Instant) {
-        if let Some(timer) = self.timer.get() {
-            // It has an action.
-            let _ = timer.wake_at(at);
-        }
-    }
-
     /// The start that is due, which begins now.
     fn begin(&self, now: Instant) -> Option<Arc<Loaded>> {
         let mut progress = self.progress.lock();
@@ -184,7 +189,7 @@ impl Supervision {
         progress.used = 0;
         progress.next = None;
         drop(progress);
-        if let Some(timer) = self.timer.get() {
+        if let Some(timer) = &*self.timer.lock() {
             timer.cancel_timeout();
         }
     }
@@ -199,22 +204,26 @@ impl Supervision {
 }
 
 impl Driver {
-    /// Puts what starts it again on its loop.
-    ///
-    /// # Errors
-    /// Where the loop has ended.
-    pub(crate) fn supervise(self: &Arc<Self>, cx: &Context) -> Result<(), Error> {
+    /// Has it started again then. The gate is closed by `cx`.
+    fn restart_at(self: &Arc<Self>, cx: &Context, at: Instant) {
+        let mut timer = self.supervision.timer.lock();
+        let timer = timer.get_or_insert_with(|| self.restart_timer()).clone();
+        if !timer.attachment().is_attached() {
+            // Refused after the loop's end only.
+            let _ = self.work_loop.add_event_source(cx, timer.clone());
+        }
+        // It has an action.
+        let _ = timer.wake_at(at);
+    }
+
+    fn restart_timer(self: &Arc<Self>) -> Arc<TimerEventSource> {
         let driver: Weak<Self> = Arc::downgrade(self);
         let action: TimerAction = Arc::new(move |cx: &Context, _: &TimerEventSource, _, _| {
             if let Some(driver) = driver.upgrade() {
                 driver.restart(cx);
             }
         });
-        let timer = TimerEventSource::new(self.time.clock(), Some(action));
-        self.work_loop.add_event_source(cx, timer.clone())?;
-        // Called once for each driver.
-        let _ = self.supervision.timer.set(timer);
-        Ok(())
+        TimerEventSource::new(self.time.clock(), Some(action))
     }
 
     /// The instance, if there is one, ends by its own fault. The gate is closed
@@ -230,7 +239,7 @@ impl Driver {
         {
             let calls = recent.all();
             let remains = Remains {
-                store,
+                store: Some(store),
                 loaded,
                 calls,
             };
@@ -245,28 +254,40 @@ impl Driver {
             loaded,
             calls,
         } = remains;
-        let guest = store.data_mut();
-        guest.rest_outputs();
+        let mut guest = store.as_mut().map(Store::data_mut);
+        if let Some(guest) = &mut guest {
+            guest.rest_outputs();
+        }
+        let replaced = |guest: &&mut Guest| guest.stopping || guest.handing_over;
         let now = self.time.now();
-        let verdict = if guest.stopping || self.is_ending() {
+        let verdict = if guest.as_ref().is_some_and(replaced) || self.is_ending() {
             Verdict::Failed
         } else {
             self.supervision.verdict(now, &loaded)
         };
         let mut set_aside = None;
-        if let Verdict::Again(_) = verdict {
-            let estate = guest.bequeath();
-            set_aside = death
-                .source
-                .and_then(|source| self.set_aside(&estate, source));
-            *self.supervision.estate.lock() = estate;
+        match (verdict, guest) {
+            (Verdict::Again(_), Some(guest)) => {
+                let estate = guest.bequeath();
+                set_aside = death
+                    .source
+                    .and_then(|source| self.set_aside(&estate, source));
+                *self.supervision.estate.lock() = estate;
+            }
+            // It stays as it is.
+            (Verdict::Again(_), None) => {}
+            (Verdict::Failed | Verdict::Quarantined, _) => {
+                self.supervision.take_estate().end(cx, self);
+            }
         }
         let then = self.pronounce(verdict, &death.cause);
-        self.report(guest.generation, &loaded, &death, then, calls, set_aside);
-        self.release(cx, store);
+        self.report(&loaded, &death, then, calls, set_aside);
+        if let Some(store) = &mut store {
+            self.release(cx, store);
+        }
         self.ended();
         if let Verdict::Again(wait) = verdict {
-            self.supervision.arm(now.saturating_add(wait));
+            self.restart_at(cx, now.saturating_add(wait));
         }
     }
 
@@ -312,7 +333,6 @@ impl Driver {
 
     fn report(
         &self,
-        generation: u64,
         loaded: &Loaded,
         death: &Death,
         then: String,
@@ -328,7 +348,7 @@ impl Driver {
             driver: self.name.clone(),
             component: self.component.display().to_string(),
             sha256: crate::control::to_hex(&loaded.digest),
-            generation,
+            generation: self.generation(),
             time_ns: self.time.now().as_nanos(),
             cause: death.cause.clone(),
             then,
@@ -353,7 +373,7 @@ impl Driver {
         // Never waited for: whoever has it may wait for the gate.
         let Some(_version) = self.version.try_lock() else {
             if supervision.next_at().is_some() {
-                supervision.arm(now.saturating_add(BUSY));
+                self.restart_at(cx, now.saturating_add(BUSY));
             }
             return;
         };
@@ -374,8 +394,13 @@ impl Driver {
     /// No start comes but that of people: what was kept for it goes.
     pub(super) fn give_up(&self, cx: &Context) {
         self.supervision.reset();
-        let mut estate = self.supervision.take_estate();
-        estate.end(cx, self);
+        self.supervision.take_estate().end(cx, self);
+        let timer = self.supervision.timer.lock().take();
+        if let Some(timer) = timer {
+            let timer: Arc<dyn EventSource> = timer;
+            // On a loop that has ended it is on none.
+            let _ = self.work_loop.withdraw_event_source(cx, &timer);
+        }
     }
 
     pub(crate) fn restarts(&self) -> Restarts {

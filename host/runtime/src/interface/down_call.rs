@@ -10,19 +10,26 @@ use std::time::Duration;
 impl Guest {
     /// Calls `f` with the other driver's gate closed. Its time is that
     /// driver's own; only the wait for its gate counts here. Where that is not
-    /// free, `wait` says how long to wait for it, if at all.
+    /// free, `wait` says how long to wait for it, if at all. `timed-out` once
+    /// this handler and what it has called have taken one limit together.
     pub(super) fn down_call<R>(
         &mut self,
         other: &Driver,
         wait: impl FnOnce() -> Result<Duration, ErrorCode>,
         f: impl FnOnce(&Context) -> Result<R, ErrorCode>,
     ) -> Result<R, ErrorCode> {
+        if !self.clock.may_call_down() {
+            return Err(ErrorCode::TimedOut);
+        }
         Context::with_current(|cx| {
             if !other.work_loop.try_close_gate(cx) {
                 self.wait_for_gate(cx, other, wait()?)?;
             }
             let paused = self.clock.pause();
+            let begun = self.driver.time.now();
             let outcome = f(cx);
+            let ended = self.driver.time.now();
+            self.clock.called_down(ended.saturating_since(begun));
             self.clock.resume(paused);
             other.work_loop.open_gate(cx)?;
             outcome

@@ -10,6 +10,7 @@ use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::heritage::LineName;
 use crate::published_pins::PublishedPin;
+use crate::staging::{LateInterrupt, LateLine};
 use loopgate_devices::gpio::{Edges, Error, GpioLine};
 use loopgate_workloop::{Context, InterruptLine, RateCapped};
 use std::sync::Arc;
@@ -47,6 +48,9 @@ impl HostPin for Guest {
         if !pin.output {
             return Ok(Err(WitErrorCode::NotPermitted));
         }
+        if let Err(code) = self.may_act() {
+            return Ok(Err(code.into()));
+        }
         if let Some(output) = pin.published.clone() {
             return Ok(self.write_published(&output, high).map_err(Into::into));
         }
@@ -69,7 +73,8 @@ impl HostPin for Guest {
         if let Err(reason) = self.driver.grants.edges(&pin.name, edges) {
             return Ok(Err(self.refused(&reason)));
         }
-        if let Some(cause) = self.driver.why_left(&pin.name) {
+        let left = self.driver.why_left(&pin.name);
+        if let Some(cause) = left.filter(|_| !self.is_staged()) {
             self.driver.log.host(&format!(
                 "pin `{}` interrupts no more until the driver is reloaded: {cause}",
                 pin.name
@@ -78,13 +83,23 @@ impl HostPin for Guest {
         }
         let name = LineName::Pin(pin.name.clone(), edges);
         let line = pin.line.clone();
+        if let Some((source, fed)) = self.staging().and_then(|staging| staging.fed(&name)) {
+            return Ok(self.line(Feed::Adopted(source, fed)).map_err(Into::into));
+        }
         if self.is_inherited(&name) {
             return Ok(self.line(Feed::Inherited(name)).map_err(Into::into));
         }
-        match line.interrupt(edges) {
+        let interrupt = match line.interrupt(edges) {
+            // It is the last version's until the commit.
+            Err(Error::HasInterrupt { .. }) if self.is_staged() => {
+                Ok(LateInterrupt::new(line.clone(), edges) as Arc<dyn InterruptLine>)
+            }
+            interrupt => interrupt,
+        };
+        match interrupt {
             Ok(interrupt) => {
                 let interrupt = self.capped(&name, interrupt);
-                let feed = Feed::Line(name, Box::new(line), interrupt);
+                let feed = Feed::Line(name, Arc::new(line), interrupt);
                 Ok(self.line(feed).map_err(Into::into))
             }
             Err(error) => Ok(Err(self.device_error(&error))),
@@ -96,7 +111,8 @@ impl HostPin for Guest {
             name, output, line, ..
         } = self.table.delete(pin)?;
         if output && self.driver.keeps(&name) {
-            if !self.handing_over {
+            // Staged, it is the last version's still.
+            if !self.handing_over && !self.is_staged() {
                 self.driver.rest(&name, line);
             }
         } else {
@@ -118,12 +134,18 @@ impl Guest {
             .grants
             .pin(name, output)
             .map_err(|reason| ErrorCode::from(self.refused(&reason)))?;
-        let inherited = Context::with_current(|cx| self.heritage.pin(cx, &driver, name, output))
-            .or_else(|| driver.at_rest.take(name).filter(|_| output));
+        self.may_open()?;
         let published = driver.published_pins.get(entry.line.get_ref());
-        let line = match published {
-            Some(pin) => self.published_line(pin, inherited, level)?,
-            None => self.board_line(name, entry, inherited, level)?,
+        let line = if self.is_staged() {
+            self.staged_line(name, entry, published.as_ref(), level)?
+        } else {
+            let inherited =
+                Context::with_current(|cx| self.heritage.pin(cx, &driver, name, output))
+                    .or_else(|| driver.at_rest.take(name).filter(|_| output));
+            match &published {
+                Some(pin) => self.published_line(pin, inherited, level)?,
+                None => self.board_line(name, entry, inherited, level)?,
+            }
         };
         self.pins.insert(name, output, &line);
         self.levels.opened(name, &line);
@@ -131,9 +153,51 @@ impl Guest {
             name: name.to_owned(),
             output,
             line,
-            published: published.cloned(),
+            published,
         })
         .ok_or(ErrorCode::NoResources)
+    }
+
+    /// The pin as the last version has it; else a new one, which nothing drives
+    /// before the commit.
+    fn staged_line(
+        &mut self,
+        name: &str,
+        entry: &GpioEntry,
+        published: Option<&Arc<PublishedPin>>,
+        output: Option<bool>,
+    ) -> Result<Arc<dyn GpioLine>, ErrorCode> {
+        let is_open = self.pins.is_open(name);
+        let last = self.staging().and_then(|staging| staging.pins.remove(name));
+        match (last, output) {
+            (Some((was_output, line)), _) if was_output == output.is_some() => Ok(line),
+            (Some(other), _) => {
+                if let Some(staging) = self.staging() {
+                    staging.pins.insert(name.to_owned(), other);
+                }
+                let why = "is open the other way in the version before this one";
+                self.driver.log.host(&format!("pin `{name}` {why}"));
+                Err(ErrorCode::Busy)
+            }
+            (None, _) if is_open => {
+                self.driver
+                    .log
+                    .host(&format!("pin `{name}` is open already"));
+                Err(ErrorCode::Busy)
+            }
+            // Its provider would have to be asked.
+            (None, _) if published.is_some() => self.may_act().and(Err(ErrorCode::Busy)),
+            (None, Some(initial)) => {
+                let wanted = entry.request(&self.driver.name, initial);
+                let gpio = self.driver.devices.gpio.clone();
+                let line = LateLine::new(gpio, wanted, initial);
+                if let Some(staging) = self.staging() {
+                    staging.output(line.clone());
+                }
+                Ok(line)
+            }
+            (None, None) => self.board_line(name, entry, None, None),
+        }
     }
 
     fn board_line(

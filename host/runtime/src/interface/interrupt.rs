@@ -3,8 +3,8 @@
 use crate::bindings::loopgate::driver::interrupt::{Host, HostLine};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
-use crate::heritage::{Holder, LineName};
-use loopgate_workloop::{Context, InterruptLine};
+use crate::heritage::{Fed, Holder, LineName};
+use loopgate_workloop::{Context, InterruptEventSource, InterruptLine};
 use std::sync::Arc;
 use wasmtime::component::Resource;
 
@@ -16,6 +16,8 @@ pub(crate) enum Feed {
     Line(LineName, Holder, Arc<dyn InterruptLine>),
     /// The line feeds a source already, which the driver's last version left.
     Inherited(LineName),
+    /// The line feeds this source of the last version's, which stands by.
+    Adopted(Arc<InterruptEventSource>, Fed),
 }
 
 impl Line {
@@ -41,7 +43,7 @@ impl Guest {
     pub(super) fn line(&mut self, feed: Feed) -> Result<Resource<Line>, ErrorCode> {
         let inherited = match &feed {
             Feed::Inherited(name) => Some(name.clone()),
-            Feed::Line(..) => None,
+            Feed::Line(..) | Feed::Adopted(..) => None,
         };
         let handle = self.push(Line(Some(feed)));
         if let (None, Some(name)) = (&handle, inherited) {

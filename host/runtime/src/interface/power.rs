@@ -5,7 +5,9 @@ use crate::guest::Guest;
 
 impl Host for Guest {
     fn acknowledge_set_power_state(&mut self) -> wasmtime::Result<()> {
-        self.driver.power.acknowledge();
+        if self.may_act().is_ok() {
+            self.driver.power.acknowledge();
+        }
         Ok(())
     }
 }

@@ -17,6 +17,9 @@ impl Host for Guest {
     }
 
     fn pin_changed(&mut self, pin: u32, high: bool, timestamp: u64) -> Answer<()> {
+        if let Err(code) = self.may_act() {
+            return Ok(Err(code.into()));
+        }
         let offer = self.offer.as_mut().ok_or(ErrorCode::BadArgument);
         let at = Instant::from_nanos(timestamp);
         let changed = offer.and_then(|offer| offer.changed(pin, high, at));
@@ -36,6 +39,11 @@ impl Guest {
             return Err(code);
         }
         let offer = Offer::new(&self.driver.published_pins, service, names);
+        self.may_open()?;
+        if self.is_staged() {
+            self.offer = Some(offer);
+            return Ok(());
+        }
         // Every source costs each pass a look: one only where it can get mail.
         if offer.is_used() {
             self.mailbox()?;
@@ -67,6 +75,17 @@ impl Guest {
         Ok(())
     }
 
+    /// It has taken the last version's place: its pins go on, or others can open
+    /// them from now on.
+    pub(crate) fn renew_offer(&mut self) {
+        let new = self.offer.as_ref().filter(|offer| !offer.has_begun());
+        if new.is_some_and(Offer::is_used) {
+            // Refused after the loop's end only.
+            let _ = self.mailbox();
+            self.begin_offer();
+        }
+    }
+
     /// It has started: others can open what it publishes.
     pub(crate) fn begin_offer(&mut self) {
         if let (Some(offer), Some(mailbox)) = (&mut self.offer, self.sources.post.mailbox()) {
@@ -77,7 +96,7 @@ impl Guest {
     /// It has ended: what others have open of it is without a provider.
     pub(crate) fn end_offer(&mut self) {
         if let Some(offer) = self.offer.take() {
-            offer.end();
+            offer.end(&self.driver);
         }
     }
 }

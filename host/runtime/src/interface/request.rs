@@ -10,8 +10,8 @@ use crate::service::{Circumstances, Selector, Service};
 use crate::structural::Open;
 use crate::submission::{self, Mailbox, Queue, Sent, Submission};
 use loopgate_workloop::{EventSource as _, Instant};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use wasmtime::component::Resource;
 
@@ -72,11 +72,20 @@ impl HostClient for Guest {
             self.driver.log.host(&reason);
             return Ok(Err(WitErrorCode::NotGranted));
         }
+        if let Err(code) = self.may_open() {
+            return Ok(Err(code.into()));
+        }
         let opened = self.driver.services.open(&service, &self.driver.name);
-        let Some((service, _open)) = opened else {
+        let Some((service, open)) = opened else {
             return Ok(Err(WitErrorCode::NoDevice));
         };
-        let client = self.push(Client { service, _open });
+        let client = self.push(Client {
+            service: service.clone(),
+            _open: open,
+        });
+        if let (Some(client), Some(staging)) = (&client, self.staging()) {
+            staging.clients.push((service, client.rep()));
+        }
         Ok(client.ok_or(WitErrorCode::NoResources))
     }
 
@@ -123,7 +132,7 @@ impl HostClient for Guest {
         let submission = admitted.map(|Admitted { id, mailbox, queue }| {
             let sent = Sent {
                 id,
-                client: this.rep(),
+                client: AtomicU32::new(this.rep()),
                 context,
                 service,
                 arguments,
@@ -143,7 +152,11 @@ impl HostClient for Guest {
     }
 
     fn drop(&mut self, this: Resource<Client>) -> wasmtime::Result<()> {
-        self.submissions.cancel_all(this.rep());
+        let rep = this.rep();
+        self.submissions.cancel_all(rep);
+        if let Some(staging) = self.staging() {
+            staging.clients.retain(|&(_, client)| client != rep);
+        }
         self.table.delete(this)?;
         Ok(())
     }
@@ -168,12 +181,13 @@ impl Guest {
         if self.stopping {
             return Err(ErrorCode::NotPermitted);
         }
+        self.may_act()?;
         self.check(service, arguments)?;
         if !service.gate.attachment().is_attached() && !service.is_gone() {
             return Err(ErrorCode::NotReady);
         }
         // Without one nobody has been granted the service.
-        let queue = service.queue.clone().ok_or(ErrorCode::NotGranted)?;
+        let queue = service.queue.get().cloned().ok_or(ErrorCode::NotGranted)?;
         let mailbox = self.mailbox()?;
         let limits = &self.driver.limits;
         let bytes = submission::bytes(arguments, reply_max);
@@ -219,6 +233,7 @@ impl Guest {
             self.driver.log.host(&reason);
             return Err(ErrorCode::NotGranted);
         }
+        self.may_open()?;
         let (gate, turns) = self.sources.gate(token).ok_or(ErrorCode::BadArgument)?;
         self.check_selectors(&name, input_max, &selectors)?;
         let selectors = selectors
@@ -237,18 +252,10 @@ impl Guest {
                 },
             )
             .collect();
-        // Every source costs each pass a look: one only where it can get mail.
-        let queue = if self.driver.services.is_used(&name) {
-            let mailbox = self.mailbox()?;
-            turns.mailbox.get_or_init(|| mailbox.clone());
-            Some(Queue::new(mailbox))
-        } else {
-            None
-        };
-        let service = self.driver.services.publish(Service {
+        let service = Arc::new(Service {
             name,
             driver: self.driver.clone(),
-            generation: self.generation,
+            generation: AtomicU64::new(self.generation),
             gate,
             token,
             serial: queueing == Queueing::Serial,
@@ -256,10 +263,34 @@ impl Guest {
             selectors,
             withdrawn: AtomicBool::new(false),
             turns,
-            queue,
-        })?;
+            queue: OnceLock::new(),
+        });
+        if self.staging().is_none() {
+            self.offer(service.clone())?;
+        } else if self.is_taken(&service.name) {
+            return Err(ErrorCode::BadArgument);
+        }
         self.services.push(service);
         Ok(())
+    }
+
+    /// Has clients find the service.
+    pub(crate) fn offer(&mut self, service: Arc<Service>) -> Result<(), ErrorCode> {
+        // Every source costs each pass a look: one only where it can get mail.
+        if self.driver.services.is_used(&service.name) {
+            let mailbox = self.mailbox()?;
+            service.turns.mailbox.get_or_init(|| mailbox.clone());
+            service.queue.get_or_init(|| Queue::new(mailbox));
+        }
+        self.driver.services.publish(service)
+    }
+
+    /// Whether this instance, or another driver, offers a service of this name.
+    fn is_taken(&self, name: &str) -> bool {
+        let mut own = self.services.iter();
+        let other = self.driver.services.get(name);
+        own.any(|service| service.name == name)
+            || other.is_some_and(|other| !Arc::ptr_eq(&other.driver, &self.driver))
     }
 
     fn check_selectors(
@@ -321,6 +352,7 @@ impl Guest {
     }
 
     fn park(&mut self, id: u64, event: u64, deadline: Option<Instant>) -> Result<(), ErrorCode> {
+        self.may_act()?;
         self.mailbox()?;
         self.requests.park(id, event, deadline)?;
         if deadline.is_some() {
@@ -355,6 +387,7 @@ impl Guest {
         arguments: &Arguments,
         timeout: Option<Duration>,
     ) -> Result<crate::Reply, ErrorCode> {
+        self.may_act()?;
         self.check(service, arguments)?;
         let wait = || match timeout {
             None => Err(ErrorCode::CannotLock),

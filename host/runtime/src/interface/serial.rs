@@ -28,6 +28,9 @@ impl HostPort for Guest {
     }
 
     fn read(&mut self, this: Resource<Port>, max: u32) -> Answer<Vec<u8>> {
+        if let Err(code) = self.may_act() {
+            return Ok(Err(code.into()));
+        }
         // What is lowered into the guest is bounded like what comes from it.
         let max = max.min(self.driver.limits.payload as u32) as usize;
         let mut bytes = Vec::new();
@@ -41,6 +44,9 @@ impl HostPort for Guest {
     }
 
     fn write(&mut self, this: Resource<Port>, bytes: Vec<u8>) -> Answer<u32> {
+        if let Err(code) = self.may_act() {
+            return Ok(Err(code.into()));
+        }
         let written = self.table.get(&this)?.open.port.write(&bytes);
         Ok(match written {
             Ok(written) => Ok(written as u32),
@@ -83,9 +89,19 @@ impl Guest {
                 return Err(ErrorCode::NotGranted);
             }
         };
-        let inherited =
-            Context::with_current(|cx| self.heritage.port(cx, &driver, name, request.baud));
-        let open = match inherited {
+        self.may_open()?;
+        let last = match self.staging() {
+            Some(staging) => staging.ports.remove(name),
+            None => Context::with_current(|cx| self.heritage.port(cx, &driver, name, request.baud)),
+        };
+        let open = match last {
+            Some(open) if open.baud != request.baud => {
+                driver.log.host(&format!(
+                    "port `{name}` is open at {} baud in the version before this one",
+                    open.baud
+                ));
+                return Err(ErrorCode::Busy);
+            }
             Some(open) => open,
             None => match driver.devices.serial.open(&request) {
                 Ok(port) => OpenPort {
@@ -110,12 +126,15 @@ impl Guest {
         port: Arc<dyn SerialPort>,
         line: impl FnOnce(&dyn SerialPort) -> Result<Arc<dyn InterruptLine>, Error>,
     ) -> Result<Resource<Line>, WitErrorCode> {
+        if let Some((source, fed)) = self.staging().and_then(|staging| staging.fed(&name)) {
+            return self.line(Feed::Adopted(source, fed)).map_err(Into::into);
+        }
         if self.is_inherited(&name) {
             return self.line(Feed::Inherited(name)).map_err(Into::into);
         }
         match line(&*port) {
             Ok(line) => self
-                .line(Feed::Line(name, Box::new(port), line))
+                .line(Feed::Line(name, Arc::new(port), line))
                 .map_err(Into::into),
             Err(error) => Err(self.port_error(&error)),
         }

@@ -16,9 +16,10 @@ use crate::guest::Guest;
 use crate::heritage::{Fed, LineName, retire};
 use crate::mailbox::Post;
 use crate::requests::Turns;
+use crate::staging::Change;
 use crate::time::Time;
 use loopgate_workloop::{
-    CommandGate, Context, EventSource, InterruptEventSource, TimerEventSource,
+    CommandGate, Context, EventSource, Instant, InterruptEventSource, TimerEventSource,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,12 +33,12 @@ pub struct Loop;
 /// service's gate, and to take all of them off the loop when the instance ends.
 #[derive(Default)]
 pub(crate) struct Sources {
-    interrupts: HashMap<u32, (Arc<InterruptEventSource>, Option<Fed>)>,
+    pub(crate) interrupts: HashMap<u32, (Arc<InterruptEventSource>, Option<Fed>)>,
     /// During `start`: those of the driver's last version that are on the loop,
     /// and whether this one has added them.
     inherited: HashMap<u32, bool>,
-    timers: HashMap<u32, Arc<TimerEventSource>>,
-    gates: HashMap<u32, (Arc<CommandGate>, Arc<Turns>)>,
+    pub(crate) timers: HashMap<u32, Arc<TimerEventSource>>,
+    pub(crate) gates: HashMap<u32, (Arc<CommandGate>, Arc<Turns>)>,
     /// The host's.
     pub(crate) post: Post,
 }
@@ -54,9 +55,25 @@ impl Sources {
         sources.filter(|(source, _)| source.is_filtered()).count()
     }
 
+    /// Whether this instance gave the source a filter.
+    fn has_filter(&self, token: u32) -> bool {
+        let source = self.interrupts.get(&token);
+        let fed = source.and_then(|(_, fed)| fed.as_ref());
+        fed.is_some_and(|fed| fed.filter.is_some())
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.interrupts.len() + self.timers.len() + self.gates.len()
+    }
+
+    /// Interrupts that were counted, and timers that are due.
+    pub(crate) fn waiting(&self, now: Instant) -> u64 {
+        let interrupts = self.interrupts.values();
+        let due =
+            |timer: &&Arc<TimerEventSource>| timer.next_deadline().is_some_and(|at| at <= now);
+        interrupts.map(|(source, _)| source.pending()).sum::<u64>()
+            + self.timers.values().filter(due).count() as u64
     }
 
     /// Takes every source off its loop, for good.
@@ -146,6 +163,10 @@ impl HostWorkLoop for Guest {
     }
 
     fn add_event_source(&mut self, _: Resource<Loop>, source: AnySource) -> Answer<()> {
+        let any = self.any(&source)?;
+        if self.staged_any(|| any, || Change::Add)? {
+            return Ok(Ok(()));
+        }
         let inherited = self.inherited(&source)?;
         let first = inherited.is_some_and(|added| !std::mem::replace(added, true));
         let source = self.any(&source)?;
@@ -161,6 +182,10 @@ impl HostWorkLoop for Guest {
     }
 
     fn remove_event_source(&mut self, _: Resource<Loop>, source: AnySource) -> Answer<()> {
+        let any = self.any(&source)?;
+        if self.staged_any(|| any, || Change::Remove)? {
+            return Ok(Ok(()));
+        }
         if self.handing_over && self.is_fed(&source)? {
             return Ok(Ok(()));
         }
@@ -228,8 +253,17 @@ impl Guest {
 
     /// The guest dropped its handle: off the loop with it (deviates from
     /// [105e], where an armed timer keeps itself alive).
-    fn release(&self, source: &Arc<dyn EventSource>) {
-        Context::with_current(|cx| remove(cx, &self.driver, source));
+    fn release(&mut self, source: &Arc<dyn EventSource>) {
+        if !self.unstaged(source) {
+            Context::with_current(|cx| remove(cx, &self.driver, source));
+        }
+    }
+
+    /// What `enable` and `disable` have done to it last, or will have.
+    fn enabled<S: EventSource>(&mut self, source: &Arc<S>) -> bool {
+        let any: Arc<dyn EventSource> = source.clone();
+        let staged = self.staging().and_then(|staging| staging.is_enabled(&any));
+        staged.unwrap_or_else(|| source.is_enabled())
     }
 }
 

@@ -23,8 +23,11 @@ impl PublishedPin {
         let number = self.free_number()?;
         let output = output.map(|high| high != self.active_low);
         let direction = output.map_or(Direction::Input, Direction::Output);
+        // First: an ending that begins meanwhile waits for it.
+        let provider = self.provider().ok_or(ErrorCode::NoDevice)?;
+        let held = self.hold(&provider).ok_or(ErrorCode::NoDevice)?;
         self.configure(cx, number, direction)?;
-        self.opened(output);
+        self.opened(output, held);
         Ok(self.as_line())
     }
 

@@ -95,7 +95,7 @@ impl GpioLine for Line {
 
 impl Drop for OpenPin {
     fn drop(&mut self) {
-        self.0.reopen(|open| *open = None);
+        drop(self.0.reopen(Option::take));
     }
 }
 

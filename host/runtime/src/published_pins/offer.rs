@@ -12,6 +12,7 @@ use std::sync::Arc;
 /// By number. Others can open them once the instance has started; until then
 /// what it tells of their levels is kept.
 pub(crate) struct Offer {
+    service: String,
     pins: Vec<Offered>,
     /// From then on.
     owed: Option<Arc<Owed>>,
@@ -27,14 +28,29 @@ struct Offered {
 impl Offer {
     pub(crate) fn new(pins: &PublishedPins, service: &str, names: &[String]) -> Self {
         let offered = |name: &String| Offered {
-            pin: pins.get(&format!("{service}:{name}")).cloned(),
+            pin: pins.get(&format!("{service}:{name}")),
             high: false,
             since: Instant::ZERO,
         };
         Self {
+            service: service.to_owned(),
             pins: names.iter().map(offered).collect(),
             owed: None,
         }
+    }
+
+    /// Whether others would not notice that it is the other one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let pins = |offer: &Self| -> Vec<_> {
+            let pins = offer.pins.iter().map(|offered| offered.pin.as_ref());
+            pins.map(|pin| pin.map(Arc::as_ptr)).collect()
+        };
+        pins(self) == pins(other)
+    }
+
+    /// Whether others can open them by now.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.owed.is_some()
     }
 
     /// Whether anybody can open any of them.
@@ -62,6 +78,9 @@ impl Offer {
     pub(crate) fn begin(&mut self, provider: &Arc<Driver>, mailbox: &Arc<Mailbox>) {
         let owed = Arc::new(Owed::new(mailbox.clone()));
         self.owed = Some(owed.clone());
+        if self.is_used() {
+            provider.services.publish_pins(provider, &self.service);
+        }
         for (offered, number) in self.pins.iter().zip(0..) {
             if let Some(pin) = &offered.pin {
                 let owed = owed.clone();
@@ -80,8 +99,11 @@ impl Offer {
     }
 
     /// The instance has ended.
-    pub(crate) fn end(self) {
+    pub(crate) fn end(self, provider: &Driver) {
         if self.owed.is_some() {
+            if self.is_used() {
+                provider.services.unpublish_pins(&self.service);
+            }
             self.pins
                 .iter()
                 .flat_map(|offered| &offered.pin)

@@ -2,9 +2,11 @@
 
 use super::owed::Owed;
 use crate::bindings::loopgate::driver::gpio::Direction;
+use crate::board_file::Published;
 use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::status::State as Life;
+use crate::structural;
 use loopgate_devices::gpio::Edges;
 use loopgate_workloop::{Clock, Instant, InterruptSink, Occurrence};
 use parking_lot::{Condvar, Mutex};
@@ -15,6 +17,9 @@ use std::thread::{self, ThreadId};
 /// of the pin itself in here, and logical for its user.
 pub(crate) struct PublishedPin {
     pub(super) line: String,
+    pub(super) service: String,
+    /// The one driver that may open it.
+    pub(super) user: String,
     pub(super) active_low: bool,
     pub(super) clock: Arc<dyn Clock>,
     /// A leaf among the locks.
@@ -55,6 +60,8 @@ pub(super) struct Open {
     pub(super) output: Option<bool>,
     /// A later version of the provider would not have it so.
     pub(super) refused: bool,
+    /// For the instance that publishes it.
+    held: Option<structural::Open>,
 }
 
 pub(super) struct Interrupt {
@@ -65,10 +72,12 @@ pub(super) struct Interrupt {
 }
 
 impl PublishedPin {
-    pub(super) fn new(line: String, active_low: bool, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(pin: &Published<'_>, clock: Arc<dyn Clock>) -> Self {
         Self {
-            line,
-            active_low,
+            line: pin.entry.line.get_ref().clone(),
+            service: pin.service.to_owned(),
+            user: pin.user.to_owned(),
+            active_low: pin.entry.active_low,
             clock,
             state: Mutex::new(State {
                 provider: Weak::new(),
@@ -86,6 +95,11 @@ impl PublishedPin {
         }
     }
 
+    /// Whether a board file still grants it in this way.
+    pub(super) fn is_granted_as(&self, pin: &Published<'_>) -> bool {
+        self.user == pin.user && self.active_low == pin.entry.active_low
+    }
+
     /// Who publishes it, or did so last.
     pub(crate) fn provider(&self) -> Option<Arc<Driver>> {
         self.state.lock().provider.upgrade()
@@ -94,14 +108,24 @@ impl PublishedPin {
     /// An instance publishes it from now on. Where it is open, that instance
     /// is told so.
     pub(super) fn bind(self: &Arc<Self>, provider: &Arc<Driver>, bound: Bound) {
+        // It can be closed meanwhile, but not opened: it is not published yet.
+        let is_open = self.state.lock().open.is_some();
+        let mut held = is_open.then(|| self.hold(provider)).flatten();
         let mut state = self.state.lock();
         state.provider = Arc::downgrade(provider);
         state.bound = Some(bound);
         state.queued = false;
         if let Some(open) = &mut state.open {
             open.refused = false;
+            std::mem::swap(&mut open.held, &mut held);
             self.owe(state);
         }
+    }
+
+    /// Has the provider know that it is open, until what is returned is dropped,
+    /// with no lock held.
+    pub(super) fn hold(&self, provider: &Driver) -> Option<structural::Open> {
+        provider.services.open_pin(&self.service, &self.user)
     }
 
     /// The instance that publishes it has ended.
@@ -115,10 +139,11 @@ impl PublishedPin {
     }
 
     /// Changes how it is open, and owes that to the provider.
-    pub(super) fn reopen(self: &Arc<Self>, change: impl FnOnce(&mut Option<Open>)) {
+    pub(super) fn reopen<R>(self: &Arc<Self>, change: impl FnOnce(&mut Option<Open>) -> R) -> R {
         let mut state = self.state.lock();
-        change(&mut state.open);
+        let result = change(&mut state.open);
         self.owe(state);
+        result
     }
 
     fn owe(self: &Arc<Self>, mut state: parking_lot::MutexGuard<'_, State>) {
@@ -139,12 +164,13 @@ impl PublishedPin {
     }
 
     /// Its user has it open like this, and the provider knows.
-    pub(super) fn opened(&self, output: Option<bool>) {
+    pub(super) fn opened(&self, output: Option<bool>, held: structural::Open) {
         let mut state = self.state.lock();
         state.owed = false;
         state.open = Some(Open {
             output,
             refused: false,
+            held: Some(held),
         });
     }
 

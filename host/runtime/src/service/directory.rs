@@ -5,45 +5,59 @@ use crate::board_file::BoardFile;
 use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::structural::{Neighbours, Open, Subject, Watchers};
+use loopgate_workloop::Context;
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// The services of a board, and the drivers that may open them.
 pub(crate) struct Services {
     directory: RwLock<Directory>,
-    /// Who may open a service: names of drivers, in start order.
-    users: BTreeMap<String, Vec<String>>,
     pub(crate) watchers: Arc<Watchers>,
 }
 
 #[derive(Default)]
 struct Directory {
+    /// Who may open a service: names of drivers, in start order.
+    users: BTreeMap<String, Vec<String>>,
     published: BTreeMap<String, Arc<Service>>,
+    /// Who publishes pins that others may open, by service.
+    pins: BTreeMap<String, Arc<Driver>>,
     /// Of the instances that there are, by driver.
     neighbours: BTreeMap<String, Arc<Neighbours>>,
 }
 
 impl Services {
     pub(crate) fn new(file: &BoardFile) -> Self {
-        let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for driver in &file.drivers {
-            for service in &driver.uses {
-                let users = users.entry(service.get_ref().clone()).or_default();
-                users.push(driver.name.get_ref().clone());
-            }
-        }
         Self {
-            directory: RwLock::default(),
-            users,
+            directory: RwLock::new(Directory {
+                users: users(file),
+                ..Directory::default()
+            }),
             watchers: Arc::default(),
+        }
+    }
+
+    /// From now on these may be opened. One that is published already, and
+    /// could not, gets where to queue what is submitted to it.
+    pub(crate) fn used_by(&self, cx: &Context, file: &BoardFile) {
+        let mut directory = self.directory.write();
+        directory.users = users(file);
+        let published: Vec<_> = directory.published.values().cloned().collect();
+        drop(directory);
+        for service in published
+            .iter()
+            .filter(|service| self.is_used(&service.name))
+        {
+            service.open_queue(cx);
         }
     }
 
     /// Whether some driver may open it.
     pub(crate) fn is_used(&self, name: &str) -> bool {
-        self.users.contains_key(name)
+        self.directory.read().users.contains_key(name)
     }
 
     /// For a client outside.
@@ -60,18 +74,46 @@ impl Services {
         Some((service.clone(), open))
     }
 
+    /// As that, for a pin.
+    pub(crate) fn open_pin(&self, service: &str, client: &str) -> Option<Open> {
+        let directory = self.directory.read();
+        let provider = directory.pins.get(service)?;
+        directory.hold_open(provider, service, client)
+    }
+
+    /// An instance has pins of a service that others can open from now on.
+    pub(crate) fn publish_pins(&self, driver: &Arc<Driver>, service: &str) {
+        let mut directory = self.directory.write();
+        directory.pins.insert(service.to_owned(), driver.clone());
+        // Else they are part of what was told.
+        if !directory.published.contains_key(service) {
+            directory.tell(service, driver.is_in_service());
+        }
+    }
+
+    /// And has ended.
+    pub(crate) fn unpublish_pins(&self, service: &str) {
+        let mut directory = self.directory.write();
+        let provider = directory.pins.remove(service);
+        if !directory.published.contains_key(service) {
+            directory.tell(service, false);
+        }
+        drop(directory);
+        drop(provider);
+    }
+
     /// Fails where the name is taken.
-    pub(crate) fn publish(&self, service: Service) -> Result<Arc<Service>, ErrorCode> {
+    pub(crate) fn publish(&self, service: Arc<Service>) -> Result<(), ErrorCode> {
         let mut directory = self.directory.write();
         let name = service.name.clone();
         let service = match directory.published.entry(name.clone()) {
             Entry::Occupied(_) => return Err(ErrorCode::BadArgument),
-            Entry::Vacant(place) => place.insert(Arc::new(service)).clone(),
+            Entry::Vacant(place) => place.insert(service).clone(),
         };
         if service.driver.is_in_service() {
-            self.tell(&directory, &name, true);
+            directory.tell(&name, true);
         }
-        Ok(service)
+        Ok(())
     }
 
     /// Takes back what an instance published: through one gate, or all of it.
@@ -85,7 +127,7 @@ impl Services {
     ) {
         let of = |service: &Service| {
             Arc::ptr_eq(&service.driver, driver)
-                && service.generation == generation
+                && service.generation.load(Relaxed) == generation
                 && token.is_none_or(|token| token == service.token)
         };
         let mut directory = self.directory.write();
@@ -95,7 +137,7 @@ impl Services {
             .collect::<Vec<_>>();
         for (name, service) in withdrawn {
             service.withdraw(code);
-            self.tell(&directory, &name, false);
+            directory.tell(&name, false);
         }
     }
 
@@ -113,8 +155,13 @@ impl Services {
     /// A driver's `start` has returned: those who may use what it published
     /// meanwhile hear of it now.
     pub(crate) fn announce(&self, driver: &Arc<Driver>) {
-        for service in self.of(driver) {
-            self.tell(&self.directory.read(), &service.name, true);
+        let directory = self.directory.read();
+        let services = directory.published.iter();
+        let services = services.map(|(name, service)| (name, &service.driver));
+        for (name, provider) in services.chain(&directory.pins) {
+            if Arc::ptr_eq(provider, driver) {
+                directory.tell(name, true);
+            }
         }
     }
 
@@ -130,8 +177,10 @@ impl Services {
         let mut directory = self.directory.write();
         for service in &driver.entry.uses {
             let service = service.get_ref();
-            let provided = directory.openable(service);
-            if provided.is_some_and(|service| service.driver.is_in_service()) {
+            let provider = directory.published.get(service);
+            let provider = provider.map(|service| &service.driver);
+            let provider = provider.or_else(|| directory.pins.get(service));
+            if provider.is_some_and(|provider| provider.is_in_service()) {
                 let service = service.clone();
                 neighbours.with_changes(|changes| changes.begin(Subject::Provider { service }));
             }
@@ -151,13 +200,17 @@ impl Services {
     pub(crate) fn neighbours(&self, driver: &str) -> Option<Arc<Neighbours>> {
         self.directory.read().neighbours.get(driver).cloned()
     }
+}
 
-    fn tell(&self, directory: &Directory, service: &str, openable: bool) {
-        let users = self.users.get(service).into_iter().flatten();
-        for neighbours in users.filter_map(|user| directory.neighbours.get(user)) {
-            neighbours.note_provider(service, openable);
+fn users(file: &BoardFile) -> BTreeMap<String, Vec<String>> {
+    let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for driver in &file.drivers {
+        for service in &driver.uses {
+            let users = users.entry(service.get_ref().clone()).or_default();
+            users.push(driver.name.get_ref().clone());
         }
     }
+    users
 }
 
 impl Directory {
@@ -166,6 +219,13 @@ impl Directory {
     fn hold_open(&self, provider: &Driver, service: &str, client: &str) -> Option<Open> {
         let neighbours = self.neighbours.get(&provider.name)?;
         (!provider.is_ending()).then(|| neighbours.open(service, client))
+    }
+
+    fn tell(&self, service: &str, openable: bool) {
+        let users = self.users.get(service).into_iter().flatten();
+        for neighbours in users.filter_map(|user| self.neighbours.get(user)) {
+            neighbours.note_provider(service, openable);
+        }
     }
 
     fn openable(&self, name: &str) -> Option<&Arc<Service>> {

@@ -3,9 +3,10 @@
 use super::{Answer, Circumstances, Service};
 use crate::error::ErrorCode;
 use crate::requests::Requests;
-use crate::submission::{self, Submission};
+use crate::submission::{self, Queue, Submission};
 use loopgate_workloop::{Context, EventSource as _};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 impl Service {
     /// Queues another driver's request, for this one's loop to hand over.
@@ -19,10 +20,29 @@ impl Service {
         }
     }
 
+    /// Has a place for requests of other drivers, where there was no need for one.
+    pub(crate) fn open_queue(&self, cx: &Context) {
+        if self.queue.get().is_some() {
+            return;
+        }
+        let work_loop = &self.driver.work_loop;
+        work_loop.close_gate(cx);
+        self.driver.with_guest(|guest| {
+            if guest.generation == self.generation.load(Relaxed)
+                && let Ok(mailbox) = guest.mailbox()
+            {
+                self.turns.mailbox.get_or_init(|| mailbox.clone());
+                self.queue.get_or_init(|| Queue::new(mailbox));
+            }
+        });
+        // Closed above by this very context.
+        let _ = work_loop.open_gate(cx);
+    }
+
     /// The next request of another driver, if it can be handed over now. In the
     /// gate, with the requests of this service's driver.
     pub(crate) fn next_submission(&self, requests: &Requests) -> Option<Arc<Submission>> {
-        let queue = self.queue.as_ref()?;
+        let queue = self.queue.get()?;
         if queue.is_empty() || !self.admits(requests) {
             return None;
         }
@@ -31,20 +51,21 @@ impl Service {
 
     /// Off its loop the gate admits nobody, and says so.
     fn admits(&self, requests: &Requests) -> bool {
-        let turn = || !self.serial || !(requests.is_busy(self.token) || self.turns.is_outside());
+        let free = || !self.serial || !(requests.is_busy(self.token) || self.turns.is_outside());
+        let turn = || !self.driver.is_draining() && free();
         !self.gate.attachment().is_attached() || (self.gate.is_enabled() && turn())
     }
 
     /// Ends the requests of other drivers that wait here.
     pub(crate) fn abort_waiting(&self, code: ErrorCode) {
-        for submission in self.queue.iter().flat_map(|queue| queue.take()) {
+        for submission in self.queue.get().into_iter().flat_map(|queue| queue.take()) {
             submission.settle(Err(code));
         }
     }
 
     /// As that, and nothing gets in any more.
     pub(super) fn close_queue(&self, code: ErrorCode) {
-        for submission in self.queue.iter().flat_map(|queue| queue.close()) {
+        for submission in self.queue.get().into_iter().flat_map(|queue| queue.close()) {
             submission.settle(Err(code));
         }
     }

@@ -80,6 +80,11 @@ impl Intake {
         }
     }
 
+    pub(super) fn pending(&self) -> u64 {
+        let counters = [&self.occurred, &self.signalled, &self.lost];
+        counters.into_iter().map(Counter::pending).sum()
+    }
+
     pub(super) fn has_pending(&self) -> bool {
         self.occurred.is_pending() || self.signalled.is_pending() || self.lost.is_pending()
     }
@@ -138,6 +143,11 @@ impl Counter {
 
     pub(super) fn is_pending(&self) -> bool {
         self.produced.load(Ordering::Acquire) != self.consumed.load(Ordering::Relaxed)
+    }
+
+    /// In the gate, where nobody else consumes.
+    fn pending(&self) -> u64 {
+        self.produced.load(Ordering::Acquire) - self.consumed.load(Ordering::Relaxed)
     }
 
     /// Consumes what is pending, at most `limit`; the rest stays pending.

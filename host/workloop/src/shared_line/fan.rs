@@ -33,10 +33,25 @@ struct State {
     /// Somebody has switched on, or a mask has ended, since then: a level that
     /// is active already is to interrupt.
     due: bool,
-    /// When to switch it on once more, since nobody claimed a level.
+    /// When to switch it on once more, since nobody claimed a level, or not
+    /// everyone was asked.
     look_again: Option<Instant>,
+    rounds: Rounds,
     /// Somebody is switching it, and will look again.
-    switching: bool,
+    switching: Option<Switcher>,
+}
+
+/// Who is switching the line, and whether a level that it finds active is for
+/// all, or only for those who ask.
+struct Switcher {
+    by: ThreadId,
+    for_all: bool,
+}
+
+/// How often sharers may still have all be called.
+struct Rounds {
+    left: u32,
+    until: Instant,
 }
 
 /// A sharer that is registered.
@@ -44,6 +59,8 @@ pub(super) struct Slot {
     owner: Arc<Owner>,
     sink: Arc<dyn InterruptSink>,
     switch: Switch,
+    /// It has switched on, and was not called since.
+    asks: bool,
     /// Of the latest occurrence that it was told of, or told to have lost.
     sequence: u64,
 }
@@ -88,7 +105,11 @@ impl Fan {
                 on: false,
                 due: false,
                 look_again: None,
-                switching: false,
+                rounds: Rounds {
+                    left: 0,
+                    until: Instant::ZERO,
+                },
+                switching: None,
             }),
             called: Condvar::new(),
         }
@@ -114,6 +135,7 @@ impl Fan {
             owner: Arc::clone(owner),
             sink,
             switch: Switch::Off,
+            asks: false,
             sequence: 0,
         });
         match free {
@@ -140,6 +162,7 @@ impl Fan {
         let masking = slot.is_masking();
         let overdue = masking && slot.is_overdue(self.clock.now());
         slot.switch = switch;
+        slot.asks = switch == Switch::On;
         let overdue = if overdue { expel(place) } else { None };
         state.due |= masking || switch == Switch::On;
         overdue
@@ -184,7 +207,7 @@ impl Fan {
         let at = self.clock.now().saturating_add(SharedLine::LOOK_AGAIN);
         let mut state = self.state.lock();
         if state.is_wanted() {
-            state.look_again = Some(at);
+            let at = state.look_by(at);
             drop(state);
             self.watch.wake_by(at);
         }
@@ -205,21 +228,31 @@ impl Fan {
         let mut state = self.state.lock();
         let on = state.is_wanted();
         let nothing_to_do = on == state.on && !(on && state.due);
-        if state.switching || nothing_to_do {
+        if state.switching.is_some() || nothing_to_do {
             return None;
         }
         state.on = on;
+        // The line interrupts, if it is active.
+        let for_all = !on || state.rounds.take(self.clock.now());
+        let by = thread::current().id();
+        state.switching = Some(Switcher { by, for_all });
         if on {
-            // The line interrupts, if it is active.
-            (state.due, state.look_again) = (false, None);
+            state.due = false;
         }
-        state.switching = true;
+        if on && for_all {
+            state.look_again = None;
+        } else if on && self.trigger == Trigger::Level {
+            let until = state.rounds.until;
+            let at = state.look_by(until);
+            drop(state);
+            self.watch.wake_by(at);
+        }
         Some(Switching { on, fan: self })
     }
 
     /// The sharers that are on and want what `admits` says, one after another,
     /// each with `count` more told.
-    fn round(&self, count: u32, admits: impl Fn(&Owner) -> bool, tell: impl Fn(&Call<'_>)) {
+    fn round(&self, count: u32, admits: impl Fn(&Slot) -> bool, tell: impl Fn(&Call<'_>)) {
         let mut from = 0;
         while let Some(call) = self.next(from, count, &admits) {
             tell(&call);
@@ -227,12 +260,12 @@ impl Fan {
         }
     }
 
-    fn next(&self, from: usize, count: u32, admits: impl Fn(&Owner) -> bool) -> Option<Call<'_>> {
+    fn next(&self, from: usize, count: u32, admits: impl Fn(&Slot) -> bool) -> Option<Call<'_>> {
         let mut state = self.state.lock();
         let places = state.slots.iter_mut().enumerate().skip(from);
         let mut taken = places.filter_map(|(place, slot)| Some((place, slot.as_mut()?)));
-        let (place, slot) =
-            taken.find(|(_, slot)| slot.switch == Switch::On && admits(&slot.owner))?;
+        let (place, slot) = taken.find(|(_, slot)| slot.switch == Switch::On && admits(slot))?;
+        slot.asks = false;
         slot.sequence += u64::from(count);
         let call = Call {
             fan: self,
@@ -250,10 +283,14 @@ impl InterruptSink for Fan {
     fn interrupt_occurred(&self, occurrence: Occurrence) {
         // The line is on its way off. What is active when it comes back on
         // interrupts then.
-        if self.state.lock().is_masked() {
+        let state = self.state.lock();
+        if state.is_masked() {
             return;
         }
-        let admits = |owner: &Owner| owner.share.only.is_none_or(|high| high == occurrence.high);
+        let for_all = self.trigger == Trigger::Edge || state.is_for_all();
+        drop(state);
+        let wants = |owner: &Owner| owner.share.only.is_none_or(|high| high == occurrence.high);
+        let admits = |slot: &Slot| wants(&slot.owner) && (for_all || slot.asks);
         self.round(1, admits, |call| {
             call.sink.interrupt_occurred(Occurrence {
                 sequence: call.sequence,
@@ -281,9 +318,35 @@ impl State {
         self.slots.iter().flatten().any(Slot::is_masking)
     }
 
+    /// Whether an interrupt that this thread brings is for all: what no sharer has
+    /// caused by switching the line on is.
+    fn is_for_all(&self) -> bool {
+        let this = thread::current().id();
+        let switcher = self.switching.as_ref();
+        switcher.is_none_or(|switcher| switcher.for_all || switcher.by != this)
+    }
+
+    /// Has everyone be asked at `at`, or before; says when.
+    fn look_by(&mut self, at: Instant) -> Instant {
+        let at = self.look_again.map_or(at, |before| before.min(at));
+        *self.look_again.insert(at)
+    }
+
     fn is_wanted(&self) -> bool {
         let mut slots = self.slots.iter().flatten();
         slots.any(|slot| slot.switch == Switch::On) && !self.is_masked()
+    }
+}
+
+impl Rounds {
+    fn take(&mut self, now: Instant) -> bool {
+        if now >= self.until {
+            self.left = SharedLine::ROUNDS_MAX;
+            self.until = now.saturating_add(SharedLine::LOOK_AGAIN);
+        }
+        let has_one = self.left > 0;
+        self.left -= u32::from(has_one);
+        has_one
     }
 }
 
@@ -318,7 +381,7 @@ fn expel(place: &mut Option<Slot>) -> Option<Slot> {
 
 impl Drop for Switching<'_> {
     fn drop(&mut self) {
-        self.fan.state.lock().switching = false;
+        self.fan.state.lock().switching = None;
     }
 }
 

@@ -78,7 +78,12 @@ impl<R, O> Mailbox<R, O> {
 
     /// Whether requests wait in the addressee's queues.
     pub fn has_waiting(&self) -> bool {
-        self.waiting.load(Ordering::SeqCst) > 0
+        self.waiting() > 0
+    }
+
+    /// How many requests wait there.
+    pub fn waiting(&self) -> u32 {
+        self.waiting.load(Ordering::SeqCst)
     }
 
     /// Whether there is anything to deliver.

@@ -1,7 +1,7 @@
 //! Group G of the catalogue, as far as it is about sharing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use loopgate_workloop::{
@@ -468,4 +468,61 @@ fn what_comes_while_the_line_goes_off_waits_for_the_end_of_the_mask() {
     interrupt();
     lines[1].enable();
     assert_eq!(bench.log.take(), "", "it was over");
+}
+
+/// By enabling, or with masks that end at once.
+#[test]
+fn nobody_has_its_neighbours_called_without_end() {
+    for masks in [false, true] {
+        let bench = Bench::new();
+        let line = Arc::new(Level {
+            active: AtomicBool::new(true),
+            sink: std::sync::Mutex::default(),
+        });
+        let shared = watched(&bench, line.clone());
+        let counts = [(); 2].map(|()| Arc::new(Count::default()));
+        let lines = counts.clone().map(|count| {
+            let line = shared.share(Share {
+                only: None,
+                hold: HOLD,
+                overrun: Box::new(|| panic!("it is quick")),
+            });
+            line.register(count).unwrap();
+            line.enable();
+            line
+        });
+        let take = || {
+            counts
+                .each_ref()
+                .map(|count| count.0.swap(0, Ordering::SeqCst))
+        };
+        take();
+        for _ in 0..1000 {
+            if masks {
+                lines[0].mask();
+            }
+            lines[0].enable();
+        }
+        // What has enabled the two of them were the first rounds.
+        let rest = SharedLine::ROUNDS_MAX - 2;
+        assert_eq!(take(), [1000, rest], "masks: {masks}");
+        // Each is called for what the line itself brings, also then.
+        let sink = line.sink.lock().unwrap().clone().unwrap();
+        sink.interrupt_occurred(Occurrence::default());
+        assert_eq!(take(), [1, 1]);
+        bench.advance_to(1_009);
+        assert_eq!(take(), [0, 0]);
+        bench.advance_to(1_010);
+        assert_eq!(take(), [1, 1], "the others are not forgotten");
+    }
+}
+
+#[derive(Default)]
+struct Count(AtomicU32);
+
+impl InterruptSink for Count {
+    fn interrupt_occurred(&self, _: Occurrence) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+    fn occurrences_lost(&self, _: u32) {}
 }

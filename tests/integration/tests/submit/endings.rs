@@ -23,7 +23,7 @@ fn rule_150h_the_end_of_the_provider_completes_what_is_queued_and_pending() {
                 settle(&board);
                 match how {
                     "stop" => drop(board.stop_driver("pending").unwrap()),
-                    "reload" => board.reload("pending").unwrap(),
+                    "reload" => board.reload("pending").map(drop).unwrap(),
                     _ => drop(refused(&board, "pending-report", Request::named("trap"))),
                 }
                 settle(&board);
@@ -48,7 +48,7 @@ fn the_end_of_the_submitter_cancels_its_requests() {
             assert_eq!(usage(&board, "pending"), (3, 0));
             match how {
                 "stop" => drop(board.stop_driver("submit").unwrap()),
-                "reload" => board.reload("submit").unwrap(),
+                "reload" => board.reload("submit").map(drop).unwrap(),
                 _ => drop(refused(&board, "submit", Request::named("trap"))),
             }
             settle(&board);

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use wit_component::{ComponentEncoder, StringEncoding};
-use wit_parser::Resolve;
+use wit_parser::{ManglingAndAbi, Resolve, WorldId};
 
 use crate::workspace::Workspace;
 
-const SOURCES: &str = "tests/guests/wat";
+pub(super) const SOURCES: &str = "tests/guests/wat";
 const WORLD: &str = "driver";
 
 /// `tests/guests/wat/NAME.wat` as the component `wat_NAME`.
@@ -49,13 +49,36 @@ pub(crate) fn names(workspace: &Workspace) -> Result<Vec<String>> {
 }
 
 fn component(wit: &Path, source: &Path) -> Result<Vec<u8>> {
-    let mut module = wat::parse_file(source)?;
-    let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(wit)?;
-    let world = resolve.select_world(&[package], Some(WORLD))?;
-    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
-    ComponentEncoder::default()
-        .validate(true)
-        .module(&module)?
-        .encode()
+    Contract::read(wit)?.component(wat::parse_file(source)?)
+}
+
+/// The world that core modules become components of.
+pub(super) struct Contract {
+    resolve: Resolve,
+    world: WorldId,
+}
+
+impl Contract {
+    pub(super) fn read(wit: &Path) -> Result<Self> {
+        let mut resolve = Resolve::default();
+        let (package, _) = resolve.push_dir(wit)?;
+        let world = resolve.select_world(&[package], Some(WORLD))?;
+        Ok(Self { resolve, world })
+    }
+
+    /// The core module as a component of the world.
+    pub(super) fn component(&self, mut module: Vec<u8>) -> Result<Vec<u8>> {
+        let (resolve, utf8) = (&self.resolve, StringEncoding::UTF8);
+        wit_component::embed_component_metadata(&mut module, resolve, self.world, utf8)?;
+        ComponentEncoder::default()
+            .validate(true)
+            .module(&module)?
+            .encode()
+    }
+
+    /// A core module with every import and every export of the world.
+    pub(super) fn dummy(&self) -> Vec<u8> {
+        let mangling = ManglingAndAbi::Standard32;
+        wit_component::dummy_module(&self.resolve, self.world, mangling)
+    }
 }

@@ -45,6 +45,7 @@ impl Guest {
         without: ErrorCode,
         f: impl FnOnce(&Context) -> Result<R, ErrorCode>,
     ) -> Result<R, ErrorCode> {
+        self.may_act()?;
         let provider = pin.provider().ok_or(without)?;
         self.down_call(&provider, || Ok(Duration::MAX), f)
     }

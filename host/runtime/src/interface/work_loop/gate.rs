@@ -4,6 +4,7 @@ use super::Answer;
 use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::work_loop::HostCommandGate;
 use crate::guest::Guest;
+use crate::staging::Change;
 use loopgate_workloop::{CommandGate, Context, EventSource};
 use std::sync::Arc;
 use wasmtime::component::Resource;
@@ -19,13 +20,18 @@ impl HostCommandGate for Guest {
         if self.sources.gates.contains_key(&token) {
             return Ok(Err(WitErrorCode::BadArgument));
         }
-        let source = CommandGate::new(self.driver.scope(), None);
+        if let Err(code) = self.may_open() {
+            return Ok(Err(code.into()));
+        }
+        let adopted = self.staging().and_then(|staging| staging.gate(token));
+        let (source, turns) = adopted
+            .unwrap_or_else(|| (CommandGate::new(self.driver.scope(), None), Arc::default()));
         let handle = self.push(Gate {
             token,
             source: source.clone(),
         });
         Ok(handle.ok_or(WitErrorCode::NoResources).inspect(|_| {
-            self.sources.gates.insert(token, (source, Arc::default()));
+            self.sources.gates.insert(token, (source, turns));
         }))
     }
 
@@ -43,20 +49,25 @@ impl HostCommandGate for Guest {
     }
 
     fn enable(&mut self, this: Resource<Gate>) -> wasmtime::Result<()> {
-        let source = &self.table.get(&this)?.source;
-        Context::with_current(|cx| source.enable(cx));
-        self.signal_mail();
+        let source = self.table.get(&this)?.source.clone();
+        if !self.staged(&source, || Change::Enable)? {
+            Context::with_current(|cx| source.enable(cx));
+            self.signal_mail();
+        }
         Ok(())
     }
 
     fn disable(&mut self, this: Resource<Gate>) -> wasmtime::Result<()> {
-        let source = &self.table.get(&this)?.source;
-        Context::with_current(|cx| source.disable(cx));
+        let source = self.table.get(&this)?.source.clone();
+        if !self.staged(&source, || Change::Disable)? {
+            Context::with_current(|cx| source.disable(cx));
+        }
         Ok(())
     }
 
     fn is_enabled(&mut self, this: Resource<Gate>) -> wasmtime::Result<bool> {
-        Ok(self.table.get(&this)?.source.is_enabled())
+        let source = self.table.get(&this)?.source.clone();
+        Ok(self.enabled(&source))
     }
 
     fn drop(&mut self, this: Resource<Gate>) -> wasmtime::Result<()> {

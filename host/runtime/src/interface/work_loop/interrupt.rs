@@ -10,8 +10,9 @@ use crate::guest::Guest;
 use crate::heritage::{Fed, LineName, retire};
 use crate::interface::interrupt::{Feed, Line};
 use crate::limits::LimitHit;
+use crate::staging::Change;
 use loopgate_workloop::{
-    Context, EventSource as _, InterruptAction, InterruptEventSource, InterruptLine,
+    Context, EventSource, InterruptAction, InterruptEventSource, InterruptLine,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -36,9 +37,7 @@ impl HostInterruptEventSource for Guest {
         let created = match feed {
             Some(None) => Err(ErrorCode::BadArgument),
             Some(Some(feed)) => self.fed(feed, token, None),
-            None => self
-                .source(None, token, None)
-                .map(|(source, _)| (source, None)),
+            None => self.software(token).map(|source| (source, None)),
         };
         Ok(created
             .and_then(|created| self.keep(created, token))
@@ -62,20 +61,35 @@ impl HostInterruptEventSource for Guest {
     }
 
     fn set_filter_word(&mut self, this: Resource<Interrupt>, word: u64) -> wasmtime::Result<()> {
-        let Interrupt { source, fed, .. } = self.table.get(&this)?;
-        if !(self.handing_over && *fed) {
+        let &Interrupt {
+            ref source, fed, ..
+        } = self.table.get(&this)?;
+        let source = source.clone();
+        let staged = self.staged(&source, || Change::FilterWord(source.clone(), word))?;
+        if !(staged || self.handing_over && fed) {
             source.set_filter_word(word);
         }
         Ok(())
     }
 
     fn is_filtered(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<bool> {
-        Ok(self.table.get(&this)?.source.is_filtered())
+        let &Interrupt {
+            token, ref source, ..
+        } = self.table.get(&this)?;
+        let source = source.clone();
+        Ok(match self.staging() {
+            Some(_) => self.sources.has_filter(token),
+            None => source.is_filtered(),
+        })
     }
 
     fn interrupt_occurred(&mut self, this: Resource<Interrupt>) -> Answer<()> {
         let now = self.driver.time.now();
-        Ok(self.table.get(&this)?.source.signal(now).map_err(code))
+        let source = self.table.get(&this)?.source.clone();
+        if self.staged(&source, || Change::Signal(source.clone(), now))? {
+            return Ok(Ok(()));
+        }
+        Ok(source.signal(now).map_err(code))
     }
 
     fn take_occurrences(
@@ -97,28 +111,35 @@ impl HostInterruptEventSource for Guest {
     }
 
     fn enable(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<()> {
-        let source = &self.table.get(&this)?.source;
-        Context::with_current(|cx| source.enable(cx));
+        let source = self.table.get(&this)?.source.clone();
+        if !self.staged(&source, || Change::SwitchOn(source.clone()))? {
+            Context::with_current(|cx| source.enable(cx));
+        }
         Ok(())
     }
 
     fn disable(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<()> {
-        let Interrupt { source, fed, .. } = self.table.get(&this)?;
-        if !(self.handing_over && *fed) {
+        let &Interrupt {
+            ref source, fed, ..
+        } = self.table.get(&this)?;
+        let source = source.clone();
+        let staged = self.staged(&source, || Change::Disable)?;
+        if !(staged || self.handing_over && fed) {
             Context::with_current(|cx| source.disable(cx));
         }
         Ok(())
     }
 
     fn is_enabled(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<bool> {
-        Ok(self.table.get(&this)?.source.is_enabled())
+        let source = self.table.get(&this)?.source.clone();
+        Ok(self.enabled(&source))
     }
 
     fn drop(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<()> {
         let Interrupt { token, source, fed } = self.table.delete(this)?;
         if !(self.handing_over && fed) {
             self.sources.interrupts.remove(&token);
-            Context::with_current(|cx| retire(cx, &self.driver, &source));
+            self.retire(&source);
         }
         Ok(())
     }
@@ -168,6 +189,7 @@ impl Guest {
                 };
                 Ok((source, Some(by)))
             }
+            Feed::Adopted(source, by) => Ok((source, Some(Fed { filter, ..by }))),
             Feed::Inherited(name) => {
                 let inherited = self.heritage.source(&name);
                 let (mut by, source) = inherited.ok_or(ErrorCode::BadArgument)?;
@@ -188,6 +210,23 @@ impl Guest {
                 }
                 Ok((source, Some(by)))
             }
+        }
+    }
+
+    /// The source without a line that has this token.
+    fn software(&mut self, token: u32) -> Result<Arc<InterruptEventSource>, ErrorCode> {
+        self.may_open()?;
+        match self.staging().and_then(|staging| staging.software(token)) {
+            Some(source) => Ok(source),
+            None => self.source(None, token, None).map(|(source, _)| source),
+        }
+    }
+
+    /// Lets a source go for good, with what it has counted.
+    fn retire(&mut self, source: &Arc<InterruptEventSource>) {
+        let any: Arc<dyn EventSource> = source.clone();
+        if !self.unstaged(&any) {
+            Context::with_current(|cx| retire(cx, &self.driver, source));
         }
     }
 
@@ -229,7 +268,7 @@ impl Guest {
             self.sources.interrupts.insert(token, (source, fed));
         } else {
             self.sources.inherited.remove(&token);
-            Context::with_current(|cx| retire(cx, &self.driver, &source));
+            self.retire(&source);
         }
         handle.ok_or(ErrorCode::NoResources)
     }

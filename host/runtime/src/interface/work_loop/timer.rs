@@ -4,6 +4,7 @@ use super::{Answer, code};
 use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::work_loop::HostTimerEventSource;
 use crate::guest::Guest;
+use crate::staging::{Change, Phase};
 use loopgate_workloop::{Context, EventSource, Instant, TimerEventSource};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +21,11 @@ impl HostTimerEventSource for Guest {
         if self.sources.timers.contains_key(&token) {
             return Ok(Err(WitErrorCode::BadArgument));
         }
-        let driver = self.driver.clone();
-        let action = Arc::new(move |cx: &Context, _: &TimerEventSource, deadline, now| {
-            driver.timeout_occurred(cx, token, deadline, now);
-        });
-        let source = TimerEventSource::new(self.driver.time.clock(), Some(action));
-        self.driver.share_time(&*source);
+        if let Err(code) = self.may_open() {
+            return Ok(Err(code.into()));
+        }
+        let adopted = self.staging().and_then(|staging| staging.timer(token));
+        let source = adopted.unwrap_or_else(|| self.timer(token));
         let handle = self.push(Timer {
             token,
             source: source.clone(),
@@ -36,42 +36,55 @@ impl HostTimerEventSource for Guest {
     }
 
     fn set_timeout(&mut self, this: Resource<Timer>, after: u64) -> Answer<()> {
-        Ok(self
-            .table
-            .get(&this)?
-            .source
-            .set_timeout(Duration::from_nanos(after))
-            .map_err(code))
+        let after = Duration::from_nanos(after);
+        let source = &self.table.get(&this)?.source;
+        if let Phase::Live = self.phase {
+            return Ok(source.set_timeout(after).map_err(code));
+        }
+        let source = source.clone();
+        let deadline = self.driver.time.now().saturating_add(after);
+        self.staged(&source, || Change::Arm(source.clone(), Some(deadline)))?;
+        Ok(Ok(()))
     }
 
     fn wake_at(&mut self, this: Resource<Timer>, deadline: u64) -> Answer<()> {
-        Ok(self
-            .table
-            .get(&this)?
-            .source
-            .wake_at(Instant::from_nanos(deadline))
-            .map_err(code))
+        let deadline = Instant::from_nanos(deadline);
+        let source = &self.table.get(&this)?.source;
+        if let Phase::Live = self.phase {
+            return Ok(source.wake_at(deadline).map_err(code));
+        }
+        let source = source.clone();
+        self.staged(&source, || Change::Arm(source.clone(), Some(deadline)))?;
+        Ok(Ok(()))
     }
 
     fn cancel_timeout(&mut self, this: Resource<Timer>) -> wasmtime::Result<()> {
-        self.table.get(&this)?.source.cancel_timeout();
+        let source = self.table.get(&this)?.source.clone();
+        if !self.staged(&source, || Change::Arm(source.clone(), None))? {
+            source.cancel_timeout();
+        }
         Ok(())
     }
 
     fn enable(&mut self, this: Resource<Timer>) -> wasmtime::Result<()> {
-        let source = &self.table.get(&this)?.source;
-        Context::with_current(|cx| source.enable(cx));
+        let source = self.table.get(&this)?.source.clone();
+        if !self.staged(&source, || Change::Enable)? {
+            Context::with_current(|cx| source.enable(cx));
+        }
         Ok(())
     }
 
     fn disable(&mut self, this: Resource<Timer>) -> wasmtime::Result<()> {
-        let source = &self.table.get(&this)?.source;
-        Context::with_current(|cx| source.disable(cx));
+        let source = self.table.get(&this)?.source.clone();
+        if !self.staged(&source, || Change::Disable)? {
+            Context::with_current(|cx| source.disable(cx));
+        }
         Ok(())
     }
 
     fn is_enabled(&mut self, this: Resource<Timer>) -> wasmtime::Result<bool> {
-        Ok(self.table.get(&this)?.source.is_enabled())
+        let source = self.table.get(&this)?.source.clone();
+        Ok(self.enabled(&source))
     }
 
     fn drop(&mut self, this: Resource<Timer>) -> wasmtime::Result<()> {
@@ -80,5 +93,17 @@ impl HostTimerEventSource for Guest {
         let source: Arc<dyn EventSource> = source;
         self.release(&source);
         Ok(())
+    }
+}
+
+impl Guest {
+    fn timer(&self, token: u32) -> Arc<TimerEventSource> {
+        let driver = self.driver.clone();
+        let action = Arc::new(move |cx: &Context, _: &TimerEventSource, deadline, now| {
+            driver.timeout_occurred(cx, token, deadline, now);
+        });
+        let source = TimerEventSource::new(self.driver.time.clock(), Some(action));
+        self.driver.share_time(&*source);
+        source
     }
 }
