@@ -519,6 +519,11 @@ uses = ["button-led"]
                 "64 hexadecimal digits, as `sha256sum user.wasm` prints",
             ),
             (
+                GOOD.replace("edges = \"both\"", "on-death = \"low\""),
+                "dir/board.toml:16",
+                "`on-death` is for outputs",
+            ),
+            (
                 GOOD.replace("sim", "mainframe"),
                 "dir/board.toml:3",
                 "mainframe",
