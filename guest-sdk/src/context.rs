@@ -13,7 +13,10 @@ use crate::{
 pub enum Cause {
     /// The board starts, or the driver was stopped and is started again.
     Boot,
-    /// The driver failed and is given another try.
+    /// The driver failed and is given another try, by the host
+    /// (`[driver.restart]` of the board file) or by people. Nothing is left of its
+    /// memory; edges of its inputs that nobody was given come to this instance,
+    /// and outputs are as their `on-death` says.
     Restart,
     /// A new version of the component takes over.
     Reload,

@@ -47,6 +47,7 @@ impl Scene {
             .args(arguments)
             .env("LOOPGATE_SOCKET", self.path("socket"))
             .env("XDG_CACHE_HOME", self.path("cache"))
+            .env("XDG_STATE_HOME", self.path("state"))
             .env_remove("LOOPGATE_LOG");
         command
     }

@@ -1,6 +1,7 @@
 //! A board: the hardware, the loops and the drivers of one board file.
 
 use crate::board_file::{BoardFile, Lock};
+use crate::crash;
 use crate::driver::{Driver, PowerCalls};
 use crate::engine::Engine;
 use crate::ports::Ports;
@@ -49,6 +50,8 @@ pub struct Board {
     power: power::Power,
     /// Held by who moves virtual time on.
     stepping: Mutex<()>,
+    /// Ends after the drivers, of which it writes.
+    crash_writer: Option<crash::Writer>,
     /// Held by who replaces the roster, and with it the right to the board file,
     /// where this board was given one. Drivers start and stop meanwhile, and
     /// nothing that runs in them takes it.
@@ -191,6 +194,7 @@ fn driver_status(roster: &Roster, driver: &Arc<Driver>) -> DriverStatus {
         usage: driver.counters.used(),
         counts: driver.counters.counts(),
         handler_time: driver.counters.handler_time(),
+        restarts: driver.restarts(),
         last_reload: driver.last_reload(),
     }
 }

@@ -7,13 +7,15 @@ mod lock;
 mod order;
 mod play;
 mod published;
+mod restart;
 mod serial;
 mod source;
 
-pub use gpio::{GpioEntry, PinBias, PinDirection, PinEdges};
+pub use gpio::{GpioEntry, OnDeath, PinBias, PinDirection, PinEdges};
 pub use lock::Lock;
 pub use play::{PlayEntry, Repeat};
 pub(crate) use published::Published;
+pub use restart::{Budget, Restart, RestartEntry};
 pub use serial::SerialEntry;
 
 use crate::control::from_hex;
@@ -165,6 +167,9 @@ pub struct DriverEntry {
     /// means is in `wit/README.md`.
     #[serde(default)]
     limits: Option<Spanned<LimitsEntry>>,
+    /// How the host starts the driver again after it has failed.
+    #[serde(default)]
+    restart: Option<Spanned<RestartEntry>>,
 }
 
 /// Where a driver's work loop comes from.
@@ -297,6 +302,14 @@ impl DriverEntry {
             .unwrap_or_default()
     }
 
+    /// How it is started again; `check` has seen that the values are in range.
+    pub fn restart(&self) -> Restart {
+        self.restart
+            .as_ref()
+            .and_then(|restart| restart.get_ref().effective().ok())
+            .unwrap_or_default()
+    }
+
     /// What the component's file must have in it; `check` has seen that it is a
     /// digest.
     pub(crate) fn digest(&self) -> Option<Digest> {
@@ -344,6 +357,12 @@ impl DriverEntry {
                 .get_ref()
                 .effective()
                 .map_err(|message| (limits.span(), format!("driver `{name}`: {message}")))?;
+        }
+        if let Some(restart) = &self.restart {
+            restart
+                .get_ref()
+                .effective()
+                .map_err(|message| (restart.span(), format!("driver `{name}`: {message}")))?;
         }
         for (port, entry) in &self.serial {
             let span = entry.place().map_or(self.name.span(), Spanned::span);
@@ -498,6 +517,11 @@ uses = ["button-led"]
                 GOOD.replace("uses =", "sha256 = \"12ab\"\nuses ="),
                 "dir/board.toml:24",
                 "64 hexadecimal digits, as `sha256sum user.wasm` prints",
+            ),
+            (
+                GOOD.replace("edges = \"both\"", "on-death = \"low\""),
+                "dir/board.toml:16",
+                "`on-death` is for outputs",
             ),
             (
                 GOOD.replace("sim", "mainframe"),

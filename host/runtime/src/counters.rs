@@ -2,6 +2,7 @@
 //! filters do; read by anyone at any time.
 
 use crate::status::{Counts, HandlerTime, Usage};
+use loopgate_workloop::Unhandled;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ const FIRST: u64 = 256;
 pub(crate) struct Counters {
     interrupts: AtomicU64,
     lost: AtomicU64,
+    set_aside: AtomicU64,
     claimed: AtomicU64,
     declined: AtomicU64,
     filters_off: AtomicU64,
@@ -48,6 +50,21 @@ impl Counters {
         if count > 0 {
             add(&self.lost, count);
         }
+    }
+
+    /// The driver has died over these, which are not delivered then.
+    pub(crate) fn unhandled(&self, unhandled: &Unhandled) {
+        let aside = u64::from(unhandled.set_aside.is_some());
+        add(&self.set_aside, aside);
+        let taken_back = u64::from(unhandled.again) + aside;
+        self.interrupts
+            .store(self.interrupts.load(Relaxed) - taken_back, Relaxed);
+        let lost = self.lost.load(Relaxed) - u64::from(unhandled.lost);
+        self.lost.store(lost, Relaxed);
+    }
+
+    pub(crate) fn set_aside(&self) -> u64 {
+        self.set_aside.load(Relaxed)
     }
 
     /// A filter has decided: as interrupts occur, with no gate closed.

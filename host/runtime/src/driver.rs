@@ -5,7 +5,8 @@ use crate::bindings::exports::loopgate::driver::handlers::{
 };
 use crate::board_file::DriverEntry;
 use crate::counters::Counters;
-use crate::engine::{Digest, Engine};
+use crate::crash;
+use crate::engine::{Digest, Engine, Loaded};
 use crate::error::ErrorCode;
 use crate::grants::Grants;
 use crate::guest::Guest;
@@ -14,24 +15,31 @@ use crate::limits::{LimitHit, Limits};
 use crate::log::DriverLog;
 use crate::mail::Mail;
 use crate::published_pins::PublishedPins;
+use crate::safe_state::AtRest;
 use crate::service::Services;
 use crate::shared_lines::SharedLines;
+use crate::stack;
 use crate::status::{PortStatus, Reload, State};
 use crate::time::Time;
-use crate::{death, stack};
 use loopgate_devices::gpio::GpioController;
 use loopgate_devices::serial::SerialController;
-use loopgate_workloop::{Context, EventSource, Instant, Interrupts, Quota, WorkLoop};
+use loopgate_workloop::{
+    Context, EventSource, Instant, InterruptEventSource, Interrupts, Quota, WorkLoop,
+};
 use parking_lot::{Mutex, RwLock};
+use recent::Recent;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use supervision::{Death, Supervision};
 use wasmtime::Store;
 
 mod life;
 mod power;
+mod recent;
 mod reload;
+mod supervision;
 
 pub(crate) use life::{EndedWith, Life, Started, Version};
 pub(crate) use power::{Part, PowerCall, PowerCalls, Progress, Target};
@@ -82,6 +90,11 @@ pub(crate) struct Driver {
     left_lines: Mutex<BTreeMap<String, String>>,
     /// The ports that were opened last, for the status.
     ports: Mutex<BTreeMap<String, WeakPort>>,
+    supervision: Supervision,
+    /// Its outputs that no instance has open.
+    pub(crate) at_rest: AtRest,
+    crashes: Option<Arc<crash::Crashes>>,
+    latest_crash: crash::Latest,
     /// Only ever tried, and only with the gate closed: there it is free,
     /// unless a call came back into a driver that is on the stack. A component
     /// must never be re-entered, and this is what proves that it is not.
@@ -110,6 +123,7 @@ pub(crate) struct Surroundings {
     pub(crate) power_calls: Arc<PowerCalls>,
     pub(crate) target: Arc<Target>,
     pub(crate) component: PathBuf,
+    pub(crate) crashes: Option<Arc<crash::Crashes>>,
 }
 
 /// Calls from the mailbox in one pass.
@@ -118,6 +132,17 @@ const MAIL_MAX: u32 = 64;
 struct Instance {
     store: Store<Guest>,
     bindings: crate::bindings::Driver,
+    /// What it was made of.
+    loaded: Arc<Loaded>,
+    recent: Recent,
+}
+
+/// What a handler is called for.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Subject<'a> {
+    pub(crate) token: Option<u32>,
+    /// Whose interrupts.
+    pub(crate) source: Option<&'a InterruptEventSource>,
 }
 
 /// The handlers, as the logs name them.
@@ -201,6 +226,10 @@ impl Driver {
             last_reload: Mutex::default(),
             left_lines: Mutex::default(),
             ports: Mutex::default(),
+            supervision: Supervision::new(entry.restart()),
+            at_rest: AtRest::default(),
+            crashes: around.crashes,
+            latest_crash: crash::Latest::default(),
             instance: Mutex::new(None),
             limits,
             name,
@@ -226,11 +255,22 @@ impl Driver {
         handler: Handler,
         f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<R>,
     ) -> Result<R, ErrorCode> {
+        self.call_for(cx, handler, Subject::default(), f)
+    }
+
+    /// As [`call`](Self::call), where the handler is called for something.
+    pub(crate) fn call_for<R>(
+        self: &Arc<Self>,
+        cx: &Context,
+        handler: Handler,
+        subject: Subject,
+        f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<R>,
+    ) -> Result<R, ErrorCode> {
         let mut guard = self.instance.try_lock().ok_or(ErrorCode::WouldDeadlock)?;
         let Some(instance) = guard.as_mut() else {
             return Err(ErrorCode::DriverDied);
         };
-        let called = self.enter(instance, handler, f)?;
+        let called = self.enter(instance, handler, subject, f)?;
         let guest = instance.store.data();
         self.counters.usage(guest.usage());
         match called {
@@ -240,9 +280,9 @@ impl Driver {
                 }
                 Ok(result)
             }
-            Err(died) => {
+            Err(death) => {
                 drop(guard);
-                self.end(cx, State::Failed, Some(died));
+                self.die(cx, death);
                 Err(ErrorCode::DriverDied)
             }
         }
@@ -250,13 +290,15 @@ impl Driver {
 
     /// Calls into an instance, the driver's or one that is to be. What it dies
     /// of is the inner error: it must not be called again then.
-    fn enter<R>(
+    fn enter<'a, R>(
         &self,
         instance: &mut Instance,
         handler: Handler,
+        subject: Subject<'a>,
         f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<R>,
-    ) -> Result<Result<R, String>, ErrorCode> {
+    ) -> Result<Result<R, Death<'a>>, ErrorCode> {
         let _nested = stack::enter().ok_or(ErrorCode::NoResources)?;
+        instance.recent.note(handler, subject.token);
         let store = &mut instance.store;
         let guest = store.data_mut();
         guest.clock.begin(&self.limits, handler == Handler::Start);
@@ -273,14 +315,14 @@ impl Driver {
         self.counters.end(timing, spanned);
         Ok(result.map_err(|error| {
             tracing::debug!("{}: {error:?}", self.name);
-            let cause = death::cause(store.data(), &error);
-            format!("{cause} (in `{}`)", handler.name())
+            Death::in_handler(store.data(), &error, handler, subject.source)
         }))
     }
 
     pub(crate) fn interrupt_occurred(
         self: &Arc<Self>,
         cx: &Context,
+        source: &InterruptEventSource,
         token: u32,
         interrupts: Interrupts,
     ) {
@@ -291,7 +333,11 @@ impl Driver {
             lost,
             latest,
         } = interrupts;
-        self.deliver(cx, Handler::Interrupt, |store, handlers| {
+        let subject = Subject {
+            token: Some(token),
+            source: Some(source),
+        };
+        self.deliver_for(cx, Handler::Interrupt, subject, |store, handlers| {
             handlers.call_interrupt_occurred(
                 store,
                 token,
@@ -312,7 +358,11 @@ impl Driver {
         now: Instant,
     ) {
         self.counters.timeout();
-        self.deliver(cx, Handler::Timeout, |store, handlers| {
+        let subject = Subject {
+            token: Some(token),
+            source: None,
+        };
+        self.deliver_for(cx, Handler::Timeout, subject, |store, handlers| {
             handlers.call_timeout_occurred(store, token, deadline.as_nanos(), now.as_nanos())
         });
     }
@@ -422,7 +472,17 @@ impl Driver {
         handler: Handler,
         f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<()>,
     ) {
-        let delivered = self.call(cx, handler, f);
+        self.deliver_for(cx, handler, Subject::default(), f);
+    }
+
+    fn deliver_for(
+        self: &Arc<Self>,
+        cx: &Context,
+        handler: Handler,
+        subject: Subject,
+        f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<()>,
+    ) {
+        let delivered = self.call_for(cx, handler, subject, f);
         debug_assert_ne!(delivered, Err(ErrorCode::WouldDeadlock));
     }
 

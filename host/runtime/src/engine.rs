@@ -35,6 +35,8 @@ pub(crate) struct Engine {
 
 /// A component that was compiled, linked and found to be a driver.
 pub(crate) struct Loaded {
+    /// Of the component's file.
+    pub(crate) digest: Digest,
     pub(crate) driver: Linked,
     /// Where it can ask for filters.
     pub(crate) filters: Option<Arc<Program>>,
@@ -64,13 +66,22 @@ impl Engine {
     }
 
     /// Compiles (or takes from the cache) and links what was read from `path`.
-    pub(crate) fn load(&self, path: &Path, bytes: &[u8]) -> Result<Loaded, ComponentError> {
+    pub(crate) fn load(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        digest: Digest,
+    ) -> Result<Loaded, ComponentError> {
         let name = path.display().to_string();
         let component = self.compile(&name, bytes)?;
         let driver = self.link(&name, &component)?;
         let wanted = filter::is_wanted(&self.wasmtime, &component);
         let filters = wanted.then(|| self.filters(&name, bytes)).transpose()?;
-        Ok(Loaded { driver, filters })
+        Ok(Loaded {
+            digest,
+            driver,
+            filters,
+        })
     }
 
     fn filters(&self, name: &str, bytes: &[u8]) -> Result<Arc<Program>, ComponentError> {

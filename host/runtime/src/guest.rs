@@ -3,7 +3,7 @@
 use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::filter::{Levels, Program};
-use crate::heritage::{Heritage, OpenPins};
+use crate::heritage::{Heritage, LineName, OpenPins};
 use crate::interface::work_loop::Sources;
 use crate::limits::{LimitHit, Limits};
 use crate::log::LineBuffer;
@@ -14,7 +14,7 @@ use crate::staging::Phase;
 use crate::status::{PowerState, Usage};
 use crate::submission::Submissions;
 use crate::ticker::TICK;
-use loopgate_workloop::Context;
+use loopgate_workloop::{Context, Trigger};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::component::{Resource, ResourceTable};
@@ -128,11 +128,41 @@ impl Guest {
         Heritage::new(&self.pins, ports.into_iter(), fed)
     }
 
+    /// It has died: what the next one takes over.
+    pub(crate) fn bequeath(&mut self) -> Heritage {
+        let left = self.driver.left_lines();
+        let counts = |line: &LineName| match line {
+            LineName::Pin(pin, edges) => {
+                edges.trigger() == Trigger::Edge && !left.contains_key(pin)
+            }
+            LineName::Readable(_) | LineName::Writable(_) => false,
+        };
+        let mut heritage = std::mem::take(&mut self.heritage);
+        heritage.bequeath(&self.pins, self.sources.take_fed_by(counts));
+        heritage
+    }
+
+    /// It has ended: its outputs become what the board file wants.
+    pub(crate) fn rest_outputs(&mut self) {
+        let open = self.pins.open().filter(|(_, (output, _))| *output);
+        for (name, (_, line)) in open.filter(|_| !self.handing_over) {
+            self.driver.rest(&name, line);
+        }
+        self.rest_untaken();
+    }
+
+    fn rest_untaken(&mut self) {
+        for (name, line) in self.heritage.take_outputs() {
+            self.driver.rest(&name, line);
+        }
+    }
+
     /// Its `start` has returned: what it has not taken over is closed, and its
     /// pins can be opened.
     pub(crate) fn started(&mut self, cx: &Context) {
         self.begin_offer();
         self.sources.started(cx, &self.driver);
+        self.rest_untaken();
         self.heritage.started(cx, &self.driver);
     }
 

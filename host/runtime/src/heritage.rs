@@ -122,6 +122,11 @@ impl OpenPins {
         self.0.insert(name.to_owned(), (output, line));
     }
 
+    /// Leaves out those that the next version has open.
+    pub(crate) fn forget(&mut self, next: &Self) {
+        self.0.retain(|name, _| !next.is_open(name));
+    }
+
     pub(crate) fn is_open(&self, name: &str) -> bool {
         let line = self.0.get(name);
         line.is_some_and(|(_, line)| line.strong_count() > 0)
@@ -207,6 +212,46 @@ impl Heritage {
         }
         self.close(cx, driver, |line| line.is_of_port(name));
         None
+    }
+
+    /// Adds what a dead instance leaves to the next one: inputs and the sources
+    /// that they feed. Nobody serves these meanwhile, but they go on counting.
+    pub(crate) fn bequeath(
+        &mut self,
+        pins: &OpenPins,
+        sources: impl Iterator<Item = (Fed, Arc<InterruptEventSource>)>,
+    ) {
+        self.over = false;
+        self.ports.clear();
+        self.sources.extend(sources.map(|(fed, source)| Inherited {
+            fed,
+            source,
+            promised: false,
+        }));
+        for Inherited {
+            source, promised, ..
+        } in &mut self.sources
+        {
+            source.set_action(None);
+            *promised = false;
+        }
+        let fed = |name: &str| self.feeds(|line| line.is_of_pin(name));
+        let inputs: Vec<_> = pins.open().filter(|(name, _)| fed(name)).collect();
+        self.pins.extend(inputs);
+        self.pins.retain(|_, (output, _)| !*output);
+    }
+
+    /// The pin of a source among these.
+    pub(crate) fn pin_of(&self, source: &InterruptEventSource) -> Option<&str> {
+        let mut sources = self.sources.iter();
+        let found = sources.find(|inherited| std::ptr::eq(&*inherited.source, source))?;
+        found.fed.name.pin()
+    }
+
+    /// Outputs that nobody has taken.
+    pub(crate) fn take_outputs(&mut self) -> impl Iterator<Item = (String, Arc<dyn GpioLine>)> {
+        let outputs = self.pins.extract_if(|_, (output, _)| *output);
+        outputs.map(|(name, (_, line))| (name, line))
     }
 
     /// Whether this line feeds a source already, which is then its asker's.

@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 
 use crate::board_file::BoardFile;
 use crate::cache::Cache;
+use crate::crash;
 use files::{Files, Rights};
 
 /// Lowers the rights of this process for good, see [`Sandbox::enter`].
@@ -70,6 +71,11 @@ impl Sandbox {
         // One that cannot be used is reported when the board is built.
         if let Some(cache) = cache.filter(|directory| Cache::open(directory).is_ok()) {
             files.add(Rights::Write, &cache);
+        }
+        let reports = crash::default_directory(file.path());
+        // Without it there are no reports, and the log says so.
+        if let Some(reports) = reports.filter(|directory| crash::make(directory).is_ok()) {
+            files.add(Rights::Write, &reports);
         }
         Self { files }
     }

@@ -2,7 +2,7 @@
 
 use crate::bindings::exports::loopgate::driver::handlers as wit;
 use crate::bindings::loopgate::driver::request::{self as wit_request, Arguments};
-use crate::driver::{Driver, Handler};
+use crate::driver::{Driver, Handler, Subject};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::requests::{Client, Outcome, Pending, Reply, Requests, Turns};
@@ -215,7 +215,12 @@ impl Service {
         self.driver.counters.command();
         let driver_was_last = &self.turns.driver_was_last;
         driver_was_last.store(submission.is_some(), Relaxed);
-        self.driver.call(cx, Handler::Command, |store, handlers| {
+        let subject = Subject {
+            token: Some(self.token),
+            source: None,
+        };
+        let driver = &self.driver;
+        driver.call_for(cx, Handler::Command, subject, |store, handlers| {
             self.call_command(store, handlers, circumstances, arguments, submission)
         })
     }

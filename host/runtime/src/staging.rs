@@ -70,8 +70,9 @@ pub(crate) enum Change {
 impl Staging {
     /// All that the running instance has. Nothing of it changes by this.
     pub(crate) fn of(running: &Guest) -> Box<Self> {
+        let at_rest = running.driver.at_rest.open().into_iter();
         let mut staging = Self {
-            pins: running.pins.open().collect(),
+            pins: at_rest.chain(running.pins.open()).collect(),
             ports: running.driver.open_ports().into_iter().collect(),
             fed: Vec::new(),
             software: HashMap::new(),
@@ -256,6 +257,10 @@ impl Guest {
         let Phase::Staged(staging) = phase else {
             return Committed::default();
         };
+        last.pins.forget(&self.pins);
+        for (name, _) in self.pins.open() {
+            drop(self.driver.at_rest.take(&name));
+        }
         let mut handed = Handed {
             pins: (staging.devices.0 - staging.pins.len()) as u64,
             ports: (staging.devices.1 - staging.ports.len()) as u64,

@@ -63,6 +63,8 @@ pub struct DriverStatus {
     pub cause: Option<String>,
     /// Counts its instances, the first is 1.
     pub generation: u64,
+    /// How the host has started it again after it had failed.
+    pub restarts: Restarts,
     /// What it publishes now.
     pub services: Vec<ServiceStatus>,
     /// The lines granted to it, by its own names for them.
@@ -136,8 +138,10 @@ pub enum State {
     Starting,
     /// Handling events.
     Running,
-    /// Ended by its own fault, or never fit to run.
+    /// Ended by its own fault, or never fit to run. The host may start it again.
     Failed,
+    /// It has failed so often that only people start it again.
+    Quarantined,
 }
 
 impl State {
@@ -148,8 +152,29 @@ impl State {
             Self::Starting => "starting",
             Self::Running => "running",
             Self::Failed => "failed",
+            Self::Quarantined => "quarantined",
         }
     }
+}
+
+/// A driver's restarts by the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Restarts {
+    /// How many there were.
+    pub made: u64,
+    /// How many there can be until the driver is quarantined; absent where that
+    /// is unlimited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<u32>,
+    /// Nanoseconds until the next one; absent where none is to come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_ns: Option<u64>,
+    /// Interrupts that it failed over twice, and that were set aside.
+    pub set_aside: u64,
+    /// The newest report of a death; absent where there is none on disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crash_report: Option<String>,
 }
 
 /// A published service.

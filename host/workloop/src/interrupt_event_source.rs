@@ -15,12 +15,24 @@ use crate::event_source::{EventSource, Pass};
 use crate::instant::Instant;
 use crate::interrupt::{InterruptFilter, InterruptLine, InterruptSink, Interrupts, Occurrence};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use intake::{Device, Intake};
 use mask::Mask;
 
 /// What an interrupt source calls, in the gate.
 pub type InterruptAction = Arc<dyn Fn(&Context, &InterruptEventSource, Interrupts) + Send + Sync>;
+
+/// What becomes of an interrupt whose handler has died:
+/// [`InterruptEventSource::keep_unhandled`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unhandled {
+    /// Occurrences of the call that come again.
+    pub again: u32,
+    /// Losses of which the call told, and that are told again.
+    pub lost: u32,
+    /// What does not come a third time.
+    pub set_aside: Option<Occurrence>,
+}
 
 /// Counts interrupts and delivers them, as one call for all that are pending.
 ///
@@ -42,12 +54,21 @@ pub struct InterruptEventSource {
     explicit_disable: AtomicBool,
     /// Which addition to a loop this is.
     registration: AtomicU32,
+    /// How many occurrences at the head of the batch were in a call that was
+    /// not finished, and come again. Written in the gate.
+    again: AtomicUsize,
 }
 
 /// What a running action can take. Preallocated: a poll moves occurrences, no
 /// memory.
 struct Delivery {
     batch: VecDeque<Occurrence>,
+    /// How many of them the action has taken.
+    taken: usize,
+    /// The running call was the first for all of them, and they come again.
+    kept: bool,
+    /// How many the running call reports as lost.
+    lost: u32,
     latest: Occurrence,
 }
 
@@ -101,11 +122,15 @@ impl InterruptEventSource {
             action: ActionSlot::new(action),
             delivery: Mutex::new(Delivery {
                 batch: VecDeque::with_capacity(room),
+                taken: 0,
+                kept: false,
+                lost: 0,
                 latest: Occurrence::default(),
             }),
             running: AtomicBool::new(false),
             explicit_disable: AtomicBool::new(false),
             registration: AtomicU32::new(0),
+            again: AtomicUsize::new(0),
         }))
     }
 
@@ -153,30 +178,71 @@ impl InterruptEventSource {
     /// are not among them.
     pub fn take_occurrences(&self, max: usize, into: &mut Vec<Occurrence>) -> usize {
         let mut delivery = self.delivery.lock();
-        let count = max.min(delivery.batch.len());
-        into.extend(delivery.batch.drain(..count));
+        let all = match self.again() {
+            _ if !self.running.load(Ordering::Acquire) => 0,
+            0 => delivery.batch.len(),
+            _ => 1,
+        };
+        let taken = delivery.taken;
+        let count = max.min(all - taken);
+        into.extend(delivery.batch.range(taken..taken + count));
+        delivery.taken += count;
         count
+    }
+
+    /// Within the action, once: what it was called for was not handled, since
+    /// its handler died over it. The occurrences that the call stands for come
+    /// again, one a call, before all others, and with them the number of those
+    /// lost. One that has come again and is not handled once more is set aside:
+    /// it counts as lost from now on. Software interrupts are not kept, nor is a
+    /// call that only told of losses. Takes no memory.
+    pub fn keep_unhandled(&self) -> Unhandled {
+        let mut delivery = self.delivery.lock();
+        if self.again() > 0 {
+            self.intake.lost.add(1);
+            return Unhandled {
+                set_aside: delivery.batch.front().copied(),
+                ..Unhandled::default()
+            };
+        }
+        let again = delivery.batch.len();
+        if again == 0 {
+            return Unhandled::default();
+        }
+        let lost = std::mem::take(&mut delivery.lost);
+        self.intake.lost.add(lost);
+        self.again.store(again, Ordering::Release);
+        delivery.kept = true;
+        Unhandled {
+            again: u32::try_from(again).unwrap_or(u32::MAX),
+            lost,
+            set_aside: None,
+        }
     }
 
     /// In the gate: how many were counted, or told as lost, and not delivered yet.
     pub fn pending(&self) -> u64 {
-        self.intake.pending()
+        self.again() as u64 + self.intake.pending()
     }
 
     /// In the gate, for a source that will not be on a loop again: consumes
     /// what is pending without delivering it, and says how much that was.
     pub fn discard_pending(&self) -> u64 {
+        // One that runs just now was delivered.
+        let running = usize::from(self.running.load(Ordering::Acquire));
+        let again = self.again.swap(0, Ordering::AcqRel);
+        let again = again.saturating_sub(running) as u64;
         let Interrupts { count, lost, .. } = self.consume();
         if self.intake.device.is_some() {
             self.delivery.lock().batch.clear();
         }
-        u64::from(count) + u64::from(lost)
+        again + u64::from(count) + u64::from(lost)
     }
 
     /// Replaces the action, from the next call on.
     pub fn set_action(&self, action: Option<InterruptAction>) {
         self.action.set(action);
-        if self.intake.has_pending() {
+        if self.has_pending() {
             self.intake.attachment.signal();
         }
     }
@@ -193,6 +259,18 @@ impl InterruptEventSource {
             };
         };
         let mut delivery = self.delivery.lock();
+        if self.again() > 0
+            && let Some(&latest) = delivery.batch.front()
+        {
+            delivery.lost = 0;
+            delivery.latest = latest;
+            return Interrupts {
+                count: 1,
+                lost: 0,
+                latest,
+            };
+        }
+        delivery.batch.clear();
         let occurred = intake.occurred.take(u32::MAX);
         let popped = delivery.fill(device, occurred);
         let displaced = occurred - popped;
@@ -201,11 +279,20 @@ impl InterruptEventSource {
             let at = intake.latest_signal().timestamp;
             delivery.latest.timestamp = delivery.latest.timestamp.max(at);
         }
+        delivery.lost = displaced + intake.lost.take(u32::MAX - displaced);
         Interrupts {
             count: popped + signalled,
-            lost: displaced + intake.lost.take(u32::MAX - displaced),
+            lost: delivery.lost,
             latest: delivery.latest,
         }
+    }
+
+    fn again(&self) -> usize {
+        self.again.load(Ordering::Acquire)
+    }
+
+    fn has_pending(&self) -> bool {
+        self.again() > 0 || self.intake.has_pending()
     }
 
     /// Opens a level line again that the primary context masked (\[71\]), unless
@@ -244,7 +331,7 @@ impl EventSource for InterruptEventSource {
     }
 
     fn check_for_work(&self, pass: &Pass<'_>) -> bool {
-        if !self.intake.has_pending() {
+        if !self.has_pending() {
             return false;
         }
         let Some(action) = self.action.get() else {
@@ -325,6 +412,22 @@ impl Delivery {
         }
         popped
     }
+
+    /// The action is over: forgets what its call stood for, unless that was
+    /// kept just now.
+    fn end(&mut self, again: &AtomicUsize) {
+        self.taken = 0;
+        if std::mem::take(&mut self.kept) {
+            return;
+        }
+        match again.load(Ordering::Acquire) {
+            0 => self.batch.clear(),
+            left => {
+                self.batch.pop_front();
+                again.store(left - 1, Ordering::Release);
+            }
+        }
+    }
 }
 
 /// Ends a delivery when the action has returned or unwound.
@@ -334,12 +437,12 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         let source = self.0;
         if source.intake.device.is_some() {
-            source.delivery.lock().batch.clear();
+            source.delivery.lock().end(&source.again);
         }
         source.running.store(false, Ordering::Release);
         // A pass from within the action may have cleared the signal of what
         // came meanwhile.
-        if source.intake.has_pending() {
+        if source.has_pending() {
             source.intake.attachment.signal();
         }
     }

@@ -109,7 +109,7 @@ pub use interrupt::{
     FilterFault, InterruptFilter, InterruptLine, InterruptSink, Interrupts, Occurrence, Trigger,
     Verdict,
 };
-pub use interrupt_event_source::{InterruptAction, InterruptEventSource};
+pub use interrupt_event_source::{InterruptAction, InterruptEventSource, Unhandled};
 pub use quota::Quota;
 pub use rate_cap::RateCapped;
 pub use shared_line::{Share, SharedLine};

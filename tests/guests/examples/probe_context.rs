@@ -16,6 +16,8 @@ const SLEEP: u32 = 2;
 /// Causes an interrupt, and a timeout that asks the drivers that config `near`
 /// and `far` name to tell, submits the same to them, and uses their pins.
 const CAUSE: u32 = 3;
+/// Panics.
+const DIE: u32 = 4;
 
 const FROM: [&str; 4] = [
     "command, from a client",
@@ -56,13 +58,17 @@ struct Other {
 
 impl Driver for Probe {
     fn start(cx: &Context) -> Result<Self> {
-        tell("start");
+        tell(match cx.cause() {
+            Cause::Restart => "start, again after a death",
+            Cause::Boot | Cause::Reload => "start",
+        });
         let service = cx
             .service(service_name(cx, "context"))
             .concurrent()
             .selector(TELL, "tell", "whose request it is", "")
             .selector(SLEEP, "sleep", "1: without end", "")
-            .selector(CAUSE, "cause", "", "");
+            .selector(CAUSE, "cause", "", "")
+            .selector(DIE, "die", "", "");
         let mut others = Vec::new();
         for (key, from) in [("near", 1), ("far", 2)] {
             if let Some(service) = cx.config(key) {
@@ -199,6 +205,7 @@ impl AsyncDriver for Probe {
                 let from = usize::try_from(scalar).ok();
                 tell(from.and_then(|from| FROM.get(from)).unwrap_or(&"command"));
             }
+            DIE => panic!("as it was told"),
             SLEEP if scalar == 1 => this.sleep(1).await?,
             SLEEP if scalar == 2 => {
                 this.with(|probe| probe.submitted.push(request.id()));

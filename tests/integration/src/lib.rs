@@ -65,8 +65,19 @@ pub fn cache() -> &'static Path {
 }
 
 /// A `[[driver]]` entry; `rest` is what follows name and component, indented
-/// as you like.
+/// as you like. It is not started again when it fails: most tests look at what a
+/// failure leaves.
 pub fn entry(name: &str, component: &Path, rest: &str) -> String {
+    supervised(
+        name,
+        component,
+        &format!("restart = {{ budget = 0 }}\n{rest}"),
+    )
+}
+
+/// As [`entry`], for a driver that is started again as `rest` says, or as is the
+/// default.
+pub fn supervised(name: &str, component: &Path, rest: &str) -> String {
     format!(
         "[[driver]]\nname = \"{name}\"\ncomponent = \"{}\"\n{rest}\n",
         component.display()
@@ -83,6 +94,11 @@ pub fn with_another_provider(drivers: &str, service: &str) -> String {
     drivers.replace(&alone, &both) + &echo
 }
 
+/// Where the reports of drivers' deaths go.
+pub fn crashes() -> PathBuf {
+    cache().join("crashes")
+}
+
 fn build(drivers: impl Display, clock: ClockKind) -> Board {
     log::listen();
     let text = format!("[board]\nbackend = \"sim\"\n{drivers}");
@@ -92,6 +108,7 @@ fn build(drivers: impl Display, clock: ClockKind) -> Board {
         .board(file)
         .clock(clock)
         .cache_directory(cache().join("code"))
+        .crash_directory(crashes())
         .build()
         .unwrap_or_else(|error| panic!("{error}"))
 }

@@ -148,6 +148,7 @@ pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .env("LOOPGATE_SOCKET", folder.join("socket"))
-        .env("XDG_CACHE_HOME", super::cache());
+        .env("XDG_CACHE_HOME", super::cache())
+        .env("XDG_STATE_HOME", super::cache());
     command
 }

@@ -2,9 +2,9 @@
 //! through a guest that looks.
 
 use loopgate::board_file::ClockKind;
-use loopgate::{Board, Cancel, ErrorCode, Mode, PowerState, Request};
+use loopgate::{Board, Cancel, ErrorCode, Mode, PowerState, Request, State};
 use loopgate_integration::{
-    ask, assert_running, entry, guest, real_board, refused, root, until, virtual_board,
+    ask, assert_running, guest, real_board, refused, root, supervised, until, virtual_board,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,7 +15,8 @@ type Rows = BTreeSet<String>;
 fn probe(name: &str, rest: &str, config: &str) -> String {
     let rest =
         format!("provides = [\"{name}\"]\n{rest}\nconfig = {{ service = \"{name}\"{config} }}");
-    entry(name, &guest("probe_context"), &rest)
+    let rest = format!("restart = {{ backoff = \"0 ms\" }}\n{rest}");
+    supervised(name, &guest("probe_context"), &rest)
 }
 
 /// Both pins that a probe publishes.
@@ -90,6 +91,13 @@ fn every_callback(board: &Board) {
     board.power(PowerState::Sleep).unwrap();
     board.reload("near").unwrap();
     board.power(PowerState::On).unwrap();
+    refused(board, "near", Request::named("die"));
+    until("it is started again", || {
+        if board.status().clock == "virtual" {
+            board.run_for(Duration::from_millis(1));
+        }
+        board.driver_state("near").unwrap() == (State::Running, 3)
+    });
     for driver in ["near", "far", "asks"] {
         assert_running(board, driver);
     }

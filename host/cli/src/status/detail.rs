@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use loopgate::units::show_bytes;
 use serde_json::Value;
 
-use super::view::{Driver, Service, time};
+use super::view::{Driver, Restarts, Service, time};
 use crate::drivers::told;
 use crate::output::{plain, table};
 
@@ -31,6 +31,7 @@ pub(super) fn text(driver: &Driver) -> String {
         time(times.longest_ns),
         times.measured,
     );
+    text += &restarts(&driver.restarts);
     if let Some(reload) = &driver.last_reload {
         text += "  last reload   ";
         text += &told(reload);
@@ -53,6 +54,28 @@ pub(super) fn text(driver: &Driver) -> String {
         .map(service)
         .collect::<Vec<_>>()
         .concat()
+}
+
+fn restarts(restarts: &Restarts) -> String {
+    let next = restarts
+        .next_ns
+        .map(|span| format!(", the next in {}", time(span)));
+    let left = restarts.left.map(|left| format!(", {left} left"));
+    let aside = match restarts.set_aside {
+        0 => String::new(),
+        aside => format!(", {aside} interrupts set aside"),
+    };
+    let report = restarts
+        .crash_report
+        .as_ref()
+        .map(|path| format!("  crash report  {}\n", plain(path)));
+    format!(
+        "  restarts      {}{}{}{aside}\n{}",
+        restarts.made,
+        left.unwrap_or_default(),
+        next.unwrap_or_default(),
+        report.unwrap_or_default()
+    )
 }
 
 fn service(service: &Service) -> String {

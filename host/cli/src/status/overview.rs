@@ -21,7 +21,14 @@ pub(super) fn text(board: &Overview) -> String {
     rows.extend(board.drivers.iter().map(row));
     let failures = board.drivers.iter().filter_map(|driver| {
         let cause = driver.cause.as_ref()?;
-        Some(format!("{}: {}\n", plain(&driver.name), plain(cause)))
+        let next = driver.restarts.next_ns;
+        let next = next.map(|span| format!("; started again in {}", time(span)));
+        Some(format!(
+            "{}: {}{}\n",
+            plain(&driver.name),
+            plain(cause),
+            next.unwrap_or_default()
+        ))
     });
     let failures: String = failures.collect();
     let gap = if failures.is_empty() { "" } else { "\n" };

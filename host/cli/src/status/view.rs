@@ -31,6 +31,9 @@ pub(super) struct Driver {
     pub(super) state: String,
     pub(super) cause: Option<String>,
     pub(super) generation: u64,
+    /// Empty where the host is older.
+    #[serde(default)]
+    pub(super) restarts: Restarts,
     pub(super) services: Vec<Service>,
     pub(super) pins: BTreeMap<String, String>,
     #[serde(default)]
@@ -40,6 +43,16 @@ pub(super) struct Driver {
     pub(super) counts: BTreeMap<String, Value>,
     pub(super) handler_time: HandlerTime,
     pub(super) last_reload: Option<loopgate::Reload>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Restarts {
+    pub(super) made: u64,
+    pub(super) left: Option<u32>,
+    pub(super) next_ns: Option<u64>,
+    pub(super) set_aside: u64,
+    pub(super) crash_report: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,6 +3,7 @@
 use super::{Board, NamedLoop, Roster, power::Power};
 use crate::board_file::{BoardFile, ClockKind, DriverEntry, Lock, Placement};
 use crate::cache::Cache;
+use crate::crash;
 use crate::driver::{Devices, Driver, PowerCalls, Surroundings};
 use crate::engine::Engine;
 use crate::error::BoardError;
@@ -28,12 +29,22 @@ pub struct Builder {
     file: Option<BoardFile>,
     clock: Option<ClockKind>,
     cache: CacheChoice,
+    crashes: Reports,
     vcd: Option<VcdFile>,
     lock: Option<Lock>,
 }
 
 #[derive(Default)]
 enum CacheChoice {
+    #[default]
+    Default,
+    None,
+    At(PathBuf),
+}
+
+/// Where crash reports go.
+#[derive(Default)]
+enum Reports {
     #[default]
     Default,
     None,
@@ -76,6 +87,21 @@ impl Builder {
         self
     }
 
+    /// Keeps the reports of drivers' deaths in this directory, in place of a folder
+    /// for the board in `$XDG_STATE_HOME/loopgate` or `~/.local/state/loopgate`.
+    #[must_use]
+    pub fn crash_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.crashes = Reports::At(directory.into());
+        self
+    }
+
+    /// Keeps no reports of drivers' deaths.
+    #[must_use]
+    pub fn without_crash_reports(mut self) -> Self {
+        self.crashes = Reports::None;
+        self
+    }
+
     /// Records what happens on the board's lines.
     #[must_use]
     pub fn record(mut self, vcd: VcdFile) -> Self {
@@ -105,6 +131,7 @@ impl Builder {
             ClockKind::Virtual => Time::Virtual(Arc::new(VirtualClock::new())),
         };
         let engine = Engine::new(self.cache.open()).map_err(BoardError::Host)?;
+        let writer = self.crashes.writer(&file)?;
         let simulation = Simulation::new(&file, &time, self.vcd.as_ref())?;
         let mut board = Board {
             started: time.now(),
@@ -117,6 +144,7 @@ impl Builder {
             power: Power::default(),
             shared: None,
             stepping: Mutex::default(),
+            crash_writer: writer,
             time,
             roster: RwLock::new(Arc::new(Roster::empty(Arc::new(file)))),
             changing: Mutex::new(self.lock),
@@ -144,6 +172,18 @@ impl CacheChoice {
         Cache::open(&directory)
             .inspect_err(|error| tracing::warn!("{error}; compiling without a cache"))
             .ok()
+    }
+}
+
+impl Reports {
+    fn writer(self, file: &BoardFile) -> Result<Option<crash::Writer>, BoardError> {
+        let directory = match self {
+            Self::None => None,
+            Self::At(directory) => Some(directory),
+            Self::Default => crash::default_directory(file.path()),
+        };
+        let writer = directory.map(crash::Writer::start).transpose();
+        writer.map_err(|error| BoardError::Host(format!("no thread for crash reports: {error}")))
     }
 }
 
@@ -247,6 +287,7 @@ impl Board {
             power_calls: on.power_calls.clone(),
             target: self.power.target.clone(),
             component,
+            crashes: self.crash_writer.as_ref().map(crash::Writer::crashes),
         }
     }
 

@@ -29,7 +29,7 @@ impl Board {
         let roster = self.roster();
         let driver = roster.named(name)?;
         let cause = match driver.life().state {
-            State::Failed => Cause::Restart,
+            State::Failed | State::Quarantined => Cause::Restart,
             _ => Cause::Boot,
         };
         let started = Context::with_current(|cx| {
@@ -122,7 +122,7 @@ impl Board {
         };
         let refused = |code, cause| {
             let still = match driver.life().state {
-                State::Failed => "it stays as it was, failed",
+                State::Failed | State::Quarantined => "it stays as it was, failed",
                 _ => "the old version goes on",
             };
             Err(RequestError::new(
@@ -258,13 +258,15 @@ fn without(driver: &Driver, provider: &Driver) -> RequestError {
 
 fn alive(driver: &Driver) -> Result<(), RequestError> {
     let life = driver.life();
-    match life.cause.filter(|_| life.state == State::Failed) {
+    let failed = matches!(life.state, State::Failed | State::Quarantined);
+    match life.cause.filter(|_| failed) {
         None => Ok(()),
         Some(cause) => Err(RequestError::new(
             ErrorCode::DriverDied,
             format!(
-                "driver `{0}` failed: {cause}; mend it, and `loopgate start {0}`",
-                driver.name
+                "driver `{}` failed: {cause}; mend it; {}",
+                driver.name,
+                driver.remedy()
             ),
         )),
     }

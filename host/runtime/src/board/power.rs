@@ -212,7 +212,7 @@ impl<'a> Round<'a> {
                 continue;
             }
             self.places[index] = match driver.life().state {
-                State::Stopped | State::Failed => Place::Skipped,
+                State::Stopped | State::Failed | State::Quarantined => Place::Skipped,
                 State::Starting | State::Running => {
                     driver.post_power(self.cx, self.call);
                     Place::Called

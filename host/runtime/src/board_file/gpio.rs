@@ -38,6 +38,26 @@ pub struct GpioEntry {
     /// the same in all.
     #[serde(default)]
     pub shared: bool,
+    /// What an output becomes when its driver lets it go: when the driver dies,
+    /// is stopped or unloaded, or drops the pin. Logical, where low is the active
+    /// level. Not for pins of other drivers.
+    #[serde(default)]
+    pub on_death: Option<OnDeath>,
+}
+
+/// What an output becomes when its driver lets it go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDeath {
+    /// It is driven low until the driver opens it again, or the host ends.
+    Low,
+    /// It is driven high, as long.
+    High,
+    /// It is released, and falls to its pull.
+    #[default]
+    Input,
+    /// It stays as it was driven, as long.
+    Hold,
 }
 
 /// Which way a pin may be used.
@@ -92,6 +112,9 @@ impl GpioEntry {
             return of_inputs.then_some(
                 "an output, `edges`, `debounce`, `rate-cap` and `shared` are for inputs; leave them out",
             );
+        }
+        if self.on_death.is_some() {
+            return Some("an input, and `on-death` is for outputs; leave it out");
         }
         let edges = self.edges.map(gpio::Edges::from);
         let capped = self.rate_cap.is_some();

@@ -84,6 +84,8 @@ impl BoardFile {
             "debounce"
         } else if pin.shared {
             "shared"
+        } else if pin.on_death.is_some() {
+            "on-death"
         } else {
             return None;
         };

@@ -1,15 +1,17 @@
 //! The life of a driver: which version of it runs, from `start` to its end.
 
+use super::recent::Recent;
+use super::supervision::{Death, Remains};
 use super::{Driver, Handler, Instance};
 use crate::bindings::exports::loopgate::driver::handlers::Cause;
 use crate::engine::{self, Digest, Loaded};
 use crate::error::{ComponentError, ErrorCode};
 use crate::guest::Guest;
 use crate::heritage::Heritage;
+use crate::stack;
 use crate::staging::Phase;
 use crate::status::{State, Usage};
 use crate::text::last_words;
-use crate::{death, stack};
 use loopgate_workloop::Context;
 use parking_lot::MutexGuard;
 use std::sync::Arc;
@@ -63,16 +65,20 @@ impl Driver {
     pub(crate) fn start(self: &Arc<Self>, cx: &Context, cause: Cause) -> Started {
         let mut version = self.hold();
         match self.life().state {
-            State::Stopped | State::Failed => {}
+            State::Stopped | State::Failed | State::Quarantined => {}
             State::Starting | State::Running => return Started::Already,
         }
         // Asked in here: an ending marks the providers while it holds this.
         if let Some(provider) = self.missing() {
             return Started::Without(provider);
         }
+        self.supervision.reset();
         match self.load(&mut version) {
-            Ok(loaded) => self.start_loaded(cx, &loaded, cause),
-            Err(error) => self.fail(error.to_string()),
+            Ok(loaded) => self.start_loaded(cx, &Arc::new(loaded), cause),
+            Err(error) => {
+                self.closed(cx, || self.give_up(cx));
+                self.fail(error.to_string());
+            }
         }
         Started::Begun
     }
@@ -109,7 +115,10 @@ impl Driver {
 
     /// Calls `stop` and releases everything; with the gate closed throughout.
     pub(crate) fn stop(self: &Arc<Self>, cx: &Context, _: &Version<'_>) {
-        self.closed(cx, || self.call_stop(cx, State::Stopped));
+        self.closed(cx, || {
+            self.call_stop(cx, State::Stopped);
+            self.give_up(cx);
+        });
     }
 
     /// As [`stop`](Self::stop), and nothing but [`start`](Self::start) brings it
@@ -155,18 +164,21 @@ impl Driver {
         let digest = engine::digest(&bytes);
         *version = Some(digest);
         engine::verify(&self.component, self.entry.digest(), digest)?;
-        self.engine.load(&self.component, &bytes)
+        self.engine.load(&self.component, &bytes, digest)
     }
 
     /// Makes an instance and starts it, with the gate closed throughout.
     /// What went wrong stands in [`Driver::life`] afterwards.
-    fn start_loaded(self: &Arc<Self>, cx: &Context, loaded: &Loaded, cause: Cause) {
+    pub(super) fn start_loaded(self: &Arc<Self>, cx: &Context, loaded: &Arc<Loaded>, cause: Cause) {
         self.closed(cx, || {
             self.live(State::Starting, None);
             self.left_lines.lock().clear();
             match self.instantiate(loaded) {
-                Ok(instance) => self.begin(cx, instance, Heritage::default(), cause),
-                Err(cause) => self.fail(cause),
+                Ok(instance) => {
+                    let heritage = self.supervision.take_estate();
+                    self.begin(cx, instance, heritage, cause);
+                }
+                Err(death) => self.bury(cx, Remains::of(loaded), death),
             }
         });
     }
@@ -207,7 +219,10 @@ impl Driver {
 
     /// Component initialisers are guest code too, under the limit of `start`.
     /// They can open and create nothing, so that the gate may be open.
-    pub(super) fn instantiate(self: &Arc<Self>, loaded: &Loaded) -> Result<Instance, String> {
+    pub(super) fn instantiate(
+        self: &Arc<Self>,
+        loaded: &Arc<Loaded>,
+    ) -> Result<Instance, Death<'static>> {
         let next = self.generation() + 1;
         let mut store = Guest::store(
             self.clone(),
@@ -217,17 +232,19 @@ impl Driver {
         );
         let Some(_nested) = stack::enter() else {
             let why = "there is no room for it on the stack of the thread that starts it";
-            return Err(why.to_owned());
+            return Err(Death::of(why.to_owned()));
         };
         store.data_mut().clock.begin(&self.limits, true);
         store.set_epoch_deadline(1);
         let _in_flight = self.engine.ticker.enter();
         match loaded.driver.instantiate(&mut store) {
-            Ok(bindings) => Ok(Instance { store, bindings }),
-            Err(error) => {
-                let cause = death::cause(store.data(), &error);
-                Err(format!("while it was instantiated: {cause}"))
-            }
+            Ok(bindings) => Ok(Instance {
+                store,
+                bindings,
+                loaded: loaded.clone(),
+                recent: Recent::default(),
+            }),
+            Err(error) => Err(Death::instantiating(store.data(), &error)),
         }
     }
 
@@ -238,21 +255,19 @@ impl Driver {
         }) {
             Ok(Ok(())) => {
                 self.live(State::Running, None);
+                self.supervision.runs(self.time.now());
                 self.log
                     .life(&format!("running, generation {}", self.generation()));
             }
             Ok(Err(reason)) => {
-                self.end(
-                    cx,
-                    State::Failed,
-                    Some(format!("`start` refused: {}", last_words(&reason))),
-                );
+                let cause = format!("`start` refused: {}", last_words(&reason));
+                self.die(cx, Death::of(cause));
             }
             // Buried already.
             Err(ErrorCode::DriverDied) => {}
             Err(code) => {
                 let cause = format!("its `start` could not be called: {code}");
-                self.end(cx, State::Failed, Some(cause));
+                self.die(cx, Death::of(cause));
             }
         }
     }
@@ -267,12 +282,12 @@ impl Driver {
             handlers.call_stop(store)
         });
         match stopped {
-            Ok(()) => self.end(cx, then, None),
+            Ok(()) => self.end(cx, then),
             // It ended by its own fault, which was reported.
             Err(ErrorCode::DriverDied) => {}
             Err(code) => {
                 tracing::warn!("{}: stopped without calling its `stop`: {code}", self.name);
-                self.end(cx, then, None);
+                self.end(cx, then);
             }
         }
     }
@@ -288,16 +303,13 @@ impl Driver {
             return format!("it was stopped, since {cause}; `loopgate start {driver}` starts them");
         }
         match (life.state, life.cause) {
-            (_, Some(cause)) => format!(
-                "it failed: {cause}; `loopgate start {}` starts it again",
-                self.name
-            ),
+            (_, Some(cause)) => format!("it failed: {cause}; {}", self.remedy()),
             (State::Running, None) if self.is_ending() => {
                 "it is being stopped; ask again once it was started".to_owned()
             }
             (State::Starting, None) => "it is starting; ask again".to_owned(),
             (State::Running, None) => "it was reloaded; ask the new version".to_owned(),
-            (State::Stopped | State::Failed, None) => format!(
+            (State::Stopped | State::Failed | State::Quarantined, None) => format!(
                 "it was stopped; `loopgate start {}` starts it again",
                 self.name
             ),
@@ -321,19 +333,20 @@ impl Driver {
     /// Takes the instance away: its sources leave the loop, its services the
     /// board, its pending requests end, its lines are released. The gate is
     /// closed by `cx`.
-    pub(super) fn end(self: &Arc<Self>, cx: &Context, state: State, cause: Option<String>) {
-        if let Some(cause) = cause {
-            self.fail(cause);
-        } else {
-            if state == State::Stopped {
-                self.log.life("stopped");
-            }
-            self.live(state, None);
+    fn end(self: &Arc<Self>, cx: &Context, state: State) {
+        if state == State::Stopped {
+            self.log.life("stopped");
         }
+        self.live(state, None);
         let taken = self.instance.try_lock().and_then(|mut guard| guard.take());
         if let Some(mut instance) = taken {
             self.release(cx, &mut instance.store);
         }
+        self.ended();
+    }
+
+    /// It has no instance any more.
+    pub(super) fn ended(self: &Arc<Self>) {
         if self.is_draining() {
             self.drained();
         }
@@ -345,6 +358,8 @@ impl Driver {
     /// Takes back what an instance had.
     pub(super) fn release(self: &Arc<Self>, cx: &Context, store: &mut Store<Guest>) {
         let guest = store.data_mut();
+        // Before anything of it that others could see.
+        guest.rest_outputs();
         if let Some(mailbox) = guest.sources.post.mailbox() {
             mailbox.close();
         }

@@ -1,6 +1,7 @@
 //! A new version takes the place of the running one (rule 16).
 
-use super::{Driver, Handler, Instance};
+use super::supervision::Death;
+use super::{Driver, Handler, Instance, Subject};
 use crate::bindings::exports::loopgate::driver::handlers::Cause;
 use crate::error::ErrorCode;
 use crate::guest::{self, Guest};
@@ -52,8 +53,8 @@ struct Exchanged {
 enum Saved {
     State(u32, Vec<u8>),
     Stateless,
-    /// It ended over it, for this cause.
-    Died(String),
+    /// It ended over it.
+    Died(Death<'static>),
 }
 
 type Refusal = (ErrorCode, String);
@@ -71,7 +72,11 @@ impl Driver {
             return Reloaded::Stopped;
         }
         let loaded = self.load(&mut version).map_err(|error| error.to_string());
-        let instance = match loaded.and_then(|loaded| self.instantiate(&loaded)) {
+        let made = loaded.and_then(|loaded| {
+            let made = self.instantiate(&Arc::new(loaded));
+            made.map_err(|death| death.cause)
+        });
+        let instance = match made {
             Ok(instance) => instance,
             Err(cause) => return Reloaded::NotLoaded(cause),
         };
@@ -136,8 +141,8 @@ impl Driver {
             let (version, state) = match self.save()? {
                 Saved::State(version, state) => (version, state),
                 Saved::Stateless => return Ok(self.start_afresh(cx, instance, since, None)),
-                Saved::Died(cause) => {
-                    return Ok(self.start_afresh(cx, instance, since, Some(cause)));
+                Saved::Died(death) => {
+                    return Ok(self.start_afresh(cx, instance, since, Some(death)));
                 }
             };
             let begun = self.begun();
@@ -168,7 +173,8 @@ impl Driver {
         instance
             .store
             .set_hostcall_fuel(guest::fuel(limits.memory.max(limits.payload)));
-        let saved = self.enter(instance, Handler::SaveState, |store, handlers| {
+        let none = Subject::default();
+        let saved = self.enter(instance, Handler::SaveState, none, |store, handlers| {
             handlers.call_save_state(store)
         });
         instance
@@ -191,7 +197,7 @@ impl Driver {
                     }
                 };
             }
-            Err(cause) => return Ok(Saved::Died(cause)),
+            Err(death) => return Ok(Saved::Died(death)),
         };
         let (size, limit) = (state.len() as u64, limits.state);
         if size > limit {
@@ -212,15 +218,18 @@ impl Driver {
         cx: &Context,
         instance: Instance,
         since: Instant,
-        died: Option<String>,
+        died: Option<Death>,
     ) -> Exchanged {
         let lost = self.counters.counts().lost;
         let waiting = |guest: &mut Guest| guest.waiting(self.time.now());
         let events_waiting = self.with_guest(waiting).unwrap_or(0);
-        let heritage = self.with_guest(Guest::hand_over).unwrap_or_default();
+        self.supervision.reset();
+        let heritage = self
+            .with_guest(Guest::hand_over)
+            .unwrap_or_else(|| self.supervision.take_estate());
         self.left_lines.lock().clear();
         match died {
-            Some(cause) => self.end(cx, State::Failed, Some(cause)),
+            Some(death) => self.die(cx, death),
             None => self.call_stop(cx, State::Starting),
         }
         self.live(State::Starting, None);
@@ -288,7 +297,8 @@ impl Driver {
     fn rehearse(&self, instance: &mut Instance, version: u32, state: &[u8]) -> Result<(), Refusal> {
         let called = |code| (code, format!("the new version could not be called: {code}"));
         let config = self.entry.config.clone();
-        let started = self.enter(instance, Handler::Start, |store, handlers| {
+        let none = Subject::default();
+        let started = self.enter(instance, Handler::Start, none, |store, handlers| {
             handlers.call_start(store, Cause::Reload, &config)
         });
         match started.map_err(called)? {
@@ -299,9 +309,9 @@ impl Driver {
                     "the new version's `start` refused: {reason}"
                 )));
             }
-            Err(cause) => return Err(aborted(&format!("the new version: {cause}"))),
+            Err(death) => return Err(aborted(&format!("the new version: {}", death.cause))),
         }
-        let restored = self.enter(instance, Handler::RestoreState, |store, handlers| {
+        let restored = self.enter(instance, Handler::RestoreState, none, |store, handlers| {
             handlers.call_restore_state(store, version, state)
         });
         match restored.map_err(called)? {
@@ -314,7 +324,7 @@ impl Driver {
                      `loopgate stop {name}` and `start` do without the state"
                 )));
             }
-            Err(cause) => return Err(aborted(&format!("the new version: {cause}"))),
+            Err(death) => return Err(aborted(&format!("the new version: {}", death.cause))),
         }
         let outputs = instance.store.data_mut().staging();
         outputs
@@ -325,6 +335,8 @@ impl Driver {
     /// The instance in place takes over from `last`, and nothing of it fails.
     fn commit(self: &Arc<Self>, cx: &Context, last: &mut Instance) -> Handed {
         let before = last.store.data_mut();
+        self.supervision.reset();
+        self.supervision.runs(self.time.now());
         let committed = self.with_guest(|guest| {
             self.generation.store(guest.generation, Relaxed);
             guest.commit(before)

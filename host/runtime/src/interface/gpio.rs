@@ -110,7 +110,14 @@ impl HostPin for Guest {
         let Pin {
             name, output, line, ..
         } = self.table.delete(pin)?;
-        self.heritage.give_back_pin(name, output, line);
+        if output && self.driver.keeps(&name) {
+            // Staged, it is the last version's still.
+            if !self.handing_over && !self.is_staged() {
+                self.driver.rest(&name, line);
+            }
+        } else {
+            self.heritage.give_back_pin(name, output, line);
+        }
         Ok(())
     }
 }
@@ -133,7 +140,8 @@ impl Guest {
             self.staged_line(name, entry, published.as_ref(), level)?
         } else {
             let inherited =
-                Context::with_current(|cx| self.heritage.pin(cx, &driver, name, output));
+                Context::with_current(|cx| self.heritage.pin(cx, &driver, name, output))
+                    .or_else(|| driver.at_rest.take(name).filter(|_| output));
             match &published {
                 Some(pin) => self.published_line(pin, inherited, level)?,
                 None => self.board_line(name, entry, inherited, level)?,

@@ -13,7 +13,7 @@ use crate::bindings::loopgate::driver::work_loop::{EventSource as AnySource, Hos
 use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
-use crate::heritage::{Fed, retire};
+use crate::heritage::{Fed, LineName, retire};
 use crate::mailbox::Post;
 use crate::requests::Turns;
 use crate::staging::Change;
@@ -100,9 +100,17 @@ impl Sources {
         &mut self,
         good: F,
     ) -> impl Iterator<Item = (Fed, Arc<InterruptEventSource>)> + use<'_, F> {
-        let is_good = move |fed: &Fed| fed.name.pin().is_none_or(&good);
+        self.take_fed_by(move |line| line.pin().is_none_or(&good))
+    }
+
+    /// Gives away those that such lines feed.
+    pub(crate) fn take_fed_by<F: Fn(&LineName) -> bool>(
+        &mut self,
+        which: F,
+    ) -> impl Iterator<Item = (Fed, Arc<InterruptEventSource>)> + use<'_, F> {
+        let is_it = move |fed: &Fed| which(&fed.name);
         self.interrupts
-            .extract_if(move |_, (_, fed)| fed.as_ref().is_some_and(&is_good))
+            .extract_if(move |_, (_, fed)| fed.as_ref().is_some_and(&is_it))
             .filter_map(|(_, (source, fed))| Some((fed?, source)))
     }
 

@@ -137,7 +137,7 @@ impl Counter {
         }
     }
 
-    fn add(&self, count: u32) {
+    pub(super) fn add(&self, count: u32) {
         self.produced.fetch_add(u64::from(count), Ordering::Release);
     }
 

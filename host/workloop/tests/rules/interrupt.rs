@@ -374,3 +374,78 @@ fn rule_083_the_rest_is_as_without_a_filter() {
         software_interrupts_count_up_and_carry_their_time();
     });
 }
+
+/// Over each call whose newest occurrence is among these the handler dies; a
+/// call logs its numbers, and what was set aside.
+fn deadly(bench: &Bench, deadly: &'static [u64]) -> (Arc<Line>, Arc<InterruptEventSource>) {
+    let line = Line::new(Trigger::Edge);
+    let log = bench.log.clone();
+    let source = interrupt(Some(&line), move |_, source, i| {
+        let mut taken = Vec::new();
+        source.take_occurrences(1, &mut taken);
+        source.take_occurrences(9, &mut taken);
+        let numbers: Vec<_> = taken.iter().map(|o| o.sequence.to_string()).collect();
+        log.push(format!("{}+{}:{}", i.count, i.lost, numbers.join(",")));
+        let kills = taken.iter().any(|o| deadly.contains(&o.sequence));
+        if let Some(aside) = kills.then(|| source.keep_unhandled().set_aside).flatten() {
+            log.push(format!("aside{}", aside.sequence));
+        }
+    });
+    bench.add(&source);
+    source.enable(&bench.cx);
+    (line, source)
+}
+
+#[test]
+fn rule_04_what_a_handler_died_over_comes_again_one_by_one() {
+    let bench = Bench::new();
+    let (line, _) = deadly(&bench, &[2]);
+    for n in 1..=3 {
+        line.raise(ms(n)).unwrap();
+    }
+    bench.settle();
+    assert_eq!(
+        bench.log.take(),
+        "3+0:1,2,3 1+0:1 1+0:2 aside2 1+0:3 0+1:",
+        "the second is set aside, and told as lost; the others are not"
+    );
+    line.raise(ms(4)).unwrap();
+    bench.settle();
+    assert_eq!(bench.log.take(), "1+0:4");
+}
+
+#[test]
+fn rule_04_what_comes_again_goes_before_what_came_since() {
+    let bench = Bench::new();
+    let (line, source) = deadly(&bench, &[1]);
+    line.raise(ms(1)).unwrap();
+    line.lose(5);
+    bench.run();
+    assert_eq!(bench.log.take(), "1+5:1");
+    source.set_action(None);
+    for n in 2..=3 {
+        line.raise(ms(n)).unwrap();
+    }
+    bench.settle();
+    let log = bench.log.clone();
+    let again: InterruptAction =
+        Arc::new(move |_, _, i| log.push(format!("{}+{}", i.count, i.lost)));
+    source.set_action(Some(again));
+    bench.settle();
+    assert_eq!(bench.log.take(), "1+0 2+5");
+}
+
+#[test]
+fn rule_04_what_would_have_come_again_is_counted_when_the_source_goes() {
+    let bench = Bench::new();
+    let (line, source) = deadly(&bench, &[3]);
+    for n in 1..=3 {
+        line.raise(ms(n)).unwrap();
+    }
+    bench.run();
+    bench.log.take();
+    line.raise(ms(4)).unwrap();
+    bench.remove(&source).unwrap();
+    assert_eq!(source.discard_pending(), 4);
+    assert_eq!(source.discard_pending(), 0);
+}

@@ -58,13 +58,21 @@ impl Choice {
         if let Some(option) = self.options.iter().find(|option| option.is_default) {
             return Ok(option.form.words());
         }
+        match &self.default {
+            Some(value) => self.shown(value),
+            None => bail!("`{}` has no `#[default]`", self.name),
+        }
+    }
+
+    /// A value that is none of the words.
+    pub(super) fn shown(&self, value: &Expr) -> Result<String> {
         let any = self.options.iter().find_map(|option| match option.form {
             Form::Any(scalar) => Some(scalar),
             Form::Word(_) => None,
         });
-        match (&self.default, any) {
-            (Some(value), Some(scalar)) => shown(value, scalar),
-            _ => bail!("`{}` has no `#[default]`", self.name),
+        match any {
+            Some(scalar) => shown(value, scalar),
+            None => bail!("`{}` has no words for its default", self.name),
         }
     }
 }

@@ -110,6 +110,7 @@ impl Sources {
         };
         match (value, shape) {
             (Some(value), Shape::Value(scalar)) => shown(value, scalar),
+            (Some(value), Shape::Choice(choice)) => choice.shown(value),
             (None, Shape::Choice(choice)) if !optional => choice.default(),
             (None, Shape::Value(Scalar { name: "bool", .. })) if !optional => {
                 Ok("`false`".to_owned())
@@ -161,6 +162,9 @@ fn amount(value: &Expr) -> Option<Amount> {
                     Some(Amount::Time(format!("{number} ms")))
                 }
                 ("from_secs", Amount::Number(number)) => Some(Amount::Time(format!("{number} s"))),
+                ("from_mins", Amount::Number(number)) => {
+                    Some(Amount::Time(format!("{number} min")))
+                }
                 // A type or a variant around a number.
                 (name, inner) if name.starts_with(char::is_uppercase) => Some(inner),
                 _ => None,

@@ -176,6 +176,7 @@ impl Stage {
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .env("LOOPGATE_SOCKET", self.path("socket"))
+            .env("XDG_STATE_HOME", self.path("state"))
             .env_remove("LOOPGATE_LOG");
         command
     }

@@ -3,6 +3,7 @@
 use super::{Answer, code};
 use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::work_loop::{HostInterruptEventSource, Occurrence};
+use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::filter::Filter;
 use crate::guest::Guest;
@@ -10,7 +11,9 @@ use crate::heritage::{Fed, LineName, retire};
 use crate::interface::interrupt::{Feed, Line};
 use crate::limits::LimitHit;
 use crate::staging::Change;
-use loopgate_workloop::{Context, EventSource, InterruptEventSource, InterruptLine};
+use loopgate_workloop::{
+    Context, EventSource, InterruptAction, InterruptEventSource, InterruptLine,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use wasmtime::component::Resource;
@@ -142,6 +145,13 @@ impl HostInterruptEventSource for Guest {
     }
 }
 
+/// Calls the driver with the token that the source has then.
+fn action(driver: Arc<Driver>, token: Arc<AtomicU32>) -> InterruptAction {
+    Arc::new(move |cx, source, interrupts| {
+        driver.interrupt_occurred(cx, source, token.load(Relaxed), interrupts);
+    })
+}
+
 impl Guest {
     /// A filter for a new source.
     fn filter(&self, token: u32) -> Result<Arc<Filter>, ErrorCode> {
@@ -184,6 +194,8 @@ impl Guest {
                 let inherited = self.heritage.source(&name);
                 let (mut by, source) = inherited.ok_or(ErrorCode::BadArgument)?;
                 by.token.store(token, Relaxed);
+                // None where the last version has died.
+                source.set_action(Some(action(self.driver.clone(), by.token.clone())));
                 by.refilter(&source, filter);
                 if !matches!(name, LineName::Pin(..)) {
                     // A port tells again what is still true when its line is
@@ -230,10 +242,7 @@ impl Guest {
             .as_ref()
             .map_or(0, |_| driver.limits.occurrences as usize);
         let token = Arc::new(AtomicU32::new(token));
-        let called = token.clone();
-        let action = Arc::new(move |cx: &Context, _: &InterruptEventSource, interrupts| {
-            driver.interrupt_occurred(cx, called.load(Relaxed), interrupts);
-        });
+        let action = action(driver, token.clone());
         let source = match (line, filter) {
             (Some(line), Some(filter)) => {
                 InterruptEventSource::filtered(line, queue, filter, Some(action))
