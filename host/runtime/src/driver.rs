@@ -282,7 +282,7 @@ impl Driver {
             }
             Err(death) => {
                 drop(guard);
-                self.die(cx, death);
+                self.die(cx, &death);
                 Err(ErrorCode::DriverDied)
             }
         }

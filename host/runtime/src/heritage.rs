@@ -244,7 +244,8 @@ impl Heritage {
     /// The pin of a source among these.
     pub(crate) fn pin_of(&self, source: &InterruptEventSource) -> Option<&str> {
         let mut sources = self.sources.iter();
-        let found = sources.find(|inherited| std::ptr::eq(&*inherited.source, source))?;
+        let found =
+            sources.find(|inherited| std::ptr::eq(Arc::as_ptr(&inherited.source), source))?;
         found.fed.name.pin()
     }
 

@@ -54,13 +54,9 @@ impl AtRest {
         }
     }
 
-    /// The lines, as open outputs.
-    pub(crate) fn open(&self) -> Vec<(String, (bool, Arc<dyn GpioLine>))> {
-        let lines = self.0.lock();
-        let lines = lines.iter();
-        lines
-            .map(|(name, line)| (name.clone(), (true, line.clone())))
-            .collect()
+    /// All of them.
+    pub(crate) fn lines(&self) -> HashMap<String, Arc<dyn GpioLine>> {
+        self.0.lock().clone()
     }
 
     /// The line, for who opens the pin.

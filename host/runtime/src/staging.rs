@@ -70,7 +70,8 @@ pub(crate) enum Change {
 impl Staging {
     /// All that the running instance has. Nothing of it changes by this.
     pub(crate) fn of(running: &Guest) -> Box<Self> {
-        let at_rest = running.driver.at_rest.open().into_iter();
+        let at_rest = running.driver.at_rest.lines().into_iter();
+        let at_rest = at_rest.map(|(name, line)| (name, (true, line)));
         let mut staging = Self {
             pins: at_rest.chain(running.pins.open()).collect(),
             ports: running.driver.open_ports().into_iter().collect(),

@@ -6,6 +6,8 @@ use loopgate_integration::{guest, held, real_board, supervised, until};
 use std::time::{Duration, Instant};
 
 const ROUNDS: u64 = 500;
+/// Each edge kills twice, and then the news of its loss does.
+const DEATHS: u64 = 3;
 
 fn running(board: &Board, generation: u64) -> bool {
     board.driver_state("trap").unwrap() == (State::Running, generation)
@@ -24,8 +26,6 @@ fn traps_and_restarts_leave_nothing_behind() {
     let board = real_board(supervised("trap", &guest("hostile_trap"), rest));
     let mut spans = Vec::new();
     let mut before = held();
-    // Each edge kills twice, and then the news of its loss does.
-    const DEATHS: u64 = 3;
     for round in 0..rounds.div_ceil(DEATHS) {
         let begun = Instant::now();
         board.sim().set("IN", round % 2 == 0).unwrap();
@@ -39,15 +39,15 @@ fn traps_and_restarts_leave_nothing_behind() {
     }
     let after = held();
     spans.sort();
-    let of = |part: f64| spans[((spans.len() - 1) as f64 * part) as usize];
+    let percentile = |part| spans[(spans.len() - 1) * part / 100];
     let counts = board.status().drivers[0].counts;
     eprintln!(
         "{} traps: to the next handled event median {:?}, p99 {:?}; {before:?} -> {after:?} KiB, descriptors; {counts:?}",
         board.status().drivers[0].restarts.made,
-        of(0.5),
-        of(0.99),
+        percentile(50),
+        percentile(99),
     );
-    assert!(of(0.5) < Duration::from_secs(1));
+    assert!(percentile(50) < Duration::from_secs(1));
     assert_eq!(after.1, before.1, "file descriptors");
     assert!(after.0 < before.0 + 4096, "{before:?} {after:?}");
 }

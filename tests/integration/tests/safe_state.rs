@@ -32,9 +32,11 @@ const STATES: [(&str, (bool, DrivenBy)); 5] = [
     (", on-death = \"hold\"", (true, DrivenBy::Output)),
 ];
 
+type End = fn(&Board);
+
 #[test]
 fn rule_14_an_output_takes_its_state_whenever_its_driver_lets_it_go() {
-    let ends: [(&str, fn(&Board)); 4] = [
+    let ends: [(&str, End); 4] = [
         ("dies", |board| {
             board
                 .call("mortal", loopgate::Request::named("die"))

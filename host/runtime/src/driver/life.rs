@@ -178,7 +178,7 @@ impl Driver {
                     let heritage = self.supervision.take_estate();
                     self.begin(cx, instance, heritage, cause);
                 }
-                Err(death) => self.bury(cx, Remains::of(loaded), death),
+                Err(death) => self.bury(cx, Remains::of(loaded), &death),
             }
         });
     }
@@ -261,13 +261,13 @@ impl Driver {
             }
             Ok(Err(reason)) => {
                 let cause = format!("`start` refused: {}", last_words(&reason));
-                self.die(cx, Death::of(cause));
+                self.die(cx, &Death::of(cause));
             }
             // Buried already.
             Err(ErrorCode::DriverDied) => {}
             Err(code) => {
                 let cause = format!("its `start` could not be called: {code}");
-                self.die(cx, Death::of(cause));
+                self.die(cx, &Death::of(cause));
             }
         }
     }

@@ -229,7 +229,7 @@ impl Driver {
             .unwrap_or_else(|| self.supervision.take_estate());
         self.left_lines.lock().clear();
         match died {
-            Some(death) => self.die(cx, death),
+            Some(death) => self.die(cx, &death),
             None => self.call_stop(cx, State::Starting),
         }
         self.live(State::Starting, None);

@@ -228,7 +228,7 @@ impl Driver {
 
     /// The instance, if there is one, ends by its own fault. The gate is closed
     /// by `cx`.
-    pub(super) fn die(self: &Arc<Self>, cx: &Context, death: Death) {
+    pub(super) fn die(self: &Arc<Self>, cx: &Context, death: &Death) {
         let taken = self.instance.try_lock().and_then(|mut guard| guard.take());
         if let Some(Instance {
             store,
@@ -248,7 +248,7 @@ impl Driver {
     }
 
     /// As [`die`](Self::die), for an instance that may not have begun.
-    pub(super) fn bury(self: &Arc<Self>, cx: &Context, remains: Remains, death: Death) {
+    pub(super) fn bury(self: &Arc<Self>, cx: &Context, remains: Remains, death: &Death) {
         let Remains {
             mut store,
             loaded,
@@ -281,7 +281,7 @@ impl Driver {
             }
         }
         let then = self.pronounce(verdict, &death.cause);
-        self.report(&loaded, &death, then, calls, set_aside);
+        self.report(&loaded, death, then, calls, set_aside);
         if let Some(store) = &mut store {
             self.release(cx, store);
         }
