@@ -45,9 +45,10 @@ impl PublishedPins {
         let pins = file.published_pins().map(|published| {
             let line = published.entry.line.get_ref().clone();
             let known = granted.get(&line);
-            let known = known.filter(|pin| pin.is_granted_as(&published));
+            let known = known.filter(|pin| pin.active_low == published.entry.active_low);
             let new = || PublishedPin::new(&published, self.clock.clone());
             let pin = known.cloned().unwrap_or_else(|| Arc::new(new()));
+            pin.grant_to(published.user);
             (line, pin)
         });
         *granted = pins.collect();

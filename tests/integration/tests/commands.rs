@@ -45,11 +45,14 @@ fn a_driver_is_stopped_started_and_reloaded() {
         "button: running, generation 2\n"
     );
     replace(&program.path(""), &guest("probe_counter"));
-    let reloaded: serde_json::Value =
+    let mut reloaded: serde_json::Value =
         serde_json::from_str(&said(&["reload", "button", "--json"])).unwrap();
+    let how = reloaded["last-reload"].take();
+    assert_eq!(how["generation"], 3);
+    assert_eq!(how["state-bytes"], serde_json::Value::Null);
     assert_eq!(
         reloaded,
-        serde_json::json!({"name": "button", "state": "running", "generation": 3})
+        serde_json::json!({"name": "button", "state": "running", "generation": 3, "last-reload": null})
     );
     said(&["call", "counter", "edges"]);
     std::fs::write(program.path("driver.wasm"), "text").unwrap();

@@ -23,7 +23,8 @@ fn board() -> String {
 fn compiled() -> Vec<PathBuf> {
     let listed = std::fs::read_dir(cache().join("loopgate")).expect("compiled code");
     let entries = listed.map(|entry| entry.expect("an entry").path());
-    entries.filter(|path| path.extension().is_none()).collect()
+    let is_code = |path: &PathBuf| path.is_file() && path.extension().is_none();
+    entries.filter(is_code).collect()
 }
 
 fn rounds() -> u32 {

@@ -480,6 +480,8 @@ fn two_loops_and_many_threads() {
                     assert!(ask(&board, "read", pin, 0).is_ok());
                     assert_eq!(ask(&board, "close", pin, 0), Ok(0));
                 }
+                // What it has heard may not become more than a reply can hold.
+                report_now(&board, "pins");
             }
             over.store(true, Relaxed);
         };

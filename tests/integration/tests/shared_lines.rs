@@ -169,7 +169,11 @@ fn rule_17_in_virtual_time_the_limit_is_met_to_the_nanosecond() {
             let config = format!("{OVERRUNS}, steps = \"{steps}\"");
             let drivers = stepper()
                 + &sharer("a", "", "work-loop = \"dedicated\"")
-                + &sharer("b", &config, "uses = [\"stepper\"]")
+                + &sharer(
+                    "b",
+                    &config,
+                    "uses = [\"stepper\"]\nlimits = { handler-wall = \"2 s\" }",
+                )
                 + &sharer("c", "", "");
             let board = virtual_board(drivers);
             wire(&board);

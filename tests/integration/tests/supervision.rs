@@ -4,6 +4,7 @@ use loopgate::{Board, Cancel, Request, State, Status};
 use loopgate_integration::{
     ask, assert_running, crashes, entry, guest, refused, state, supervised, until, virtual_board,
 };
+use std::path::PathBuf;
 use std::time::Duration;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -180,6 +181,10 @@ fn rule_15_a_client_of_one_that_was_started_again_opens_it_anew() {
 
 #[test]
 fn a_report_of_each_death_is_on_disk_but_only_so_many() {
+    // Numbers go on behind those of an earlier run.
+    for path in reports() {
+        std::fs::remove_file(path).unwrap();
+    }
     let board = virtual_board(
         trapping(
             "reported",
@@ -215,9 +220,15 @@ fn a_report_of_each_death_is_on_disk_but_only_so_many() {
     let frames = json["backtrace"].as_array().unwrap();
     let named = |frame: &serde_json::Value| frame.as_str().unwrap().contains("trap");
     assert!(frames.iter().any(named), "{frames:?}");
-    let kept = std::fs::read_dir(crashes()).unwrap().filter(|entry| {
-        let name = entry.as_ref().unwrap().file_name();
-        name.to_str().unwrap().starts_with("reported@")
-    });
-    assert_eq!(kept.count(), 20);
+    assert_eq!(reports().len(), 20);
+}
+
+fn reports() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(crashes()).into_iter().flatten();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let is_report = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with("reported@"))
+    };
+    paths.filter(is_report).collect()
 }

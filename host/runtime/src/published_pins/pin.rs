@@ -18,8 +18,6 @@ use std::thread::{self, ThreadId};
 pub(crate) struct PublishedPin {
     pub(super) line: String,
     pub(super) service: String,
-    /// The one driver that may open it.
-    pub(super) user: String,
     pub(super) active_low: bool,
     pub(super) clock: Arc<dyn Clock>,
     /// A leaf among the locks.
@@ -29,6 +27,8 @@ pub(crate) struct PublishedPin {
 }
 
 pub(super) struct State {
+    /// The one driver that may open it.
+    user: String,
     /// Who published it last.
     provider: Weak<Driver>,
     /// While it is published.
@@ -76,10 +76,10 @@ impl PublishedPin {
         Self {
             line: pin.entry.line.get_ref().clone(),
             service: pin.service.to_owned(),
-            user: pin.user.to_owned(),
             active_low: pin.entry.active_low,
             clock,
             state: Mutex::new(State {
+                user: pin.user.to_owned(),
                 provider: Weak::new(),
                 bound: None,
                 open: None,
@@ -95,9 +95,9 @@ impl PublishedPin {
         }
     }
 
-    /// Whether a board file still grants it in this way.
-    pub(super) fn is_granted_as(&self, pin: &Published<'_>) -> bool {
-        self.user == pin.user && self.active_low == pin.entry.active_low
+    /// A board file grants it to this driver from now on.
+    pub(super) fn grant_to(&self, user: &str) {
+        user.clone_into(&mut self.state.lock().user);
     }
 
     /// Who publishes it, or did so last.
@@ -125,7 +125,8 @@ impl PublishedPin {
     /// Has the provider know that it is open, until what is returned is dropped,
     /// with no lock held.
     pub(super) fn hold(&self, provider: &Driver) -> Option<structural::Open> {
-        provider.services.open_pin(&self.service, &self.user)
+        let user = self.state.lock().user.clone();
+        provider.services.open_pin(&self.service, &user)
     }
 
     /// The instance that publishes it has ended.

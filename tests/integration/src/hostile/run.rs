@@ -136,7 +136,7 @@ fn drivers(attempt: &Attempt) -> String {
     let mut text = String::new();
     for (name, place) in NEIGHBOURS {
         let rest = format!(
-            "provides = [\"{name}\"]\nwork-loop = \"{place}\"\nconfig = {{ service = \"{name}\" }}\n\
+            "provides = [\"{name}\"]\nwork-loop = \"{place}\"\nconfig = {{ service = \"{name}\", worst = \"yes\" }}\n\
              [driver.gpio]\nin = {{ line = \"{name}\", direction = \"input\", edges = \"both\" }}"
         );
         text += &entry(name, &guest("probe_counter"), &rest);
