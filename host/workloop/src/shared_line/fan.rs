@@ -82,12 +82,16 @@ pub(super) struct Switching<'a> {
 
 /// A running call of a sink; over on drop, also by a panic.
 struct Call<'a> {
-    fan: &'a Fan,
     slot: usize,
     sequence: u64,
-    // Dropped after the call is over: it may be the last of its kind.
+    // Dropped before the call counts as over, so that who has waited for that
+    // holds the last one: what its owner had open is closed then.
     sink: Arc<dyn InterruptSink>,
+    _running: Running<'a>,
 }
+
+/// Others wait for its drop.
+struct Running<'a>(&'a Fan);
 
 impl Fan {
     pub(super) fn new(
@@ -268,10 +272,10 @@ impl Fan {
         slot.asks = false;
         slot.sequence += u64::from(count);
         let call = Call {
-            fan: self,
             slot: place,
             sequence: slot.sequence,
             sink: Arc::clone(&slot.sink),
+            _running: Running(self),
         };
         let id = slot.owner.id;
         state.calling = Some((id, thread::current().id()));
@@ -385,9 +389,9 @@ impl Drop for Switching<'_> {
     }
 }
 
-impl Drop for Call<'_> {
+impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.fan.state.lock().calling = None;
-        self.fan.called.notify_all();
+        self.0.state.lock().calling = None;
+        self.0.called.notify_all();
     }
 }
