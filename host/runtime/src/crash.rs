@@ -221,7 +221,8 @@ impl Folder {
             None => self.first(&report.driver)?,
         };
         let path = self.path(&report.driver, number);
-        let unfinished = self.directory.join(".unfinished");
+        // Of this report alone: others may write here.
+        let unfinished = path.with_extension("unfinished");
         let mut text = serde_json::to_string_pretty(report)?;
         text.push('\n');
         std::fs::write(&unfinished, text)?;

@@ -181,10 +181,6 @@ fn rule_15_a_client_of_one_that_was_started_again_opens_it_anew() {
 
 #[test]
 fn a_report_of_each_death_is_on_disk_but_only_so_many() {
-    // Numbers go on behind those of an earlier run.
-    for path in reports() {
-        std::fs::remove_file(path).unwrap();
-    }
     let board = virtual_board(
         trapping(
             "reported",
