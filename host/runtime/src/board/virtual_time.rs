@@ -4,6 +4,7 @@
 use super::{Board, NamedLoop};
 use crate::time::Time;
 use loopgate_workloop::{Instant, VirtualClock};
+use std::cell::Cell;
 use std::time::Duration;
 
 /// Rounds in which the loops are served at one instant, and runs of one loop in
@@ -100,11 +101,19 @@ impl Board {
     fn settle(&self) -> Settled {
         let mut before = false;
         let roster = self.roster();
+        // What comes from outside at one instant comes once: to look is not free.
+        let looked = Cell::new(None);
+        let outside = || {
+            let now = self.time.now();
+            if looked.replace(Some(now)) != Some(now) {
+                self.simulation.board().run_due(now);
+            }
+        };
         for _ in 0..ROUNDS_MAX {
             let Some(busy) = roster.loops.iter().find(|known| known.work_loop.has_work()) else {
                 return Settled::Quiet { before };
             };
-            if !busy.run(|| self.simulation.board().run_due(self.time.now())) {
+            if !busy.run(outside) {
                 return Settled::Held;
             }
             before = true;
