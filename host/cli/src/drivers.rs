@@ -21,7 +21,8 @@ pub(crate) fn change(named: Named, request: impl FnOnce(String) -> Request) -> R
         json,
         socket,
     } = named;
-    match board::ask(&socket, &request(driver))? {
+    let request = request(driver);
+    match board::ask(&socket, &request)? {
         Response::Driver { driver, with } => {
             if json {
                 let mut told = serde_json::to_value(&driver)?;
@@ -30,8 +31,13 @@ pub(crate) fn change(named: Named, request: impl FnOnce(String) -> Request) -> R
                 }
                 print_json(&told)?;
             } else {
-                let all = std::iter::once(&driver).chain(&with);
-                print(&all.map(now).collect::<Vec<_>>().concat())?;
+                // In the order in which it happened: users stop before.
+                let with = with.iter().map(now).collect::<String>();
+                let driver = now(&driver);
+                print(&match request {
+                    Request::Stop { .. } => with + &driver,
+                    _ => driver + &with,
+                })?;
             }
             Ok(ExitCode::SUCCESS)
         }

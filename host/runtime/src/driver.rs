@@ -77,8 +77,8 @@ pub(crate) struct Driver {
     /// opened any more.
     ending: AtomicBool,
     /// What the component's file had in it when it was last loaded, or tried
-    /// to. Held by who starts, stops or reloads the driver: the one host lock
-    /// that is held while guest code runs, and nothing that runs there takes it.
+    /// to. Held by who starts, stops or reloads the driver, while guest code
+    /// runs: nothing that runs there takes it.
     version: Mutex<Option<Digest>>,
     /// What its handlers may take of the loop before the gate is opened: one
     /// handler limit, however many sources it has (rule 13).

@@ -113,7 +113,7 @@ fn a_stack_is_stopped_and_started_as_one() {
     let said = |arguments: &[&str]| program.says(arguments);
     assert_eq!(
         said(&["stop", "low"]),
-        "low: stopped, generation 1\ntop: stopped, generation 1\nmiddle: stopped, generation 1\n"
+        "top: stopped, generation 1\nmiddle: stopped, generation 1\nlow: stopped, generation 1\n"
     );
     let status = said(&["status"]);
     let cause = "middle: `low`, which it uses, was stopped\n";
