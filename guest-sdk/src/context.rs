@@ -5,7 +5,7 @@ use std::str::FromStr;
 use crate::bindings::exports::loopgate::driver::handlers;
 use crate::{
     Client, CommandGate, Error, ErrorCode, InputPin, Interrupt, Line, OutputPin, Port,
-    PublishedPins, Result, ServiceBuilder, Timer, WorkLoop,
+    PublishedPins, Result, ServiceBuilder, Timer, WorkLoop, i2c, spi,
 };
 
 /// Why [`Driver::start`](crate::Driver::start) is called.
@@ -99,6 +99,27 @@ impl Context {
     /// serial port, `unsupported` where it does not run at this speed.
     pub fn port(&self, name: &str, baud: u32) -> Result<Port> {
         Port::open(name, baud)
+    }
+
+    /// Opens the device on an I2C bus that the board entry calls `name`.
+    ///
+    /// # Errors
+    ///
+    /// `not-granted` where the entry has no such device, `busy` where it is open
+    /// already, `no-device` where there is no such bus. A device that is not there
+    /// shows in its first transaction.
+    pub fn i2c(&self, name: &str) -> Result<i2c::Device> {
+        i2c::Device::open(name)
+    }
+
+    /// Opens the device on an SPI bus that the board entry calls `name`.
+    ///
+    /// # Errors
+    ///
+    /// As [`i2c`](Self::i2c); `unsupported` where the bus does not have the mode,
+    /// clock or bits that the entry names.
+    pub fn spi(&self, name: &str) -> Result<spi::Device> {
+        spi::Device::open(name)
     }
 
     /// A source for the line's interrupts: on the work loop, and enabled.

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`gpio`] | general-purpose lines: the traits, modelled on the kernel's GPIO uAPI v2 |
 //! | [`serial`] | serial ports: the traits |
+//! | [`i2c`], [`spi`] | devices on buses: the traits |
+//! | [`bus`] | the thread that each bus has |
 //! | [`sim`] | a simulated board, exact in virtual time, and simulated serial ports |
 //! | [`linux`] | what the kernel has: ttys and pseudo-terminals |
 //! | [`capture`] | recordings of logic analysers, to be played into simulated lines |
@@ -36,8 +38,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bus;
 pub mod capture;
 pub mod gpio;
+pub mod i2c;
 pub mod linux;
 pub mod serial;
 pub mod sim;
+pub mod spi;

@@ -36,10 +36,12 @@ use crate::gpio::{Direction, Error};
 
 mod delivery;
 mod gpio;
+pub mod i2c;
 mod pin;
 mod player;
 mod recording;
 mod serial;
+pub mod spi;
 mod stimulus;
 
 pub use pin::{DrivenBy, Pull};

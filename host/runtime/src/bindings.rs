@@ -13,6 +13,8 @@ wasmtime::component::bindgen!({
         "loopgate:driver/request.client": crate::interface::request::Client,
         "loopgate:driver/gpio.pin": crate::interface::gpio::Pin,
         "loopgate:driver/serial.port": crate::interface::serial::Port,
+        "loopgate:driver/i2c.device": crate::interface::i2c::Device,
+        "loopgate:driver/spi.device": crate::interface::spi::Device,
     },
 });
 

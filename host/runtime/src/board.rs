@@ -1,6 +1,7 @@
 //! A board: the hardware, the loops and the drivers of one board file.
 
 use crate::board_file::{BoardFile, Lock};
+use crate::buses::Buses;
 use crate::crash;
 use crate::driver::{Driver, PowerCalls};
 use crate::engine::Engine;
@@ -12,6 +13,8 @@ use crate::shared_lines::SharedLines;
 use crate::simulation::Simulation;
 use crate::status::{DriverStatus, ServiceStatus, Status};
 use crate::time::Time;
+use loopgate_devices::sim::i2c::SimI2c;
+use loopgate_devices::sim::spi::SimSpi;
 use loopgate_devices::sim::{SimBoard, SimPorts};
 use loopgate_workloop::{Context, EventSource as _, Instant, Waits, WorkLoop};
 use parking_lot::{Mutex, RwLock};
@@ -45,6 +48,7 @@ pub struct Board {
     published_pins: Arc<PublishedPins>,
     simulation: Simulation,
     ports: Arc<Ports>,
+    buses: Arc<Buses>,
     /// The same for as long as the board lives.
     shared: Option<Arc<SharedLines>>,
     power: power::Power,
@@ -96,6 +100,7 @@ impl Board {
             power: self.power.state(),
             uptime_ns: self.time.now().saturating_since(self.started).as_nanos() as u64,
             sandbox: sandbox::status(),
+            buses: self.buses.status(),
             drivers: roster
                 .drivers
                 .iter()
@@ -121,6 +126,16 @@ impl Board {
     /// The simulated serial ports, to be the device at their other end.
     pub fn sim_ports(&self) -> &Arc<SimPorts> {
         self.ports.sim()
+    }
+
+    /// The simulated I2C buses, to attach devices to them and to have them fail.
+    pub fn sim_i2c(&self) -> &Arc<SimI2c> {
+        self.buses.sim_i2c()
+    }
+
+    /// The simulated SPI buses, to attach devices to them.
+    pub fn sim_spi(&self) -> &Arc<SimSpi> {
+        self.buses.sim_spi()
     }
 
     /// The time, by the board's clock.

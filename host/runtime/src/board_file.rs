@@ -1,6 +1,7 @@
 //! The board file: which hardware there is, which drivers run on it, and what
 //! each of them may touch.
 
+mod buses;
 mod gpio;
 mod lines;
 mod lock;
@@ -11,6 +12,10 @@ mod restart;
 mod serial;
 mod source;
 
+pub(crate) use buses::contents;
+pub use buses::{
+    FaultEntry, I2cDeviceEntry, I2cEntry, I2cFault, I2cModel, SpiDeviceEntry, SpiEntry, SpiModel,
+};
 pub use gpio::{GpioEntry, OnDeath, PinBias, PinDirection, PinEdges};
 pub use lock::Lock;
 pub use play::{PlayEntry, Repeat};
@@ -64,6 +69,12 @@ pub struct Hardware {
     /// A recording that is played into a line.
     #[serde(default, rename = "play")]
     pub plays: Vec<PlayEntry>,
+    /// A device on a simulated I2C bus.
+    #[serde(default, rename = "i2c-device")]
+    pub i2c_devices: Vec<I2cDeviceEntry>,
+    /// A device on a simulated SPI bus.
+    #[serde(default, rename = "spi-device")]
+    pub spi_devices: Vec<SpiDeviceEntry>,
 }
 
 /// The backend that owns the pins.
@@ -163,6 +174,12 @@ pub struct DriverEntry {
     /// and `sim` says where it is.
     #[serde(default)]
     pub serial: HashMap<String, SerialEntry>,
+    /// A device on an I2C bus, by the name that the driver calls it.
+    #[serde(default)]
+    pub i2c: HashMap<String, I2cEntry>,
+    /// A device on an SPI bus, by the name that the driver calls it.
+    #[serde(default)]
+    pub spi: HashMap<String, SpiEntry>,
     /// What the driver may use. All of it has defaults; what crossing a limit
     /// means is in `wit/README.md`.
     #[serde(default)]
@@ -286,6 +303,7 @@ impl BoardFile {
                 .check()
                 .map_err(|(span, message)| self.source.invalid(span, &message))?;
         }
+        buses::check(self, &self.source)?;
         self.check_published()
     }
 }
@@ -319,13 +337,17 @@ impl DriverEntry {
 
     /// The granted pins in the file's order.
     pub fn gpio_in_order(&self) -> Vec<(&str, &GpioEntry)> {
-        let mut pins: Vec<_> = self
-            .gpio
-            .iter()
-            .map(|(name, pin)| (name.as_str(), pin))
-            .collect();
-        pins.sort_by_key(|(_, pin)| pin.line.span().start);
-        pins
+        in_order(&self.gpio, |pin| &pin.line)
+    }
+
+    /// The granted devices on I2C buses, in the file's order.
+    pub(crate) fn i2c_in_order(&self) -> Vec<(&str, &I2cEntry)> {
+        in_order(&self.i2c, |entry| &entry.bus)
+    }
+
+    /// The granted devices on SPI buses, in the file's order.
+    pub(crate) fn spi_in_order(&self) -> Vec<(&str, &SpiEntry)> {
+        in_order(&self.spi, |entry| &entry.bus)
     }
 
     fn check(&self) -> Result<(), (std::ops::Range<usize>, String)> {
@@ -378,6 +400,17 @@ impl DriverEntry {
         }
         Ok(())
     }
+}
+
+/// Named tables in the order of the file, by where one of their values stands.
+fn in_order<T>(
+    tables: &HashMap<String, T>,
+    place: impl Fn(&T) -> &Spanned<String>,
+) -> Vec<(&str, &T)> {
+    let tables = tables.iter().map(|(name, table)| (name.as_str(), table));
+    let mut tables: Vec<_> = tables.collect();
+    tables.sort_by_key(|(_, table)| place(table).span().start);
+    tables
 }
 
 /// A table of strings, in the order of the file.

@@ -4,6 +4,7 @@ use crate::bindings::exports::loopgate::driver::handlers::{
     Guest as Handlers, Readiness, StructuralEvent,
 };
 use crate::board_file::DriverEntry;
+use crate::buses::Buses;
 use crate::counters::Counters;
 use crate::crash;
 use crate::engine::{Digest, Engine, Loaded};
@@ -106,6 +107,7 @@ pub(crate) struct Driver {
 pub(crate) struct Devices {
     pub(crate) gpio: Arc<dyn GpioController>,
     pub(crate) serial: Arc<dyn SerialController>,
+    pub(crate) buses: Arc<Buses>,
     /// Where the board file has any.
     pub(crate) shared: Option<Arc<SharedLines>>,
 }

@@ -1,6 +1,6 @@
 //! What one driver may touch: its entry in the board file, and nothing else.
 
-use crate::board_file::{DriverEntry, GpioEntry, PinDirection};
+use crate::board_file::{DriverEntry, GpioEntry, I2cEntry, PinDirection, SpiEntry};
 use crate::text::printable_within;
 use loopgate_devices::gpio::Edges;
 use loopgate_devices::serial::PortRequest;
@@ -84,6 +84,26 @@ impl Grants {
         Ok(entry.request(driver, baud))
     }
 
+    /// The entry of a device on an I2C bus, if it is granted.
+    pub(crate) fn i2c(&self, name: &str) -> Result<&I2cEntry, String> {
+        let entry = self.0.i2c.get(name);
+        entry.ok_or_else(|| self.no_device("I2C", "i2c", name))
+    }
+
+    /// The entry of a device on an SPI bus, if it is granted.
+    pub(crate) fn spi(&self, name: &str) -> Result<&SpiEntry, String> {
+        let entry = self.0.spi.get(name);
+        entry.ok_or_else(|| self.no_device("SPI", "spi", name))
+    }
+
+    fn no_device(&self, bus: &str, table: &str, name: &str) -> String {
+        format!(
+            "`{}` asked for the {bus} device `{}`, which its entry does not grant; add it under `[driver.{table}]` if it is to have it",
+            self.driver(),
+            shown(name)
+        )
+    }
+
     /// Whether it may publish this service.
     pub(crate) fn provides(&self, service: &str) -> Result<(), String> {
         if self.0.provides.iter().any(|name| name.get_ref() == service) {
@@ -137,6 +157,10 @@ button = { line = "B", direction = "input", edges = "falling" }
 wheel = { line = "C", direction = "input", edges = "both" }
 led = { line = "D", direction = "output" }
 ready = { line = "E", direction = "input", edges = "low-level" }
+[driver.i2c]
+sensor = { bus = "i2c-1", address = 0x76 }
+[driver.spi]
+display = { bus = "spi0", clock = 1000000 }
 "#;
         Grants::new(&BoardFile::parse(text, "board.toml").unwrap().drivers[0])
     }
@@ -184,6 +208,20 @@ ready = { line = "E", direction = "input", edges = "low-level" }
             ]
             .map(|edges| grants.edges(name, edges).is_ok());
             assert_eq!(seen, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn devices_on_buses_are_granted_by_name_and_kind() {
+        let grants = grants();
+        assert!(grants.i2c("sensor").is_ok() && grants.spi("display").is_ok());
+        for refused in [
+            grants.i2c("display").map(drop),
+            grants.spi("sensor").map(drop),
+            grants.i2c("i2c-1").map(drop),
+        ] {
+            let reason = refused.unwrap_err();
+            assert!(reason.contains("`d`") && reason.contains("[driver."), "{reason}");
         }
     }
 

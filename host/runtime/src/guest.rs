@@ -15,6 +15,7 @@ use crate::status::{PowerState, Usage};
 use crate::submission::Submissions;
 use crate::ticker::TICK;
 use loopgate_workloop::{Context, Trigger};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::component::{Resource, ResourceTable};
@@ -47,6 +48,8 @@ pub(crate) struct Guest {
     pub(crate) phase: Phase,
     /// For the version after it.
     pub(crate) pins: OpenPins,
+    /// Its open devices on buses, by kind and name.
+    pub(crate) on_buses: BTreeSet<(&'static str, String)>,
     /// What the version before it has left.
     pub(crate) heritage: Heritage,
     /// It is in its last `stop` before the next version takes over: the sources
@@ -86,6 +89,7 @@ impl Guest {
             levels: Arc::new(Levels::new(&driver.entry)),
             phase: Phase::Aside,
             pins: OpenPins::default(),
+            on_buses: BTreeSet::new(),
             heritage: Heritage::default(),
             handing_over: false,
             power: PowerState::On,
@@ -274,11 +278,7 @@ impl CallClock {
             });
         }
         if now.wall.duration_since(since.wall) + self.delayed >= self.wall {
-            return Err(if self.starting {
-                LimitHit::Start(self.wall)
-            } else {
-                LimitHit::HandlerWall(self.wall)
-            });
+            return Err(self.over());
         }
         Ok(())
     }
@@ -288,6 +288,21 @@ impl CallClock {
         let since = *self.since.get_or_insert_with(Reading::now);
         self.wall
             .saturating_sub(since.wall.elapsed() + self.delayed)
+    }
+
+    /// What is left for waiting for others in this handler. What they take is not
+    /// its own time, but its loop waits along, as in [`may_call_down`](Self::may_call_down).
+    pub(crate) fn room(&mut self) -> Duration {
+        self.left().saturating_sub(self.down)
+    }
+
+    /// Its time is over.
+    pub(crate) fn over(&self) -> LimitHit {
+        if self.starting {
+            LimitHit::Start(self.wall)
+        } else {
+            LimitHit::HandlerWall(self.wall)
+        }
     }
 
     /// Runs a delay, which counts as time on the wall and not as processor

@@ -29,6 +29,7 @@
 mod bindings;
 mod board;
 pub mod board_file;
+mod buses;
 mod cache;
 pub mod control;
 mod cost;
@@ -81,6 +82,6 @@ pub use recording::VcdFile;
 pub use requests::Reply;
 pub use sandbox::{Sandbox, SandboxError, SandboxStatus};
 pub use service::Selector;
-pub use status::{DriverStatus, Handed, PowerState, Reload, State, Status};
+pub use status::{BusStatus, DriverStatus, Handed, PowerState, Reload, State, Status};
 pub use text::{is_printable, printable};
 pub use watch::Watch;

@@ -21,8 +21,23 @@ pub struct Status {
     pub uptime_ns: u64,
     /// What holds the host itself.
     pub sandbox: SandboxStatus,
+    /// The buses that drivers have used, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub buses: BTreeMap<String, BusStatus>,
     /// The drivers, in the order in which they start.
     pub drivers: Vec<DriverStatus>,
+}
+
+/// A bus.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BusStatus {
+    /// Transactions that have come back.
+    pub transactions: u64,
+    /// The driver whose transaction has not, though it has given up; until then
+    /// nobody has the bus.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stuck_by: Option<String>,
 }
 
 /// The power of a board.

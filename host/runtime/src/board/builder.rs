@@ -2,6 +2,7 @@
 
 use super::{Board, NamedLoop, Roster, power::Power};
 use crate::board_file::{BoardFile, ClockKind, DriverEntry, Lock, Placement};
+use crate::buses::{Brought, Buses};
 use crate::cache::Cache;
 use crate::crash;
 use crate::driver::{Devices, Driver, PowerCalls, Surroundings};
@@ -15,6 +16,9 @@ use crate::shared_lines::SharedLines;
 use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
 use crate::time::Time;
+use loopgate_devices::i2c::{Address, I2cBus};
+use loopgate_devices::sim::i2c::SimI2cDevice;
+use loopgate_devices::sim::spi::SimSpiDevice;
 use loopgate_workloop::{Context, SystemClock, VirtualClock, Waits, WorkLoop};
 use parking_lot::{Mutex, RwLock};
 use std::path::{Path, PathBuf};
@@ -32,6 +36,7 @@ pub struct Builder {
     crashes: Reports,
     vcd: Option<VcdFile>,
     lock: Option<Lock>,
+    brought: Brought,
 }
 
 #[derive(Default)]
@@ -117,6 +122,40 @@ impl Builder {
         self
     }
 
+    /// Has this bus, in place of a simulated one, for the drivers whose entries name
+    /// it. It has a thread of its own, in virtual time too.
+    #[must_use]
+    pub fn i2c_bus(mut self, name: impl Into<String>, bus: Arc<dyn I2cBus>) -> Self {
+        self.brought.i2c.insert(name.into(), bus);
+        self
+    }
+
+    /// Puts a device on a simulated I2C bus, before the drivers start.
+    #[must_use]
+    pub fn i2c_device(
+        mut self,
+        bus: impl Into<String>,
+        address: Address,
+        device: Arc<dyn SimI2cDevice>,
+    ) -> Self {
+        let place = (bus.into(), address);
+        self.brought.i2c_devices.push((place, device));
+        self
+    }
+
+    /// Puts a device on a simulated SPI bus, before the drivers start.
+    #[must_use]
+    pub fn spi_device(
+        mut self,
+        bus: impl Into<String>,
+        chip_select: u8,
+        device: Arc<dyn SimSpiDevice>,
+    ) -> Self {
+        let place = (bus.into(), chip_select);
+        self.brought.spi_devices.push((place, device));
+        self
+    }
+
     /// Starts the board and its drivers, each after those it uses. A driver
     /// that cannot be loaded or started stands as failed in the status; the
     /// others run.
@@ -141,6 +180,7 @@ impl Builder {
             waits: Waits::new(),
             simulation,
             ports: Ports::new(&file, time.clock()),
+            buses: Buses::new(&file, &time, self.brought),
             power: Power::default(),
             shared: None,
             stepping: Mutex::default(),
@@ -277,6 +317,7 @@ impl Board {
             devices: Devices {
                 gpio: self.simulation.board().clone(),
                 serial: self.ports.clone(),
+                buses: self.buses.clone(),
                 shared: self.shared.clone(),
             },
             services: self.services.clone(),

@@ -4,14 +4,17 @@
     reason = "the generated bindings re-export the types behind handles"
 )]
 
+mod buses;
 mod down_call;
 pub(crate) mod gpio;
+pub(crate) mod i2c;
 pub(crate) mod interrupt;
 pub(crate) mod log;
 pub(crate) mod power;
 pub(crate) mod published_pins;
 pub(crate) mod request;
 pub(crate) mod serial;
+pub(crate) mod spi;
 pub(crate) mod wasi;
 pub(crate) mod work_loop;
 
@@ -55,7 +58,7 @@ pub(crate) fn can_call(engine: &wasmtime::Engine, component: &Component, functio
 
 /// Whether the world has an import of this name.
 pub(crate) fn is_known(import: &str) -> bool {
-    const OURS: [&str; 9] = [
+    const OURS: [&str; 11] = [
         "types",
         "interrupt",
         "work-loop",
@@ -63,6 +66,8 @@ pub(crate) fn is_known(import: &str) -> bool {
         "gpio",
         "published-pins",
         "serial",
+        "i2c",
+        "spi",
         "power",
         "log",
     ];

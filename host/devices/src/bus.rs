@@ -1,0 +1,261 @@
+//! A thread for each bus, so that nobody waits longer for a device than they will.
+//!
+//! A transaction is a system call (or a model) that may never come back. It is
+//! made on the bus's own thread; who wants it waits for the turn, then for the
+//! result, each for as long as they like. Where the result does not come in time
+//! the bus is *abandoned*: the call still has it. Others wait [`GRACE`] for that,
+//! and then the bus is stuck, for everyone and at once, until the call comes back.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+/// How long others wait for a transaction that was abandoned: long enough for one
+/// that was only begun late, short enough for a handler.
+pub const GRACE: Duration = Duration::from_millis(100);
+
+/// A bus's thread. It ends with this, or when its last call has come back.
+pub struct BusThread {
+    shared: Arc<Shared>,
+}
+
+/// How a bus is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BusState {
+    /// Transactions that have come back.
+    pub transactions: u64,
+    /// Who has the bus now.
+    pub user: Option<String>,
+    /// That one has given up, and the call has not come back.
+    pub is_stuck: bool,
+}
+
+/// Why there was no turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Somebody's transaction does not come back.
+    Stuck,
+    /// Others had the bus for all of the time.
+    Late,
+}
+
+/// The right to the bus, for one transaction.
+pub struct Turn<'a>(&'a Shared);
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct State {
+    bus: BusState,
+    /// Those who wait, in order.
+    queue: VecDeque<u64>,
+    next: u64,
+    job: Option<Job>,
+    abandoned: Option<Instant>,
+    over: bool,
+}
+
+impl BusThread {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn spawn(bus: &str) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let served = shared.clone();
+        std::thread::Builder::new()
+            .name(format!("bus-{bus}"))
+            .spawn(move || served.serve())?;
+        Ok(Self { shared })
+    }
+
+    /// Waits for the bus, behind those who do already.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`]; nothing was done.
+    pub fn turn(&self, user: &str, wait: Duration) -> Result<Turn<'_>, Refused> {
+        let shared = &*self.shared;
+        let mut state = shared.state.lock();
+        let number = state.next;
+        state.next += 1;
+        state.queue.push_back(number);
+        let waited = shared.wait_for_turn(&mut state, number, Instant::now() + wait);
+        state.queue.retain(|&other| other != number);
+        match waited {
+            Ok(()) => state.bus.user = Some(user.to_owned()),
+            // The next one is first now.
+            Err(_) => {
+                shared.changed.notify_all();
+            }
+        }
+        waited.map(|()| Turn(shared))
+    }
+
+    /// How the bus is.
+    pub fn state(&self) -> BusState {
+        let state = self.shared.state.lock();
+        BusState {
+            is_stuck: state.abandoned.is_some(),
+            ..state.bus.clone()
+        }
+    }
+}
+
+impl Drop for BusThread {
+    fn drop(&mut self) {
+        self.shared.state.lock().over = true;
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Turn<'_> {
+    /// Runs `call` on the bus's thread. `None`: it has not come back in that time,
+    /// and has the bus until it does.
+    pub fn run<R: Send + 'static>(
+        self,
+        wait: Duration,
+        call: impl FnOnce() -> R + Send + 'static,
+    ) -> Option<R> {
+        let shared = self.0;
+        let until = Instant::now() + wait;
+        let result = Arc::new(Mutex::new(None));
+        let to = result.clone();
+        let mut state = shared.state.lock();
+        let before = state.bus.transactions;
+        state.job = Some(Box::new(move || *to.lock() = Some(call())));
+        shared.changed.notify_all();
+        while state.bus.transactions == before {
+            let late = shared.changed.wait_until(&mut state, until).timed_out();
+            if late && state.bus.transactions == before {
+                state.abandoned = Some(until);
+                shared.changed.notify_all();
+                return None;
+            }
+        }
+        drop(state);
+        result.lock().take()
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        if state.abandoned.is_none() {
+            state.bus.user = None;
+            self.0.changed.notify_all();
+        }
+    }
+}
+
+impl Shared {
+    fn wait_for_turn(
+        &self,
+        state: &mut MutexGuard<'_, State>,
+        number: u64,
+        until: Instant,
+    ) -> Result<(), Refused> {
+        while state.bus.user.is_some() || state.queue.front() != Some(&number) {
+            let stuck = state.abandoned.map(|since| since + GRACE);
+            let now = Instant::now();
+            if stuck.is_some_and(|stuck| stuck <= now) {
+                return Err(Refused::Stuck);
+            }
+            if until <= now {
+                return Err(Refused::Late);
+            }
+            let next = stuck.into_iter().chain([until]).min();
+            self.changed.wait_until(state, next.unwrap_or(until));
+        }
+        Ok(())
+    }
+
+    fn serve(&self) {
+        let mut state = self.state.lock();
+        while !state.over {
+            let Some(job) = state.job.take() else {
+                self.changed.wait(&mut state);
+                continue;
+            };
+            MutexGuard::unlocked(&mut state, job);
+            state.bus.transactions += 1;
+            if state.abandoned.take().is_some() {
+                state.bus.user = None;
+            }
+            self.changed.notify_all();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    const LONG: Duration = Duration::from_mins(1);
+
+    #[test]
+    fn a_call_comes_back_with_its_result() {
+        let bus = BusThread::spawn("test").unwrap();
+        for number in 0..100 {
+            let turn = bus.turn("a", LONG).unwrap();
+            assert_eq!(turn.run(LONG, move || number), Some(number));
+        }
+        let idle = BusState {
+            transactions: 100,
+            ..BusState::default()
+        };
+        assert_eq!(bus.state(), idle);
+    }
+
+    #[test]
+    fn a_call_that_hangs_costs_its_own_time_and_then_nobody_any() {
+        let bus = BusThread::spawn("test").unwrap();
+        let (release, hangs) = channel::<()>();
+        let turn = bus.turn("bad", LONG).unwrap();
+        let hung = turn.run(Duration::from_millis(1), move || hangs.recv());
+        assert!(hung.is_none());
+        let state = bus.state();
+        assert_eq!((state.user.as_deref(), state.is_stuck), (Some("bad"), true));
+        // One may wait for the grace, nobody after it.
+        assert_eq!(bus.turn("good", LONG).err(), Some(Refused::Stuck));
+        let begun = Instant::now();
+        for _ in 0..1000 {
+            assert_eq!(bus.turn("good", LONG).err(), Some(Refused::Stuck));
+        }
+        assert!(begun.elapsed() < LONG);
+        release.send(()).unwrap();
+        while bus.state().is_stuck {
+            std::thread::yield_now();
+        }
+        assert_eq!(bus.turn("good", LONG).unwrap().run(LONG, || 7), Some(7));
+    }
+
+    #[test]
+    fn who_waits_has_the_bus_in_turn_or_is_late() {
+        let bus = BusThread::spawn("test").unwrap();
+        let first = bus.turn("first", LONG).unwrap();
+        let late = bus.turn("late", Duration::from_millis(1));
+        assert_eq!(late.err(), Some(Refused::Late));
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| bus.turn("second", LONG).unwrap().run(LONG, || 2));
+            while bus.shared.state.lock().queue.is_empty() {
+                std::thread::yield_now();
+            }
+            assert_eq!(first.run(LONG, || 1), Some(1));
+            assert_eq!(second.join().unwrap(), Some(2));
+        });
+    }
+}

@@ -1,0 +1,340 @@
+//! `[driver.i2c]`, `[driver.spi]`, and the devices of the simulated board that are
+//! at the other end.
+
+use super::{BoardFile, Source};
+use crate::control::from_hex;
+use crate::error::BoardError;
+use loopgate_devices::i2c::Address;
+use loopgate_devices::sim::i2c::{FaultKind, RegisterKind, SimFault};
+use loopgate_devices::spi::Settings;
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
+use toml::Spanned;
+
+/// A device on an I2C bus, granted to a driver. It belongs to one driver.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct I2cEntry {
+    /// The bus: a simulated one by any name, or the kernel's by its file, for
+    /// example `/dev/i2c-1`.
+    pub bus: Spanned<String>,
+    /// The device's address without the direction, 0x08 to 0x77; with `ten-bit` up
+    /// to 0x3ff.
+    pub address: Spanned<u16>,
+    /// Whether the address has ten bits.
+    #[serde(default)]
+    pub ten_bit: bool,
+}
+
+/// A device on an SPI bus, granted to a driver. It belongs to one driver.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SpiEntry {
+    /// The bus: a simulated one by any name, or the kernel's by its files without
+    /// the chip select, for example `/dev/spidev0`.
+    pub bus: Spanned<String>,
+    /// Which device of the bus.
+    #[serde(default)]
+    pub chip_select: u8,
+    /// Clocks a second, at most.
+    pub clock: u32,
+    /// 0 to 3: the clock rests high in 2 and 3, its second edge counts in 1 and 3.
+    #[serde(default)]
+    pub mode: u8,
+    /// Bits in a word, 1 to 8.
+    #[serde(default = "default_bits")]
+    pub bits: u8,
+    /// Whether the lowest bit goes first.
+    #[serde(default)]
+    pub lsb_first: bool,
+}
+
+fn default_bits() -> u8 {
+    8
+}
+
+/// `[[board.i2c-device]]`: a device of a simulated bus.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct I2cDeviceEntry {
+    /// The bus.
+    pub bus: Spanned<String>,
+    /// The device's address, as under `[driver.i2c]`.
+    pub address: Spanned<u16>,
+    /// Whether the address has ten bits.
+    #[serde(default)]
+    pub ten_bit: bool,
+    /// What it is.
+    pub model: I2cModel,
+    /// What its registers hold at first, from a register on, in hexadecimal digits:
+    /// `{ 0xd0 = "60", 0x88 = "70 6b 43 67" }`.
+    #[serde(default)]
+    pub registers: BTreeMap<String, String>,
+    /// Registers that writes do not change: `["0xd0", "0x88-0xa1"]`.
+    #[serde(default)]
+    pub read_only: Vec<String>,
+    /// Registers that a read leaves at zero.
+    #[serde(default)]
+    pub clear_on_read: Vec<String>,
+    /// Registers that count their reads.
+    #[serde(default)]
+    pub counters: Vec<String>,
+    /// What goes wrong with it.
+    #[serde(default, rename = "fault")]
+    pub faults: Vec<FaultEntry>,
+}
+
+/// A model of an I2C device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum I2cModel {
+    /// 256 registers.
+    Registers,
+}
+
+/// `[[board.i2c-device.fault]]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FaultEntry {
+    /// What goes wrong.
+    pub kind: I2cFault,
+    /// In which transaction with the device, the first is 1; in all where absent.
+    #[serde(default)]
+    pub at: Option<u64>,
+}
+
+/// What goes wrong in a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum I2cFault {
+    /// The device does not acknowledge its address.
+    NoAcknowledge,
+    /// The arbitration is lost.
+    ArbitrationLoss,
+    /// The device holds the clock for ever.
+    Stuck,
+}
+
+/// `[[board.spi-device]]`: a device of a simulated bus.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SpiDeviceEntry {
+    /// The bus.
+    pub bus: Spanned<String>,
+    /// Which device of the bus.
+    #[serde(default)]
+    pub chip_select: u8,
+    /// What it is.
+    pub model: SpiModel,
+    /// What its registers hold at first, as for an I2C device.
+    #[serde(default)]
+    pub registers: BTreeMap<String, String>,
+}
+
+/// A model of an SPI device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SpiModel {
+    /// What is sent comes back.
+    LoopBack,
+    /// 128 registers; the highest bit of the first word is set to read.
+    Registers,
+}
+
+impl I2cEntry {
+    pub(crate) fn address(&self) -> Address {
+        address(&self.address, self.ten_bit)
+    }
+}
+
+impl SpiEntry {
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            mode: self.mode,
+            clock: self.clock,
+            bits: self.bits,
+            lsb_first: self.lsb_first,
+        }
+    }
+
+    fn problem(&self) -> Option<&'static str> {
+        if self.clock == 0 {
+            return Some("a clock of 0; write for example `clock = 1_000_000`");
+        }
+        if self.mode > 3 {
+            return Some("a mode that is none; write 0, 1, 2 or 3");
+        }
+        (!(1..=8).contains(&self.bits)).then_some("words that no byte holds; `bits` is 1 to 8")
+    }
+}
+
+impl I2cDeviceEntry {
+    pub(crate) fn address(&self) -> Address {
+        address(&self.address, self.ten_bit)
+    }
+
+    pub(crate) fn faults(&self) -> Vec<SimFault> {
+        self.faults.iter().copied().map(Into::into).collect()
+    }
+
+    /// Registers that are not plain, each with what it is.
+    pub(crate) fn kinds(&self) -> Result<Vec<(u8, RegisterKind)>, String> {
+        let kinds = [
+            (&self.read_only, RegisterKind::ReadOnly),
+            (&self.clear_on_read, RegisterKind::ClearOnRead),
+            (&self.counters, RegisterKind::Counter),
+        ];
+        let mut all = Vec::new();
+        for (texts, kind) in kinds {
+            for text in texts {
+                let range = range(text).ok_or_else(|| {
+                    format!("`{text}` names no registers; write `0xd0` or `0x88-0xa1`")
+                })?;
+                all.extend(range.map(|register| (register, kind)));
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl From<FaultEntry> for SimFault {
+    fn from(entry: FaultEntry) -> Self {
+        Self {
+            kind: match entry.kind {
+                I2cFault::NoAcknowledge => FaultKind::NoAcknowledge,
+                I2cFault::ArbitrationLoss => FaultKind::ArbitrationLoss,
+                I2cFault::Stuck => FaultKind::Stuck,
+            },
+            at: entry.at,
+        }
+    }
+}
+
+/// What registers hold at first: from which on, and the bytes.
+pub(crate) fn contents(entry: &BTreeMap<String, String>) -> Result<Vec<(u8, Vec<u8>)>, String> {
+    let read = |(first, bytes): (&String, &String)| {
+        let digits: String = bytes.split_whitespace().collect();
+        let found = register(first).zip(from_hex(&digits));
+        let fits = |found: &(u8, Vec<u8>)| usize::from(found.0) + found.1.len() <= 256;
+        found.filter(fits).ok_or_else(|| {
+            format!(
+                "`{first} = \"{bytes}\"` are no registers; write for example `0x88 = \"70 6b\"`, \
+                 up to register 0xff"
+            )
+        })
+    };
+    entry.iter().map(read).collect()
+}
+
+fn address(value: &Spanned<u16>, is_ten_bit: bool) -> Address {
+    Address {
+        value: *value.get_ref(),
+        is_ten_bit,
+    }
+}
+
+fn register(text: &str) -> Option<u8> {
+    let text = text.trim();
+    match text.strip_prefix("0x") {
+        Some(digits) => u8::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+fn range(text: &str) -> Option<RangeInclusive<u8>> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    Some(register(first)?..=register(last)?)
+}
+
+/// Each device is one driver's, and each address and chip select one device's.
+pub(super) fn check(file: &BoardFile, source: &Source) -> Result<(), BoardError> {
+    let mut granted = Places::new(source);
+    for driver in &file.drivers {
+        let owner = format!("driver `{}`", driver.name.get_ref());
+        for entry in driver.i2c_in_order().into_iter().map(|(_, entry)| entry) {
+            let address = entry.address();
+            granted.add_i2c(&entry.bus, &entry.address, address, &owner)?;
+        }
+        for (name, entry) in driver.spi_in_order() {
+            if let Some(problem) = entry.problem() {
+                let message = format!("SPI device `{name}` of {owner} has {problem}");
+                return Err(source.invalid(entry.bus.span(), &message));
+            }
+            granted.add_spi(&entry.bus, entry.chip_select, &owner)?;
+        }
+    }
+    let mut simulated = Places::new(source);
+    for device in &file.board.i2c_devices {
+        let address = device.address();
+        simulated.add_i2c(&device.bus, &device.address, address, "the board")?;
+        let registers = contents(&device.registers).and_then(|_| device.kinds());
+        registers.map_err(|message| source.invalid(device.bus.span(), &message))?;
+    }
+    for device in &file.board.spi_devices {
+        simulated.add_spi(&device.bus, device.chip_select, "the board")?;
+        let registers = contents(&device.registers);
+        registers.map_err(|message| source.invalid(device.bus.span(), &message))?;
+    }
+    Ok(())
+}
+
+/// What was named already, by whom, and where.
+struct Places<'a> {
+    source: &'a Source,
+    seen: HashMap<String, String>,
+}
+
+impl<'a> Places<'a> {
+    fn new(source: &'a Source) -> Self {
+        let seen = HashMap::new();
+        Self { source, seen }
+    }
+
+    fn add_i2c(
+        &mut self,
+        bus: &Spanned<String>,
+        place: &Spanned<u16>,
+        address: Address,
+        owner: &str,
+    ) -> Result<(), BoardError> {
+        let all = if address.is_ten_bit {
+            0..=0x3ff
+        } else {
+            0x08..=0x77
+        };
+        if !all.contains(&address.value) {
+            let message = format!(
+                "address {address} is none that a device can have; write one from {:#04x} to {:#04x}",
+                all.start(),
+                all.end()
+            );
+            return Err(self.source.invalid(place.span(), &message));
+        }
+        self.add(
+            format!("I2C address {address} of bus `{}`", bus.get_ref()),
+            place.span(),
+            owner,
+        )
+    }
+
+    fn add_spi(&mut self, bus: &Spanned<String>, select: u8, owner: &str) -> Result<(), BoardError> {
+        let what = format!("chip select {select} of SPI bus `{}`", bus.get_ref());
+        self.add(what, bus.span(), owner)
+    }
+
+    fn add(
+        &mut self,
+        what: String,
+        span: std::ops::Range<usize>,
+        owner: &str,
+    ) -> Result<(), BoardError> {
+        let here = self.source.place(span.clone());
+        if let Some(first) = self.seen.get(&what) {
+            let message = format!("{what} belongs to {first} already; remove one");
+            return Err(self.source.invalid(span, &message));
+        }
+        self.seen.insert(what, format!("{owner} ({here})"));
+        Ok(())
+    }
+}

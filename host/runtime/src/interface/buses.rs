@@ -1,0 +1,67 @@
+//! What `i2c` and `spi` have in common.
+
+use crate::bindings::WitErrorCode;
+use crate::buses::{Caller, Fault};
+use crate::error::ErrorCode;
+use crate::guest::Guest;
+use loopgate_devices::bus::Refused;
+
+/// As many messages as the kernel takes at a time.
+const OPERATIONS_MAX: usize = 42;
+
+impl Guest {
+    /// Enters a device that is to be opened.
+    pub(super) fn begin_open(&mut self, kind: &'static str, name: &str) -> Result<(), ErrorCode> {
+        self.may_open()?;
+        if self.on_buses.contains(&(kind, name.to_owned())) {
+            let log = &self.driver.log;
+            log.host(&format!("{kind} device `{name}` is open already"));
+            return Err(ErrorCode::Busy);
+        }
+        Ok(())
+    }
+
+    /// Whether a transaction can begin: of so many operations, and bytes in all.
+    pub(super) fn may_transact(
+        &self,
+        operations: usize,
+        bytes: impl Iterator<Item = u64>,
+    ) -> Result<(), WitErrorCode> {
+        self.may_act()?;
+        let payload = self.driver.limits.payload;
+        if operations <= OPERATIONS_MAX && bytes.sum::<u64>() <= payload {
+            return Ok(());
+        }
+        self.driver.log.host(&format!(
+            "a transaction is at most {OPERATIONS_MAX} operations, and {payload} bytes in all; make several of it"
+        ));
+        Err(WitErrorCode::BadArgument)
+    }
+
+    /// Who makes a transaction.
+    pub(super) fn caller(&mut self) -> Caller<'_> {
+        Caller {
+            name: &self.driver.name,
+            clock: &mut self.clock,
+            time: &self.driver.time,
+        }
+    }
+
+    /// Why there is no result of a transaction: an expected failure, or the end of
+    /// the driver.
+    pub(super) fn no_result(&self, place: &str, fault: Fault) -> wasmtime::Result<WitErrorCode> {
+        let (why, code) = match fault {
+            Fault::Refused(Refused::Stuck) => (
+                "is stuck: a transaction has not come back",
+                WitErrorCode::Io,
+            ),
+            Fault::Refused(Refused::Late) => (
+                "was others' for all of the time that was left",
+                WitErrorCode::TimedOut,
+            ),
+            Fault::Over(limit) => return Err(limit.into()),
+        };
+        self.driver.log.host(&format!("{place} {why}"));
+        Ok(code)
+    }
+}
