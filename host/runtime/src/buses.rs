@@ -286,8 +286,9 @@ impl Caller<'_> {
         self.clock.resume(paused);
         self.clock.called_down(begun.elapsed());
         let turn = turn.map_err(Fault::Refused)?;
-        let left = self.time_left()?;
-        turn.run(left, call)
+        let left = self.clock.left();
+        let made = (!left.is_zero()).then(|| turn.run(left, call));
+        made.flatten()
             .ok_or_else(|| Fault::Over(self.clock.over()))
     }
 
@@ -308,7 +309,7 @@ impl Caller<'_> {
             self.time.delay(busy);
             self.clock.called_down(busy);
         }
-        let (left, begun) = (self.time_left()?, self.time.now());
+        let (left, begun) = (self.clock.undelayed(), self.time.now());
         let made = call();
         let took = made.as_ref().map(|(took, _)| *took);
         let mut past = past.lock();
@@ -323,14 +324,6 @@ impl Caller<'_> {
             Some((took, result)) if took <= left => Ok(result),
             _ => Err(Fault::Over(self.clock.over())),
         }
-    }
-
-    fn time_left(&mut self) -> Result<Duration, Fault> {
-        let left = self.clock.left();
-        if left.is_zero() {
-            return Err(Fault::Over(self.clock.over()));
-        }
-        Ok(left)
     }
 }
 

@@ -296,6 +296,12 @@ impl CallClock {
         self.left().saturating_sub(self.down)
     }
 
+    /// What is left for waiting in virtual time: to the nanosecond, whatever the
+    /// machine does.
+    pub(crate) fn undelayed(&self) -> Duration {
+        self.wall.saturating_sub(self.delayed)
+    }
+
     /// Its time is over.
     pub(crate) fn over(&self) -> LimitHit {
         if self.starting {

@@ -10,7 +10,7 @@ mod random;
 pub use random::Random;
 
 use loopgate::board_file::ClockKind;
-use loopgate::{Board, BoardFile, ErrorCode, Mode, Request, RequestError, State};
+use loopgate::{Board, BoardFile, Builder, ErrorCode, Mode, Request, RequestError, State};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -100,6 +100,12 @@ pub fn crashes() -> PathBuf {
 }
 
 fn build(drivers: impl Display, clock: ClockKind) -> Board {
+    let built = board_of(drivers, clock).build();
+    built.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A board that is yet to be built. `drivers` continues the `[board]` table.
+pub fn board_of(drivers: impl Display, clock: ClockKind) -> Builder {
     log::listen();
     let text = format!("[board]\nbackend = \"sim\"\n{drivers}");
     let file =
@@ -109,8 +115,6 @@ fn build(drivers: impl Display, clock: ClockKind) -> Board {
         .clock(clock)
         .cache_directory(cache().join("code"))
         .crash_directory(crashes())
-        .build()
-        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A board in virtual time. `drivers` continues the `[board]` table.

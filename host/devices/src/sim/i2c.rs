@@ -9,9 +9,15 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::i2c::{Address, Error, I2cBus, Message, NoAcknowledgeSource};
 
+mod pcf8574;
 mod registers;
+mod sht4x;
+mod ssd1306;
 
+pub use pcf8574::Pcf8574;
 pub use registers::{RegisterKind, Registers};
+pub use sht4x::Sht4x;
+pub use ssd1306::Ssd1306;
 
 /// Bits a second of every simulated bus: standard mode.
 pub const CLOCK: u32 = 100_000;
