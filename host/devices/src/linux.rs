@@ -9,8 +9,12 @@
 //! it is a dependency already.
 
 mod controller;
+mod i2c;
 mod port;
 mod pty;
 mod serial;
+mod spi;
 
 pub use controller::SerialPorts;
+pub use i2c::KernelI2c;
+pub use spi::KernelSpi;

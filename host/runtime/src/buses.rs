@@ -1,19 +1,27 @@
 //! I2C and SPI buses, wherever they are: each with the thread that makes its
 //! transactions, but for simulated ones in virtual time, which are made at once.
 
-use crate::board_file::{BoardFile, I2cEntry, I2cModel, SpiEntry, SpiModel, contents};
+use crate::board_file::{
+    BoardFile, I2cDeviceEntry, I2cEntry, I2cModel, SpiEntry, SpiModel, contents,
+};
+use crate::error::BoardError;
 use crate::guest::CallClock;
 use crate::limits::LimitHit;
 use crate::status::BusStatus;
 use crate::time::Time;
 use loopgate_devices::bus::{BusThread, GRACE, Refused};
 use loopgate_devices::i2c::{self, Address, I2cBus, Message};
-use loopgate_devices::sim::i2c::{Attempt, Registers, SimI2c, SimI2cDevice};
+use loopgate_devices::linux::{KernelI2c, KernelSpi};
+use loopgate_devices::sim::SimBoard;
+use loopgate_devices::sim::i2c::{
+    Attempt, Pcf8574, Registers, Sht4x, SimI2c, SimI2cDevice, Ssd1306,
+};
 use loopgate_devices::sim::spi::{LoopBack, SimSpi, SimSpiDevice, SpiRegisters};
 use loopgate_devices::spi::{self, Operation, Settings};
 use loopgate_workloop::Instant;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,8 +109,9 @@ impl Buses {
     pub(crate) fn new(
         file: &BoardFile,
         time: &Time,
+        board: &Arc<SimBoard>,
         brought: Brought,
-    ) -> Arc<Self> {
+    ) -> Result<Arc<Self>, BoardError> {
         let buses = Self {
             i2c: SimI2c::new(time.clock()),
             spi: SimSpi::new(time.clock()),
@@ -110,14 +119,14 @@ impl Buses {
             own: brought.i2c,
             used: Mutex::default(),
         };
-        buses.attach(file);
+        buses.attach(file, board)?;
         for ((bus, address), device) in brought.i2c_devices {
             buses.i2c.attach(&bus, address, device);
         }
         for ((bus, select), device) in brought.spi_devices {
             buses.spi.attach(&bus, select, device);
         }
-        Arc::new(buses)
+        Ok(Arc::new(buses))
     }
 
     pub(crate) fn sim_i2c(&self) -> &Arc<SimI2c> {
@@ -129,10 +138,10 @@ impl Buses {
     }
 
     /// The devices that the board file declares; it was checked.
-    fn attach(&self, file: &BoardFile) {
+    fn attach(&self, file: &BoardFile, board: &Arc<SimBoard>) -> Result<(), BoardError> {
         for entry in &file.board.i2c_devices {
             let (bus, address) = (entry.bus.get_ref(), entry.address());
-            let device = match entry.model {
+            let device: Arc<dyn SimI2cDevice> = match entry.model {
                 I2cModel::Registers => {
                     let registers = filled(&entry.registers);
                     for (register, kind) in entry.kinds().unwrap_or_default() {
@@ -140,6 +149,9 @@ impl Buses {
                     }
                     registers
                 }
+                I2cModel::Pcf8574 => expander(file, entry, board)?,
+                I2cModel::Sht4x => Arc::new(Sht4x::new(1)),
+                I2cModel::Ssd1306 => Arc::new(Ssd1306::new()),
             };
             self.i2c.attach(bus, address, device);
             self.i2c.set_faults(bus, address, entry.faults());
@@ -152,12 +164,17 @@ impl Buses {
             let bus = entry.bus.get_ref();
             self.spi.attach(bus, entry.chip_select, device);
         }
+        Ok(())
     }
 
     pub(crate) fn open_i2c(&self, entry: &I2cEntry) -> Result<I2cDevice, i2c::Error> {
         let name = entry.bus.get_ref();
         let on = match self.own.get(name) {
             Some(own) => On::Thread(own.clone()),
+            None if is_kernel(name) => {
+                let bus = KernelI2c::open(Path::new(name))?;
+                On::Thread(Arc::new(bus) as Arc<dyn I2cBus>)
+            }
             None if self.is_virtual() => On::AtOnce(self.i2c.clone()),
             None => On::Thread(self.i2c.bus(name)),
         };
@@ -175,7 +192,11 @@ impl Buses {
 
     pub(crate) fn open_spi(&self, entry: &SpiEntry) -> Result<SpiDevice, spi::Error> {
         let (name, settings) = (entry.bus.get_ref(), entry.settings());
-        let on = if self.is_virtual() {
+        let on = if is_kernel(name) {
+            let path = format!("{name}.{}", entry.chip_select);
+            let device = KernelSpi::open(Path::new(&path), settings)?;
+            On::Thread(Arc::new(device) as Arc<dyn spi::SpiDevice>)
+        } else if self.is_virtual() {
             On::AtOnce(self.spi.clone())
         } else {
             On::Thread(self.spi.device(name, entry.chip_select, settings))
@@ -227,6 +248,28 @@ impl Drop for Buses {
         // Their threads would wait for ever.
         self.i2c.release_all();
     }
+}
+
+/// The kernel's buses are named by their files.
+fn is_kernel(bus: &str) -> bool {
+    bus.starts_with('/')
+}
+
+fn expander(
+    file: &BoardFile,
+    entry: &I2cDeviceEntry,
+    board: &Arc<SimBoard>,
+) -> Result<Arc<Pcf8574>, BoardError> {
+    let name = |bit: usize| {
+        let line = entry.lines.get(bit);
+        line.map_or(String::new(), |line| line.get_ref().clone())
+    };
+    let interrupt = entry.interrupt.as_ref().map(|line| line.get_ref().clone());
+    let expander = Pcf8574::new(board, std::array::from_fn(name), interrupt);
+    expander.map_err(|error| BoardError::Invalid {
+        place: file.place(&entry.bus),
+        message: error.to_string(),
+    })
 }
 
 /// Registers with their contents.
@@ -331,6 +374,10 @@ impl I2cDevice {
     /// For people: `bus `i2c-1`, address 0x76`.
     pub(crate) fn place(&self) -> String {
         format!("bus `{}`, address {}", self.name, self.address)
+    }
+
+    pub(crate) fn address(&self) -> Address {
+        self.address
     }
 
     /// Makes a transaction, and gives the messages back.

@@ -38,6 +38,8 @@ pub(crate) struct Loaded {
     /// Of the component's file.
     pub(crate) digest: Digest,
     pub(crate) driver: Linked,
+    /// It takes its devices as `wasi:i2c` has them.
+    pub(crate) takes_wasi_i2c: bool,
     /// Where it can ask for filters.
     pub(crate) filters: Option<Arc<Program>>,
 }
@@ -80,6 +82,7 @@ impl Engine {
         Ok(Loaded {
             digest,
             driver,
+            takes_wasi_i2c: interface::wasi_i2c::is_wanted(&self.wasmtime, &component),
             filters,
         })
     }

@@ -4,6 +4,7 @@ use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::filter::{Levels, Program};
 use crate::heritage::{Heritage, LineName, OpenPins};
+use crate::interface::wasi_i2c::Connect;
 use crate::interface::work_loop::Sources;
 use crate::limits::{LimitHit, Limits};
 use crate::log::LineBuffer;
@@ -41,6 +42,8 @@ pub(crate) struct Guest {
     pub(crate) memory: MemoryLimiter,
     pub(crate) random: Random,
     pub(crate) output: LineBuffer,
+    /// Where it takes its devices so.
+    pub(crate) wasi_i2c: Option<Arc<Connect>>,
     /// The component for filters, where it asks for any.
     pub(crate) filters: Option<Arc<Program>>,
     pub(crate) levels: Arc<Levels>,
@@ -85,6 +88,7 @@ impl Guest {
             memory: MemoryLimiter::new(&limits),
             random: Random::seeded(&driver.name, generation),
             output: LineBuffer::default(),
+            wasi_i2c: None,
             filters,
             levels: Arc::new(Levels::new(&driver.entry)),
             phase: Phase::Aside,

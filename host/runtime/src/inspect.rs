@@ -69,7 +69,7 @@ pub fn inspect(component: &Path, board: Option<&BoardFile>) -> Result<Inspection
             grants.extend(granted(entry));
             let meant = verify(component, entry.digest(), digest(&bytes));
             missing.extend(meant.err().map(|error| error.to_string()));
-            missing.extend(lacking(entry, |function| {
+            missing.extend(lacking(entry, &imports, |function| {
                 interface::can_call(engine.wasmtime(), &compiled, function)
             }));
         }
@@ -96,11 +96,15 @@ fn finding(import: String) -> Finding {
     let meaning = match (import.starts_with("loopgate:driver/"), interface) {
         (true, "gpio") => "pins, those that the board grants",
         (true, "serial") => "serial ports, those that the board grants",
+        (true, "i2c") => "devices on I2C buses, those that the board grants",
+        (true, "spi") => "devices on SPI buses, those that the board grants",
         (true, "interrupt") => "edges of those pins, input of those ports",
         (true, "request") => "services: its own, and those that the board lets it use",
         (true, "work-loop") => "timers, interrupts and gates on its loop",
         (true, "log") => "lines in the host's log",
         (true, _) => "types",
+        (false, "i2c") if known => "devices on I2C buses, those that the board grants",
+        (false, "delay") if known => "delays, charged to the handler",
         (false, _) if known => "standard library; nothing outside, nothing that blocks",
         (false, _) => "not offered to drivers",
     };
@@ -155,12 +159,30 @@ fn granted(entry: &DriverEntry) -> Vec<String> {
         let place = port.place().map_or("", |place| place.get_ref());
         format!("`{driver}`: port `{name}` = `{place}`, {} baud", port.baud)
     });
-    pins.chain(ports).chain(provides).chain(uses).collect()
+    let i2c = entry.i2c_in_order().into_iter().map(|(name, device)| {
+        let (bus, address) = (device.bus.get_ref(), device.address());
+        format!("`{driver}`: I2C device `{name}` = bus `{bus}`, address {address}")
+    });
+    let spi = entry.spi_in_order().into_iter().map(|(name, device)| {
+        format!(
+            "`{driver}`: SPI device `{name}` = bus `{}`, chip select {}, mode {}, {} Hz",
+            device.bus.get_ref(),
+            device.chip_select,
+            device.mode,
+            device.clock
+        )
+    });
+    let devices = ports.chain(i2c).chain(spi);
+    pins.chain(devices).chain(provides).chain(uses).collect()
 }
 
 /// What the component can ask for and the entry leaves empty. Names are chosen
 /// at run time, so only whole kinds can be missing here.
-fn lacking(entry: &DriverEntry, can_call: impl Fn(&str) -> bool) -> Vec<String> {
+fn lacking(
+    entry: &DriverEntry,
+    imports: &[Finding],
+    can_call: impl Fn(&str) -> bool,
+) -> Vec<String> {
     let driver = entry.name.get_ref();
     let mut missing = Vec::new();
     if can_call("[static]pin.open") && entry.gpio.is_empty() {
@@ -171,6 +193,17 @@ fn lacking(entry: &DriverEntry, can_call: impl Fn(&str) -> bool) -> Vec<String> 
     if can_call("[static]port.open") && entry.serial.is_empty() {
         missing.push(format!(
             "`{driver}` uses serial ports, but its entry grants none; add `[driver.serial]`"
+        ));
+    }
+    let has = |part: &str| imports.iter().any(|import| import.import.contains(part));
+    let buses = [
+        ("I2C", "i2c", entry.i2c.is_empty()),
+        ("SPI", "spi", entry.spi.is_empty()),
+    ];
+    let lacking = |&(_, table, is_empty): &(_, &str, bool)| is_empty && has(&format!("/{table}@"));
+    for (bus, table, _) in buses.into_iter().filter(lacking) {
+        missing.push(format!(
+            "`{driver}` uses devices on {bus} buses, but its entry grants none; add `[driver.{table}]`"
         ));
     }
     if can_call("publish") && entry.provides.is_empty() {

@@ -211,6 +211,11 @@ fn lines(file: &BoardFile) -> Vec<SimLineConfig> {
         };
         lines.insert(pin.line.get_ref().clone(), pull);
     }
+    for device in &file.board.i2c_devices {
+        for line in device.lines.iter().chain(&device.interrupt) {
+            lines.insert(line.get_ref().clone(), Pull::Up);
+        }
+    }
     for line in &file.board.lines {
         lines.insert(line.name.get_ref().clone(), line.pull);
     }

@@ -12,7 +12,7 @@ use loopgate_test_guests::service_name;
 
 const I2C: u32 = 1;
 const SPI: u32 = 2;
-/// `scalars[0]` operations of `scalars[1]` bytes each.
+/// `scalars[0]` operations, of so many bytes each as the data is in binary.
 const MANY: u32 = 3;
 const OPEN: u32 = 4;
 const MADE: u32 = 5;
@@ -74,11 +74,11 @@ impl Driver for Probe {
     }
 
     fn command(&mut self, request: Request) -> Result<Reply> {
-        let [first, second, ..] = request.scalars;
+        let [first, ..] = request.scalars;
         let said = match request.selector {
             I2C => self.i2c(&request.data, first).map_err(told),
             SPI => self.spi(&request.data, first).map_err(told),
-            MANY => self.many(first, second).map_err(told),
+            MANY => self.many(first, &request.data).map_err(told),
             OPEN => {
                 let name = String::from_utf8_lossy(&request.data);
                 let opened = i2c::Device::open(&name).map(|_| Vec::new());
@@ -119,7 +119,8 @@ impl Probe {
         Ok([first, rest].concat())
     }
 
-    fn many(&self, count: u64, bytes: u64) -> Result<Vec<u8>, i2c::BusError> {
+    fn many(&self, count: u64, bytes: &[u8]) -> Result<Vec<u8>, i2c::BusError> {
+        let bytes = bytes.try_into().map_or(0, u32::from_le_bytes);
         let device = self.device.as_ref();
         let device = device.ok_or(i2c::BusError::Other(ErrorCode::NotReady))?;
         let mut into = vec![vec![0; bytes as usize]; count as usize];

@@ -31,6 +31,15 @@ pub(super) fn text(board: &Overview) -> String {
         ))
     });
     let failures: String = failures.collect();
+    let stuck = board.buses.iter().filter_map(|(name, bus)| {
+        let by = bus.stuck_by.as_ref()?;
+        Some(format!(
+            "bus {} is stuck: a transaction of {} has not come back\n",
+            plain(name),
+            plain(by)
+        ))
+    });
+    let failures = stuck.collect::<String>() + &failures;
     let gap = if failures.is_empty() { "" } else { "\n" };
     let held = board.sandbox.iter().map(|(by, how)| {
         let how = plain(how);

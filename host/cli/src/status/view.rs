@@ -19,7 +19,16 @@ pub(super) struct Overview {
     /// Absent where the host is of an earlier version.
     #[serde(default)]
     pub(super) sandbox: BTreeMap<String, String>,
+    /// Empty where the host is older.
+    #[serde(default)]
+    pub(super) buses: BTreeMap<String, Bus>,
     pub(super) drivers: Vec<Driver>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Bus {
+    pub(super) stuck_by: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

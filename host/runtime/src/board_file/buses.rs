@@ -80,6 +80,13 @@ pub struct I2cDeviceEntry {
     /// Registers that count their reads.
     #[serde(default)]
     pub counters: Vec<String>,
+    /// Eight lines of the simulated board that are a `pcf8574`'s pins, P0 first.
+    #[serde(default)]
+    pub lines: Vec<Spanned<String>>,
+    /// The line that a `pcf8574` drives low when a pin has changed; it needs a
+    /// pull-up.
+    #[serde(default)]
+    pub interrupt: Option<Spanned<String>>,
     /// What goes wrong with it.
     #[serde(default, rename = "fault")]
     pub faults: Vec<FaultEntry>,
@@ -89,8 +96,15 @@ pub struct I2cDeviceEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum I2cModel {
-    /// 256 registers.
+    /// 256 registers: the first byte of a write is the register, and it goes on from
+    /// there.
     Registers,
+    /// A port expander with eight pins that are lines of the board.
+    Pcf8574,
+    /// A sensor of temperature and humidity, at 25 degrees and 50 %.
+    Sht4x,
+    /// A display of 128 times 64 dots; programs that embed a board can see it.
+    Ssd1306,
 }
 
 /// `[[board.i2c-device.fault]]`
@@ -176,6 +190,28 @@ impl I2cDeviceEntry {
 
     pub(crate) fn faults(&self) -> Vec<SimFault> {
         self.faults.iter().copied().map(Into::into).collect()
+    }
+
+    /// What is wrong with it, for people.
+    fn problem(&self) -> Result<(), String> {
+        contents(&self.registers)?;
+        let kinds = self.kinds()?;
+        let has_registers = !(self.registers.is_empty() && kinds.is_empty());
+        let has_lines = !self.lines.is_empty() || self.interrupt.is_some();
+        match self.model {
+            I2cModel::Pcf8574 if self.lines.len() != 8 => Err(format!(
+                "a `pcf8574` has 8 `lines`, one for each pin, and here are {}",
+                self.lines.len()
+            )),
+            I2cModel::Registers | I2cModel::Sht4x | I2cModel::Ssd1306 if has_lines => {
+                Err("`lines` and `interrupt` are for a `pcf8574`; leave them out".to_owned())
+            }
+            I2cModel::Pcf8574 | I2cModel::Sht4x | I2cModel::Ssd1306 if has_registers => Err(
+                "`registers` and what they do are for the model `registers`; leave them out"
+                    .to_owned(),
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// Registers that are not plain, each with what it is.
@@ -268,8 +304,8 @@ pub(super) fn check(file: &BoardFile, source: &Source) -> Result<(), BoardError>
     for device in &file.board.i2c_devices {
         let address = device.address();
         simulated.add_i2c(&device.bus, &device.address, address, "the board")?;
-        let registers = contents(&device.registers).and_then(|_| device.kinds());
-        registers.map_err(|message| source.invalid(device.bus.span(), &message))?;
+        let good = device.problem();
+        good.map_err(|message| source.invalid(device.bus.span(), &message))?;
     }
     for device in &file.board.spi_devices {
         simulated.add_spi(&device.bus, device.chip_select, "the board")?;

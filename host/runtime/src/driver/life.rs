@@ -8,6 +8,7 @@ use crate::engine::{self, Digest, Loaded};
 use crate::error::{ComponentError, ErrorCode};
 use crate::guest::Guest;
 use crate::heritage::Heritage;
+use crate::interface::wasi_i2c;
 use crate::stack;
 use crate::staging::Phase;
 use crate::status::{State, Usage};
@@ -237,7 +238,7 @@ impl Driver {
         store.data_mut().clock.begin(&self.limits, true);
         store.set_epoch_deadline(1);
         let _in_flight = self.engine.ticker.enter();
-        match loaded.driver.instantiate(&mut store) {
+        match instantiate(&mut store, loaded) {
             Ok(bindings) => Ok(Instance {
                 store,
                 bindings,
@@ -251,6 +252,7 @@ impl Driver {
     fn call_start(self: &Arc<Self>, cx: &Context, cause: Cause) {
         let config = self.entry.config.clone();
         match self.call(cx, Handler::Start, |store, handlers| {
+            wasi_i2c::connect(store)?;
             handlers.call_start(store, cause, &config)
         }) {
             Ok(Ok(())) => {
@@ -379,4 +381,17 @@ impl Driver {
         guest.table = ResourceTable::new();
         self.tell_of_filters();
     }
+}
+
+fn instantiate(
+    store: &mut Store<Guest>,
+    loaded: &Loaded,
+) -> wasmtime::Result<crate::bindings::Driver> {
+    if !loaded.takes_wasi_i2c {
+        return loaded.driver.instantiate(store);
+    }
+    let instance = loaded.driver.instance_pre().instantiate(&mut *store)?;
+    let connect = wasi_i2c::of(store, &instance)?;
+    store.data_mut().wasi_i2c = Some(Arc::new(connect));
+    crate::bindings::Driver::new(store, &instance)
 }

@@ -5,6 +5,7 @@ use super::{Driver, Handler, Instance, Subject};
 use crate::bindings::exports::loopgate::driver::handlers::Cause;
 use crate::error::ErrorCode;
 use crate::guest::{self, Guest};
+use crate::interface::wasi_i2c;
 use crate::limits::LimitHit;
 use crate::requests::Requests;
 use crate::staging::{Phase, Staging};
@@ -299,6 +300,7 @@ impl Driver {
         let config = self.entry.config.clone();
         let none = Subject::default();
         let started = self.enter(instance, Handler::Start, none, |store, handlers| {
+            wasi_i2c::connect(store)?;
             handlers.call_start(store, Cause::Reload, &config)
         });
         match started.map_err(called)? {

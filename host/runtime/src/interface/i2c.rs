@@ -19,7 +19,7 @@ pub struct Device {
 }
 
 /// A transaction's result.
-type Made = Result<Vec<Vec<u8>>, BusError>;
+pub(super) type Made = Result<Vec<Vec<u8>>, BusError>;
 
 impl Host for Guest {}
 
@@ -68,7 +68,7 @@ impl Guest {
         Ok(handle)
     }
 
-    fn i2c_transaction(
+    pub(super) fn i2c_transaction(
         &mut self,
         device: &I2cDevice,
         operations: Vec<Operation>,

@@ -16,6 +16,7 @@ pub(crate) mod request;
 pub(crate) mod serial;
 pub(crate) mod spi;
 pub(crate) mod wasi;
+pub(crate) mod wasi_i2c;
 pub(crate) mod work_loop;
 
 use crate::bindings::{self, Driver, PACKAGE, VERSION};
@@ -30,6 +31,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     Driver::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
+    wasi_i2c::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
@@ -74,7 +76,7 @@ pub(crate) fn is_known(import: &str) -> bool {
     let ours = OURS
         .iter()
         .any(|name| import == format!("{PACKAGE}/{name}@{VERSION}"));
-    ours || wasi::is_offered(import)
+    ours || wasi::is_offered(import) || wasi_i2c::is_offered(import)
 }
 
 /// Refuses a component that imports what the world lacks, before the engine

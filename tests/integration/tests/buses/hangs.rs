@@ -1,7 +1,7 @@
 //! A device that never answers costs its driver its wall limit, its loop no more than
 //! that, and other loops nothing.
 
-use crate::support::{SENSOR, answer, device, i2c, probe, said};
+use crate::support::{SENSOR, answer, device, i2c, many_request, probe, said};
 use loopgate::devices::i2c::{Address, Error, I2cBus, Message};
 use loopgate::devices::sim::i2c::{FaultKind, SimFault};
 use loopgate::board_file::ClockKind;
@@ -63,7 +63,7 @@ fn board_with(bus: &Arc<Hanging>) -> Board {
 }
 
 #[test]
-fn rule_013_a_device_that_never_answers_costs_its_driver_alone_in_real_time() {
+fn rule_13_a_device_that_never_answers_costs_its_driver_alone_in_real_time() {
     let bus = Arc::new(Hanging(Gate::default()));
     let board = board_with(&bus);
     assert_eq!(i2c(&board, "hung", &[0], 1), [0]);
@@ -108,7 +108,7 @@ fn i2c_is_free(board: &Board) -> bool {
 }
 
 #[test]
-fn rule_013_a_device_that_never_answers_costs_its_driver_exactly_its_limit_in_virtual_time() {
+fn rule_13_a_device_that_never_answers_costs_its_driver_exactly_its_limit_in_virtual_time() {
     let hangs = "[[board.i2c-device]]\nbus = \"i2c-1\"\naddress = 0x20\nmodel = \"registers\"\n";
     let board = virtual_board(format!("{SENSOR}{hangs}{}", drivers()));
     let stuck = SimFault {
@@ -140,8 +140,8 @@ fn rule_013_a_device_that_never_answers_costs_its_driver_exactly_its_limit_in_vi
 fn a_transaction_that_takes_too_long_ends_its_driver_and_then_the_bus_is_free() {
     let board = virtual_board(format!("{SENSOR}{}", probe("bus", "", &device(0x76))));
     // At 100 kHz this takes 0.9 s.
-    let many = Request::named("many").scalar(1).scalar(10_000);
-    assert_eq!(refused(&board, "bus", many).code, ErrorCode::DriverDied);
+    let long = many_request(1, 10_000);
+    assert_eq!(refused(&board, "bus", long).code, ErrorCode::DriverDied);
     let (ended, cause) = state(&board, "bus");
     assert_eq!((ended, cause.contains(OVER)), (State::Failed, true), "{cause}");
     board.start_driver("bus").unwrap();

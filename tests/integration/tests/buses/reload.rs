@@ -4,7 +4,7 @@ use crate::support::{SENSOR, device, i2c, probe};
 use loopgate_integration::{assert_running, logged, virtual_board};
 
 #[test]
-fn rule_016_a_transaction_before_the_commit_is_not_permitted_and_the_device_goes_over() {
+fn rule_16_a_transaction_before_the_commit_is_not_permitted_and_the_device_goes_over() {
     let board = virtual_board(format!("{SENSOR}{}", probe("bus", "", &device(0x76))));
     assert!(logged(&board, "bus", "in start: [0]"));
     let before = board.status().buses["i2c-1"].transactions;

@@ -47,3 +47,13 @@ pub(crate) fn i2c(board: &Board, service: &str, write: &[u8], read: u64) -> Vec<
 pub(crate) fn said(board: &Board, service: &str, write: &[u8], read: u64) -> String {
     String::from_utf8_lossy(&i2c(board, service, write, read)).into_owned()
 }
+
+/// What comes of a transaction of `count` reads, of so many bytes each.
+pub(crate) fn many(board: &Board, count: u64, bytes: u32) -> String {
+    String::from_utf8(answer(board, "bus", many_request(count, bytes))).unwrap()
+}
+
+pub(crate) fn many_request(count: u64, bytes: u32) -> Request {
+    let request = Request::named("many").data(bytes.to_le_bytes());
+    request.scalar(count)
+}

@@ -1,7 +1,7 @@
 //! What a driver gets of the devices that it is granted, in virtual time and in real
 //! time.
 
-use crate::support::{SENSOR, answer, device, i2c, probe, said};
+use crate::support::{SENSOR, answer, device, i2c, many, probe, said};
 use loopgate::devices::i2c::Address;
 use loopgate::devices::sim::i2c::{FaultKind, SimFault};
 use loopgate::{Board, BoardFile, Request};
@@ -38,9 +38,8 @@ fn registers_are_read_and_written_in_one_transaction() {
 fn neighbours_of_one_direction_are_one_message() {
     let board = virtual_board(format!("{SENSOR}{}", probe("bus", "", &device(0x76))));
     assert!(i2c(&board, "bus", &[0x10], 0).is_empty());
-    let many = Request::named("many").scalar(42).scalar(2);
     let begun = board.now();
-    assert_eq!(answer(&board, "bus", many), b"84");
+    assert_eq!(many(&board, 42, 2), "84");
     // START, address and acknowledge once, 84 bytes of nine bits, STOP.
     let bits = 10 + 84 * 9 + 1;
     assert_eq!(
@@ -50,7 +49,7 @@ fn neighbours_of_one_direction_are_one_message() {
 }
 
 #[test]
-fn rule_012_a_driver_reaches_its_own_address_alone() {
+fn rule_12_a_driver_reaches_its_own_address_alone() {
     let table = format!(
         "{}other = {{ bus = \"i2c-1\", address = 0x20 }}\n",
         device(0x76)
@@ -101,15 +100,11 @@ fn faults_are_what_the_bus_calls_them() {
 #[test]
 fn a_transaction_has_bounds() {
     let board = virtual_board(format!("{SENSOR}{}", probe("bus", "", &device(0x76))));
-    let many = |count: u64, bytes: u64| {
-        let request = Request::named("many").scalar(count).scalar(bytes);
-        String::from_utf8(answer(&board, "bus", request)).unwrap()
-    };
     for (count, bytes) in [(43, 1), (43, 0), (1, 65_537), (2, 40_000)] {
-        assert_eq!(many(count, bytes), "Other(BadArgument)", "{count} {bytes}");
+        assert_eq!(many(&board, count, bytes), "Other(BadArgument)", "{count} {bytes}");
     }
     assert!(logged(&board, "bus", "at most 42 operations"));
-    assert_eq!(many(42, 10), "420");
+    assert_eq!(many(&board, 42, 10), "420");
     assert_running(&board, "bus");
 }
 

@@ -31,6 +31,8 @@ const SCALARS: &[Scalar] = &[
     scalar("String", "text", "texts"),
     scalar("PathBuf", "path", "paths"),
     scalar("bool", "`true` or `false`", "`true` or `false`"),
+    scalar("u8", "number", "numbers"),
+    scalar("u16", "number", "numbers"),
     scalar("u32", "number", "numbers"),
     scalar("u64", "number", "numbers"),
     scalar("NonZeroU32", "number", "numbers"),

@@ -37,6 +37,8 @@ struct State {
     interrupts: bool,
     /// Someone drives it just now, and will look again.
     is_driving: bool,
+    /// The pins change by a write, which does not interrupt.
+    is_writing: bool,
 }
 
 impl Pcf8574 {
@@ -62,6 +64,7 @@ impl Pcf8574 {
                 seen: 0xff,
                 interrupts: false,
                 is_driving: false,
+                is_writing: false,
             }),
         });
         let weak = Arc::downgrade(&expander);
@@ -119,7 +122,7 @@ impl Pcf8574 {
             return;
         };
         let mut state = self.state.lock();
-        if std::mem::replace(&mut state.is_driving, true) {
+        if state.is_writing || std::mem::replace(&mut state.is_driving, true) {
             return;
         }
         loop {
@@ -161,10 +164,12 @@ impl Pcf8574 {
 
 impl SimI2cDevice for Pcf8574 {
     fn write(&self, bytes: &[u8], _: Instant) -> Result<(), Error> {
+        self.state.lock().is_writing = true;
         for &port in bytes {
             self.set_port(port);
             self.take_levels();
         }
+        self.state.lock().is_writing = false;
         self.drive_interrupt();
         Ok(())
     }

@@ -1,0 +1,197 @@
+//! `wasi:i2c` as it is published, for components that were built against it.
+
+use self::bindings::exports::loopgate::driver::wasi_i2c::Granted;
+use self::bindings::wasi::i2c::delay::{self, HostDelay};
+use self::bindings::wasi::i2c::i2c::{self, ErrorCode, HostI2c, NoAcknowledgeSource, Operation};
+use crate::bindings::loopgate::driver::i2c as ours;
+use crate::buses::I2cDevice;
+use crate::guest::Guest;
+use crate::limits::LimitHit;
+use crate::time::Time;
+use std::time::Duration;
+use wasmtime::Store;
+use wasmtime::component::{Component, HasSelf, Instance, Linker, Resource};
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        inline: "
+            package loopgate:host;
+
+            world wasi-i2c {
+                import wasi:i2c/i2c@0.2.0-draft;
+                import wasi:i2c/delay@0.2.0-draft;
+                export loopgate:driver/wasi-i2c@0.1.0;
+            }
+        ",
+        world: "loopgate:host/wasi-i2c",
+        imports: { default: trappable },
+        with: {
+            "wasi:i2c/i2c.i2c": super::Bus,
+            "wasi:i2c/delay.delay": super::Delay,
+        },
+    });
+}
+
+/// What takes the devices in a component that exports it.
+pub(crate) type Connect = bindings::WasiI2c;
+
+/// What drivers export, and the host imports.
+const EXPORT: &str = "loopgate:driver/wasi-i2c@0.1.0";
+const IMPORTS: [&str; 2] = ["wasi:i2c/i2c@0.2.0-draft", "wasi:i2c/delay@0.2.0-draft"];
+
+/// A bus on which one device is.
+pub struct Bus(I2cDevice);
+
+/// Delays have nothing to keep.
+pub struct Delay;
+
+pub(super) fn is_offered(import: &str) -> bool {
+    IMPORTS.contains(&import)
+}
+
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    i2c::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)?;
+    delay::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)
+}
+
+/// Whether the component wants its devices so.
+pub(crate) fn is_wanted(engine: &wasmtime::Engine, component: &Component) -> bool {
+    let component = component.component_type();
+    component.exports(engine).any(|(name, _)| name == EXPORT)
+}
+
+/// # Errors
+/// The component exports something else by that name.
+pub(crate) fn of(store: &mut Store<Guest>, instance: &Instance) -> wasmtime::Result<Connect> {
+    Connect::new(store, instance)
+}
+
+/// Hands over what is granted, where the component asks for it so: before `start`.
+pub(crate) fn connect(store: &mut Store<Guest>) -> wasmtime::Result<()> {
+    let Some(connect) = store.data().wasi_i2c.clone() else {
+        return Ok(());
+    };
+    let guest = store.data_mut();
+    let driver = guest.driver.clone();
+    let mut devices = Vec::new();
+    for (name, entry) in driver.entry.i2c_in_order() {
+        let device = match driver.devices.buses.open_i2c(entry) {
+            Ok(device) => device,
+            Err(error) => {
+                let left_out = format!("device `{name}` is left out: {error}");
+                driver.log.host(&left_out);
+                continue;
+            }
+        };
+        let bus = guest.push(Bus(device)).ok_or(LimitHit::Handles(driver.limits.handles))?;
+        devices.push(Granted {
+            name: name.to_owned(),
+            address: entry.address().value,
+            bus,
+        });
+    }
+    // There is nothing to keep of it in the table.
+    let delay = Resource::new_own(0);
+    let connect = connect.loopgate_driver_wasi_i2c();
+    connect.call_connect(store, &devices, delay)
+}
+
+type Answer<T> = wasmtime::Result<Result<T, ErrorCode>>;
+
+impl i2c::Host for Guest {}
+
+impl HostI2c for Guest {
+    fn transaction(
+        &mut self,
+        this: Resource<Bus>,
+        address: u16,
+        operations: Vec<Operation>,
+    ) -> Answer<Vec<Vec<u8>>> {
+        let device = self.table.get(&this)?.0.clone();
+        if address != device.address().value {
+            let absent = ErrorCode::NoAcknowledge(NoAcknowledgeSource::Address);
+            return Ok(Err(absent));
+        }
+        let operations: Option<_> = operations.into_iter().map(our_operation).collect();
+        let Some(operations) = operations else {
+            return Ok(Err(ErrorCode::Other));
+        };
+        let made = self.i2c_transaction(&device, operations)?;
+        Ok(made.map_err(Into::into))
+    }
+
+    fn read(&mut self, this: Resource<Bus>, address: u16, len: u64) -> Answer<Vec<u8>> {
+        let read = self.transaction(this, address, vec![Operation::Read(len)])?;
+        Ok(read.map(first))
+    }
+
+    fn write(&mut self, this: Resource<Bus>, address: u16, data: Vec<u8>) -> Answer<()> {
+        let written = self.transaction(this, address, vec![Operation::Write(data)])?;
+        Ok(written.map(drop))
+    }
+
+    fn write_read(
+        &mut self,
+        this: Resource<Bus>,
+        address: u16,
+        write: Vec<u8>,
+        read_len: u64,
+    ) -> Answer<Vec<u8>> {
+        let operations = vec![Operation::Write(write), Operation::Read(read_len)];
+        let read = self.transaction(this, address, operations)?;
+        Ok(read.map(first))
+    }
+
+    fn drop(&mut self, this: Resource<Bus>) -> wasmtime::Result<()> {
+        self.table.delete(this)?;
+        Ok(())
+    }
+}
+
+fn first(read: Vec<Vec<u8>>) -> Vec<u8> {
+    read.into_iter().next().unwrap_or_default()
+}
+
+/// `None` for a read that is longer than any.
+fn our_operation(operation: Operation) -> Option<ours::Operation> {
+    Some(match operation {
+        Operation::Read(count) => ours::Operation::Read(count.try_into().ok()?),
+        Operation::Write(bytes) => ours::Operation::Write(bytes),
+    })
+}
+
+impl From<ours::BusError> for ErrorCode {
+    fn from(error: ours::BusError) -> Self {
+        match error {
+            ours::BusError::Bus => Self::Bus,
+            ours::BusError::ArbitrationLoss => Self::ArbitrationLoss,
+            ours::BusError::NoAcknowledge(source) => Self::NoAcknowledge(match source {
+                ours::NoAcknowledgeSource::Address => NoAcknowledgeSource::Address,
+                ours::NoAcknowledgeSource::Data => NoAcknowledgeSource::Data,
+                ours::NoAcknowledgeSource::Unknown => NoAcknowledgeSource::Unknown,
+            }),
+            ours::BusError::Overrun => Self::Overrun,
+            ours::BusError::Other(_) => Self::Other,
+        }
+    }
+}
+
+impl delay::Host for Guest {}
+
+impl HostDelay for Guest {
+    fn delay_ns(&mut self, _: Resource<Delay>, ns: u32) -> wasmtime::Result<()> {
+        let span = Duration::from_nanos(ns.into());
+        if span > self.clock.left() {
+            return Err(self.clock.over().into());
+        }
+        let time = self.driver.time.clone();
+        let elsewhere = matches!(time, Time::Virtual(_));
+        self.clock.delay(span, elsewhere, || time.delay(span));
+        Ok(())
+    }
+
+    fn drop(&mut self, _: Resource<Delay>) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}
