@@ -95,6 +95,8 @@ const fn amount(amount: &'static str, mut attempt: Attempt) -> Attempt {
 }
 
 const CPU: Verdict = Fails("limit `handler-cpu`: more than 10 ms");
+const WALL: Verdict = Fails("limit `handler-wall`: one handler took more than 250 ms");
+const BAD_ARGUMENT: Verdict = Tells("ErrorCode::BadArgument");
 const START: Verdict = Fails("limit `start`: `start` took more than 200 ms");
 const MEMORY: Verdict = Fails("limit `memory`: asked for");
 const STACK: Verdict = Fails("limit `stack`: more than 128 KiB");
@@ -273,6 +275,31 @@ pub const IMPORTS: &[Attempt] = &[
     ),
 ];
 
+/// Devices on buses.
+pub const BUSES: &[Attempt] = &[
+    attempt("hostile_bus", "operations", Timer, PAYLOAD),
+    attempt("hostile_bus", "many", Timer, BAD_ARGUMENT),
+    attempt("hostile_bus", "read", Timer, BAD_ARGUMENT),
+    attempt("hostile_bus", "write", Timer, PAYLOAD),
+    attempt("hostile_bus", "long", Timer, WALL),
+    // It has started before, and the bus is stuck since.
+    attempt("hostile_bus", "stuck", Start, Tells("ErrorCode::Io")),
+    attempt("hostile_bus", "stuck", Interrupt, WALL),
+    attempt("hostile_bus", "stuck", Timer, WALL),
+    attempt("hostile_bus", "stuck", Command, WALL),
+    attempt("hostile_bus", "stuck", Cancelled, WALL),
+    attempt("hostile_bus", "stuck", Completed, WALL),
+    attempt("hostile_bus", "stuck", Stop, WALL),
+    attempt("hostile_bus", "flood", Timer, WALL),
+    attempt(
+        "hostile_bus",
+        "open",
+        Timer,
+        Tells("opened 1, stopped by ErrorCode::Busy"),
+    ),
+    attempt("hostile_bus", "delay", Timer, Tells("ErrorCode::TimedOut")),
+];
+
 /// Requests, and what never ends.
 pub const REQUESTS: &[Attempt] = &[
     attempt(
@@ -437,6 +464,6 @@ const NO_DRIVER: Verdict = Fails("random_other_");
 
 /// All of it.
 pub fn corpus() -> Vec<Attempt> {
-    let written = [HANDLERS, IMPORTS, REQUESTS, MODULES];
+    let written = [HANDLERS, IMPORTS, BUSES, REQUESTS, MODULES];
     written.concat().into_iter().chain(random()).collect()
 }

@@ -131,9 +131,25 @@ fn stimuli(edges: u32) -> String {
     text
 }
 
+/// What is on the buses; one of them never answers.
+const BUSES: &str = r#"
+[[board.i2c-device]]
+bus = "BUS"
+address = 0x10
+model = "registers"
+[[board.i2c-device]]
+bus = "BUS"
+address = 0x11
+model = "registers"
+fault = [{ kind = "stuck" }]
+[[board.spi-device]]
+bus = "SPI"
+model = "loop-back"
+"#;
+
 /// The board: first those that behave.
 fn drivers(attempt: &Attempt) -> String {
-    let mut text = String::new();
+    let mut text = BUSES.to_owned();
     for (name, place) in NEIGHBOURS {
         let rest = format!(
             "provides = [\"{name}\"]\nwork-loop = \"{place}\"\nconfig = {{ service = \"{name}\", worst = \"yes\" }}\n\
@@ -197,7 +213,12 @@ fn bad(attempt: &Attempt) -> String {
          in = {{ line = \"BAD\", direction = \"input\", edges = \"both\" }}\n\
          out = {{ line = \"OUT\", direction = \"output\" }}\n\
          led = {{ line = \"LED\", direction = \"output\" }}\n\
-         [driver.serial]\nport = {{ sim = \"PORT\" }}",
+         [driver.serial]\nport = {{ sim = \"PORT\" }}\n\
+         [driver.i2c]\n\
+         device = {{ bus = \"BUS\", address = 0x10 }}\n\
+         stuck = {{ bus = \"BUS\", address = 0x11 }}\n\
+         spare = {{ bus = \"BUS\", address = 0x12 }}\n\
+         [driver.spi]\ndisplay = {{ bus = \"SPI\", clock = 1000000 }}",
         used(attempt)
     );
     entry(BAD, &guest(component), &rest)
