@@ -24,10 +24,10 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { value, is_ten_bit } = self;
-        let width = if *is_ten_bit { "3" } else { "2" };
-        match width {
-            "3" => write!(f, "0x{value:03x} (10 bits)"),
-            _ => write!(f, "0x{value:02x}"),
+        if *is_ten_bit {
+            write!(f, "0x{value:03x} (10 bits)")
+        } else {
+            write!(f, "0x{value:02x}")
         }
     }
 }

@@ -331,8 +331,7 @@ impl Caller<'_> {
         let turn = turn.map_err(Fault::Refused)?;
         let left = self.clock.left();
         let made = (!left.is_zero()).then(|| turn.run(left, call));
-        made.flatten()
-            .ok_or_else(|| Fault::Over(self.clock.over()))
+        made.flatten().ok_or_else(|| Fault::Over(self.clock.over()))
     }
 
     fn at_once<R>(
@@ -401,9 +400,7 @@ impl I2cDevice {
                 let (sim, name) = (sim.clone(), self.name.clone());
                 Call::AtOnce(Box::new(move || {
                     match sim.attempt(&name, address, &mut messages) {
-                        Attempt::Done { took, result } => {
-                            Some((took, result.map(|()| messages)))
-                        }
+                        Attempt::Done { took, result } => Some((took, result.map(|()| messages))),
                         Attempt::Stuck => None,
                     }
                 }))

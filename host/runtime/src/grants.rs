@@ -221,7 +221,10 @@ display = { bus = "spi0", clock = 1000000 }
             grants.i2c("i2c-1").map(drop),
         ] {
             let reason = refused.unwrap_err();
-            assert!(reason.contains("`d`") && reason.contains("[driver."), "{reason}");
+            assert!(
+                reason.contains("`d`") && reason.contains("[driver."),
+                "{reason}"
+            );
         }
     }
 

@@ -2,7 +2,7 @@
 //! neighbours misses an edge.
 
 use loopgate_integration::hostile::corpus::{
-    Attempt, HANDLERS, IMPORTS, MODULES, REQUESTS, random,
+    Attempt, BUSES, HANDLERS, IMPORTS, MODULES, REQUESTS, random,
 };
 use loopgate_integration::hostile::run::{run, run_virtually};
 
@@ -20,6 +20,11 @@ fn no_handler_is_a_way_out() {
 #[test]
 fn no_import_is_a_way_out() {
     all_are_well(IMPORTS);
+}
+
+#[test]
+fn no_bus_is_a_way_out() {
+    all_are_well(BUSES);
 }
 
 #[test]
@@ -46,7 +51,7 @@ fn what_nobody_wrote_harms_nobody() {
 /// asserted: in virtual time one thread serves all of them.
 #[test]
 fn in_virtual_time_nobody_is_later_than_rule_13_allows() {
-    let attempts = [HANDLERS, IMPORTS, REQUESTS].into_iter().flatten();
+    let attempts = [HANDLERS, IMPORTS, BUSES, REQUESTS].into_iter().flatten();
     let reports: Vec<_> = attempts.map(run_virtually).collect();
     let late: Vec<_> = reports
         .iter()

@@ -138,9 +138,11 @@ impl SimSpi {
         for operation in &mut *operations {
             match operation {
                 Operation::Read(words) => words.iter_mut().for_each(|word| *word = exchange(0)),
-                Operation::Write(words) => for &word in &*words {
-                    exchange(word);
-                },
+                Operation::Write(words) => {
+                    for &word in &*words {
+                        exchange(word);
+                    }
+                }
                 Operation::Transfer(words) => {
                     words.iter_mut().for_each(|word| *word = exchange(*word));
                 }

@@ -354,7 +354,12 @@ impl<'a> Places<'a> {
         )
     }
 
-    fn add_spi(&mut self, bus: &Spanned<String>, select: u8, owner: &str) -> Result<(), BoardError> {
+    fn add_spi(
+        &mut self,
+        bus: &Spanned<String>,
+        select: u8,
+        owner: &str,
+    ) -> Result<(), BoardError> {
         let what = format!("chip select {select} of SPI bus `{}`", bus.get_ref());
         self.add(what, bus.span(), owner)
     }

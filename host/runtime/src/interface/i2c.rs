@@ -24,10 +24,7 @@ pub(super) type Made = Result<Vec<Vec<u8>>, BusError>;
 impl Host for Guest {}
 
 impl HostDevice for Guest {
-    fn open(
-        &mut self,
-        name: String,
-    ) -> wasmtime::Result<Result<Resource<Device>, WitErrorCode>> {
+    fn open(&mut self, name: String) -> wasmtime::Result<Result<Resource<Device>, WitErrorCode>> {
         Ok(self.open_i2c(&name).map_err(Into::into))
     }
 

@@ -23,10 +23,7 @@ type Made = Result<Vec<Vec<u8>>, BusError>;
 impl Host for Guest {}
 
 impl HostDevice for Guest {
-    fn open(
-        &mut self,
-        name: String,
-    ) -> wasmtime::Result<Result<Resource<Device>, WitErrorCode>> {
+    fn open(&mut self, name: String) -> wasmtime::Result<Result<Resource<Device>, WitErrorCode>> {
         Ok(self.open_spi(&name).map_err(Into::into))
     }
 

@@ -84,7 +84,9 @@ pub(crate) fn connect(store: &mut Store<Guest>) -> wasmtime::Result<()> {
                 continue;
             }
         };
-        let bus = guest.push(Bus(device)).ok_or(LimitHit::Handles(driver.limits.handles))?;
+        let bus = guest
+            .push(Bus(device))
+            .ok_or(LimitHit::Handles(driver.limits.handles))?;
         devices.push(Granted {
             name: name.to_owned(),
             address: entry.address().value,

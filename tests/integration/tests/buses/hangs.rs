@@ -2,13 +2,11 @@
 //! that, and other loops nothing.
 
 use crate::support::{SENSOR, answer, device, i2c, many_request, probe, said};
+use loopgate::board_file::ClockKind;
 use loopgate::devices::i2c::{Address, Error, I2cBus, Message};
 use loopgate::devices::sim::i2c::{FaultKind, SimFault};
-use loopgate::board_file::ClockKind;
 use loopgate::{Board, ErrorCode, Request, State};
-use loopgate_integration::{
-    ask, assert_running, board_of, refused, state, until, virtual_board,
-};
+use loopgate_integration::{ask, assert_running, board_of, refused, state, until, virtual_board};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -85,7 +83,11 @@ fn rule_13_a_device_that_never_answers_costs_its_driver_alone_in_real_time() {
         assert!(took >= WALL, "{took:?}");
     });
     let (ended, cause) = state(&board, "hung");
-    assert_eq!((ended, cause.contains(OVER)), (State::Failed, true), "{cause}");
+    assert_eq!(
+        (ended, cause.contains(OVER)),
+        (State::Failed, true),
+        "{cause}"
+    );
     let stuck = |board: &Board| board.status().buses["i2c-1"].stuck_by.clone();
     assert_eq!(stuck(&board).as_deref(), Some("hung"));
     // Who shares the bus is told, and lives; the loop goes on.
@@ -121,7 +123,11 @@ fn rule_13_a_device_that_never_answers_costs_its_driver_exactly_its_limit_in_vir
     let error = refused(&board, "hung", Request::named("i2c").data([1]));
     assert_eq!(error.code, ErrorCode::DriverDied);
     let (ended, cause) = state(&board, "hung");
-    assert_eq!((ended, cause.contains(OVER)), (State::Failed, true), "{cause}");
+    assert_eq!(
+        (ended, cause.contains(OVER)),
+        (State::Failed, true),
+        "{cause}"
+    );
     assert_eq!(board.now().saturating_since(begun), WALL);
     let stuck_by = || board.status().buses["i2c-1"].stuck_by.clone();
     assert_eq!(stuck_by().as_deref(), Some("hung"));
@@ -143,9 +149,16 @@ fn a_transaction_that_takes_too_long_ends_its_driver_and_then_the_bus_is_free() 
     let long = many_request(1, 10_000);
     assert_eq!(refused(&board, "bus", long).code, ErrorCode::DriverDied);
     let (ended, cause) = state(&board, "bus");
-    assert_eq!((ended, cause.contains(OVER)), (State::Failed, true), "{cause}");
+    assert_eq!(
+        (ended, cause.contains(OVER)),
+        (State::Failed, true),
+        "{cause}"
+    );
     board.start_driver("bus").unwrap();
     assert_eq!(said(&board, "bus", &[0xd0], 1), "Other(Io)");
     board.run_for(Duration::from_secs(1));
-    assert_eq!(answer(&board, "bus", Request::named("i2c").data([0xd0]).scalar(1)), [0x60]);
+    assert_eq!(
+        answer(&board, "bus", Request::named("i2c").data([0xd0]).scalar(1)),
+        [0x60]
+    );
 }

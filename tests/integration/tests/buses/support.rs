@@ -18,9 +18,8 @@ counters = ["0x30"]
 /// The probe, as `name` and with the service of that name, with what its entry
 /// says else.
 pub(crate) fn probe(name: &str, config: &str, rest: &str) -> String {
-    let all = format!(
-        "provides = [\"{name}\"]\nconfig = {{ service = \"{name}\"{config} }}\n{rest}"
-    );
+    let all =
+        format!("provides = [\"{name}\"]\nconfig = {{ service = \"{name}\"{config} }}\n{rest}");
     entry(name, &guest("probe_bus"), &all)
 }
 

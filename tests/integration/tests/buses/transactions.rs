@@ -101,7 +101,11 @@ fn faults_are_what_the_bus_calls_them() {
 fn a_transaction_has_bounds() {
     let board = virtual_board(format!("{SENSOR}{}", probe("bus", "", &device(0x76))));
     for (count, bytes) in [(43, 1), (43, 0), (1, 65_537), (2, 40_000)] {
-        assert_eq!(many(&board, count, bytes), "Other(BadArgument)", "{count} {bytes}");
+        assert_eq!(
+            many(&board, count, bytes),
+            "Other(BadArgument)",
+            "{count} {bytes}"
+        );
     }
     assert!(logged(&board, "bus", "at most 42 operations"));
     assert_eq!(many(&board, 42, 10), "420");
@@ -133,7 +137,10 @@ fn spi_goes_both_ways_and_takes_its_time() {
         let took = board.now().saturating_since(begun);
         let least = Duration::from_micros(24 + 5);
         assert!(took >= least && (board.status().clock == "real" || took == least));
-        assert_eq!(spi(&board, "loop", &[1, 2], 300_000_000), b"Other(TimedOut)");
+        assert_eq!(
+            spi(&board, "loop", &[1, 2], 300_000_000),
+            b"Other(TimedOut)"
+        );
         assert_eq!(spi(&board, "registers", &[0x8f, 0], 0), [0, 0x33]);
         assert_eq!(spi(&board, "registers", &[0x0f, 9], 0), [0, 0]);
         assert_eq!(spi(&board, "registers", &[0x8f, 0, 0], 0), [0, 9, 0]);
@@ -147,7 +154,10 @@ fn the_board_file_says_what_is_wrong_with_a_bus() {
     let spi = |rest: &str| one(&format!("spi = {{ d = {{ bus = \"spi0\", {rest} }} }}\n"));
     let table = [
         (one(&device(0x78)), "0x08 to 0x77"),
-        (one(&device(0x76)) + &two(&device(0x76)), "belongs to driver `one`"),
+        (
+            one(&device(0x76)) + &two(&device(0x76)),
+            "belongs to driver `one`",
+        ),
         (spi("clock = 0"), "a clock of 0"),
         (spi("clock = 1, mode = 4"), "0, 1, 2 or 3"),
         (spi("clock = 1, bits = 9"), "`bits` is 1 to 8"),
@@ -159,6 +169,9 @@ fn the_board_file_says_what_is_wrong_with_a_bus() {
         let text = format!("[board]\nbackend = \"sim\"\n{text}");
         let error = BoardFile::parse(&text, "board.toml").unwrap_err();
         let error = error.to_string();
-        assert!(error.contains(part) && error.contains("board.toml:"), "{error}");
+        assert!(
+            error.contains(part) && error.contains("board.toml:"),
+            "{error}"
+        );
     }
 }

@@ -37,15 +37,29 @@ fn check_says_what_it_imports_and_what_it_lacks() {
     let import = |part: &str| found.imports.iter().find(|one| one.import.contains(part));
     assert!(import("wasi:i2c/i2c@0.2.0-draft").is_some_and(|one| one.known));
     // Of ours there are types alone.
-    let ours = found.imports.iter().filter(|one| one.import.starts_with("loopgate:"));
+    let ours = found
+        .imports
+        .iter()
+        .filter(|one| one.import.starts_with("loopgate:"));
     let types = ["types", "request", "gpio"];
     for import in ours {
-        let known = types.iter().any(|name| import.import.contains(&format!("/{name}@")));
+        let known = types
+            .iter()
+            .any(|name| import.import.contains(&format!("/{name}@")));
         assert!(known, "{}", import.import);
     }
-    assert!(found.missing.iter().any(|text| text.contains("add `[driver.i2c]`")));
+    assert!(
+        found
+            .missing
+            .iter()
+            .any(|text| text.contains("add `[driver.i2c]`"))
+    );
     let found = inspect(&guest("probe_wasi_i2c"), Some(&board(&device(0x76)))).unwrap();
     assert!(found.missing.is_empty(), "{:?}", found.missing);
     let grant = "I2C device `device` = bus `i2c-1`, address 0x76";
-    assert!(found.grants.iter().any(|text| text.contains(grant)), "{:?}", found.grants);
+    assert!(
+        found.grants.iter().any(|text| text.contains(grant)),
+        "{:?}",
+        found.grants
+    );
 }

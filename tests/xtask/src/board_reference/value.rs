@@ -117,6 +117,7 @@ impl Sources {
             (None, Shape::Value(Scalar { name: "bool", .. })) if !optional => {
                 Ok("`false`".to_owned())
             }
+            (None, Shape::Value(Scalar { name: "u8", .. })) if !optional => Ok("`0`".to_owned()),
             (None, _) => Ok("none".to_owned()),
             (Some(_), _) => bail!("there are no words for its default"),
         }

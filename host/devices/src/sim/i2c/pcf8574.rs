@@ -103,7 +103,9 @@ impl Pcf8574 {
             shown.any(|line| line.name == *name && line.high)
         };
         let bits = self.names.iter().enumerate();
-        bits.fold(0, |levels, (bit, name)| levels | u8::from(is_high(name)) << bit)
+        bits.fold(0, |levels, (bit, name)| {
+            levels | u8::from(is_high(name)) << bit
+        })
     }
 
     fn changed(&self, line: &str, high: bool) {

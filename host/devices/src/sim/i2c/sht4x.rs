@@ -112,7 +112,9 @@ impl SimI2cDevice for Sht4x {
         state.answer = None;
         // Nothing pulls the wire after the last byte.
         into.fill(0xff);
-        into.iter_mut().zip(answer).for_each(|(to, byte)| *to = byte);
+        into.iter_mut()
+            .zip(answer)
+            .for_each(|(to, byte)| *to = byte);
         Ok(())
     }
 }
@@ -142,7 +144,10 @@ mod tests {
         assert!(sensor.read(&mut bytes, at(9_000)).is_err());
         sensor.write(&[0x89], at(9_000)).unwrap();
         sensor.read(&mut bytes, at(9_000)).unwrap();
-        assert_eq!([bytes[0], bytes[1], bytes[3], bytes[4]], [0x0b, 0xad, 0xca, 0xfe]);
+        assert_eq!(
+            [bytes[0], bytes[1], bytes[3], bytes[4]],
+            [0x0b, 0xad, 0xca, 0xfe]
+        );
         assert!(sensor.write(&[0x00], at(9_000)).is_err());
     }
 }

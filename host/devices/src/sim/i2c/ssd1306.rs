@@ -189,7 +189,11 @@ impl SimI2cDevice for Ssd1306 {
         let mut rest = bytes;
         while let [control, more @ ..] = rest {
             let is_one = control & 0x80 != 0;
-            let (now, later) = more.split_at(if is_one { more.len().min(1) } else { more.len() });
+            let (now, later) = more.split_at(if is_one {
+                more.len().min(1)
+            } else {
+                more.len()
+            });
             for &byte in now {
                 if control & 0x40 == 0 {
                     state.command(byte);
@@ -227,7 +231,8 @@ mod tests {
         display.write(&[0x40, 0b101], Instant::ZERO).unwrap();
         let lit = |display: &Ssd1306| {
             let all = (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y)));
-            all.filter(|&(x, y)| display.is_lit(x, y)).collect::<Vec<_>>()
+            all.filter(|&(x, y)| display.is_lit(x, y))
+                .collect::<Vec<_>>()
         };
         assert_eq!(lit(&display), [(0, 0), (0, 2)]);
         // A row of a page is full: the next page.
@@ -242,7 +247,9 @@ mod tests {
         let display = upright();
         let window = [0, 0x21, 10, 11, 0x22, 1, 2];
         display.write(&window, Instant::ZERO).unwrap();
-        display.write(&[0x40, 1, 2, 4, 8, 16], Instant::ZERO).unwrap();
+        display
+            .write(&[0x40, 1, 2, 4, 8, 16], Instant::ZERO)
+            .unwrap();
         let expected = [(10, 12), (11, 9), (10, 18), (11, 19)];
         for (x, y) in expected {
             assert!(display.is_lit(x, y), "{x} {y}");
@@ -253,7 +260,9 @@ mod tests {
     #[test]
     fn commands_may_come_in_pieces_and_off_is_dark() {
         let display = upright();
-        display.write(&[0x80, 0x21, 0x80, 5], Instant::ZERO).unwrap();
+        display
+            .write(&[0x80, 0x21, 0x80, 5], Instant::ZERO)
+            .unwrap();
         display.write(&[0x80, 6, 0x40, 1], Instant::ZERO).unwrap();
         assert!(display.is_lit(5, 0));
         display.write(&[0, 0xa7], Instant::ZERO).unwrap();
