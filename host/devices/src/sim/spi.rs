@@ -137,14 +137,16 @@ impl SimSpi {
         };
         for operation in &mut *operations {
             match operation {
-                Operation::Read(words) => words.iter_mut().for_each(|word| *word = exchange(0)),
+                Operation::Read(words) => words.fill_with(|| exchange(0)),
                 Operation::Write(words) => {
                     for &word in &*words {
                         exchange(word);
                     }
                 }
                 Operation::Transfer(words) => {
-                    words.iter_mut().for_each(|word| *word = exchange(*word));
+                    for word in words {
+                        *word = exchange(*word);
+                    }
                 }
                 Operation::Delay(_) => {}
             }

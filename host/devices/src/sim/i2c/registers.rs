@@ -102,13 +102,15 @@ impl SimI2cDevice for Registers {
     fn write(&self, bytes: &[u8], _: Instant) -> Result<(), Error> {
         if let [register, bytes @ ..] = bytes {
             self.select(*register);
-            bytes.iter().for_each(|&byte| self.store(byte));
+            for &byte in bytes {
+                self.store(byte);
+            }
         }
         Ok(())
     }
 
     fn read(&self, into: &mut [u8], _: Instant) -> Result<(), Error> {
-        into.iter_mut().for_each(|byte| *byte = self.load());
+        into.fill_with(|| self.load());
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! An SHT4x: temperature and humidity, by command and answer.
+//! An `SHT4x`: temperature and humidity, by command and answer.
 
 use std::time::Duration;
 

@@ -16,6 +16,10 @@ const PAGES: u8 = 8;
 /// scrolling is not simulated.
 pub struct Ssd1306(Mutex<State>);
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a bit of its own in the controller"
+)]
 struct State {
     /// By segment and page, as the glass has it; the lowest bit is the upper row.
     dots: [[u8; PAGES as usize]; WIDTH],
