@@ -14,6 +14,9 @@ use crate::{Error, ErrorCode, Result};
 #[derive(Debug)]
 pub struct Device {
     handle: raw::Device,
+    /// The one that the device was called by through `embedded-hal`.
+    #[cfg(feature = "embedded-hal")]
+    pub(crate) address: std::cell::Cell<Option<u8>>,
 }
 
 /// One step of a transaction.
@@ -63,7 +66,11 @@ impl Device {
     /// As there.
     pub fn open(name: &str) -> Result<Self> {
         let handle = named(raw::Device::open(name), || format!("I2C device `{name}`"))?;
-        Ok(Self { handle })
+        Ok(Self {
+            handle,
+            #[cfg(feature = "embedded-hal")]
+            address: std::cell::Cell::new(None),
+        })
     }
 
     /// Runs the operations one after the other between one START and one STOP, with

@@ -8,6 +8,8 @@ mod driver;
 mod error;
 mod export;
 mod gpio;
+#[cfg(feature = "embedded-hal")]
+mod hal;
 pub mod i2c;
 mod interrupt;
 mod line_reader;
@@ -28,8 +30,13 @@ pub mod prelude;
 
 pub use asynchronous::submission::Submission;
 pub use asynchronous::{AsyncDriver, Gated, Sleep};
+/// The traits that pins, devices on buses and [`Delay`] implement.
+#[cfg(feature = "embedded-hal")]
+pub use embedded_hal;
 /// The traits that a [`Port`] implements.
 pub use embedded_io;
+#[cfg(feature = "embedded-hal")]
+pub use hal::Delay;
 
 pub use context::{Cause, Context};
 pub use driver::Driver;
