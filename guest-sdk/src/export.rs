@@ -2,8 +2,8 @@
 
 use std::marker::PhantomData;
 
-use crate::asynchronous::Wake;
 use crate::asynchronous::submission::{self, Completed};
+use crate::asynchronous::{self, Wake};
 use crate::bindings::exports::loopgate::driver::handlers;
 use crate::bindings::loopgate::driver::{request as raw, types};
 use crate::request::{Answer, answer, lift};
@@ -67,14 +67,8 @@ pub trait Commands<D: Slot> {
     /// It slept, and goes on.
     fn resume(id: RequestId, wake: Wake);
 
-    /// It awaits a submission, which is over.
-    fn go_on(id: RequestId);
-
     /// Its client gave up.
     fn cancelled(id: RequestId);
-
-    /// The driver is about to stop.
-    fn stop();
 }
 
 /// Requests go to [`Driver::command`], and none can sleep.
@@ -88,11 +82,7 @@ impl<D: Slot> Commands<D> for Plain {
 
     fn resume(_: RequestId, _: Wake) {}
 
-    fn go_on(_: RequestId) {}
-
     fn cancelled(_: RequestId) {}
-
-    fn stop() {}
 }
 
 /// Takes the host's calls for the driver `D`.
@@ -109,11 +99,12 @@ impl<D: Slot, C: Commands<D>> handlers::Guest for Export<D, C> {
     ) -> std::result::Result<(), String> {
         let driver = D::start(&Context::new(cause, config)).map_err(|error| error.to_string())?;
         D::with(|slot| *slot = Some(driver));
+        asynchronous::settle();
         Ok(())
     }
 
     fn stop() {
-        C::stop();
+        asynchronous::stop();
         let taken = D::with(Option::take);
         if let Some(mut driver) = taken {
             driver.stop();
@@ -151,8 +142,11 @@ impl<D: Slot, C: Commands<D>> handlers::Guest for Export<D, C> {
             lost,
             latest,
         };
-        let result = deliver::<D, _>(|driver| driver.interrupt(InterruptId(source), event));
-        report("interrupt", result);
+        let source = InterruptId(source);
+        if !asynchronous::interrupted(source, event) {
+            let result = deliver::<D, _>(|driver| driver.interrupt(source, event));
+            report("interrupt", result);
+        }
     }
 
     fn filter(
@@ -185,8 +179,11 @@ impl<D: Slot, C: Commands<D>> handlers::Guest for Export<D, C> {
             deadline: Instant::from_nanos(deadline),
             now: Instant::from_nanos(now),
         };
-        let result = deliver::<D, _>(|driver| driver.timeout(TimerId(source), expiry));
-        report("timeout", result);
+        let timer = TimerId(source);
+        if !asynchronous::rang(timer) {
+            let result = deliver::<D, _>(|driver| driver.timeout(timer, expiry));
+            report("timeout", result);
+        }
     }
 
     fn command(
@@ -222,8 +219,7 @@ impl<D: Slot, C: Commands<D>> handlers::Guest for Export<D, C> {
     ) {
         let id = RequestId(id);
         match submission::completed(id, lift(outcome)) {
-            Completed::Ignored => {}
-            Completed::Awaited(request) => C::go_on(request),
+            Completed::Taken => asynchronous::run_woken(),
             Completed::Other(outcome) => {
                 let result = deliver::<D, _>(|driver| driver.completed(context, id, outcome));
                 report("completed", result);
@@ -290,7 +286,9 @@ fn asked<D: Slot, R>(
 /// Calls a handler. Before `start` and after `stop` the host calls none; if it
 /// did, there would be nobody to call.
 fn deliver<D: Slot, R>(handler: impl FnOnce(&mut D) -> R) -> Option<R> {
-    D::with(|slot| slot.as_mut().map(handler))
+    let result = D::with(|slot| slot.as_mut().map(handler));
+    asynchronous::settle();
+    result
 }
 
 /// An event has nobody to return an error to but the log.

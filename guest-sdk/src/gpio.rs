@@ -24,6 +24,9 @@ pub enum Edges {
 #[derive(Debug)]
 pub struct InputPin {
     pin: raw::Pin,
+    /// Of a pin that a task has waited for.
+    #[cfg(feature = "embedded-hal-async")]
+    pub(crate) edge: Option<crate::asynchronous::edges::Edge>,
 }
 
 impl InputPin {
@@ -36,7 +39,11 @@ impl InputPin {
     pub fn open(name: &str) -> Result<Self> {
         let opened = raw::Pin::open(name, raw::Direction::Input);
         let pin = named(opened, || format!("pin `{name}` as an input"))?;
-        Ok(Self { pin })
+        Ok(Self {
+            pin,
+            #[cfg(feature = "embedded-hal-async")]
+            edge: None,
+        })
     }
 
     /// The level now.

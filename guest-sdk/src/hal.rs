@@ -3,7 +3,8 @@
 //! Everything here is the plain wrappers under other names. Where a trait leaves
 //! something open it is said at the type.
 
-// mod asynchronous;
+#[cfg(feature = "embedded-hal-async")]
+mod asynchronous;
 #[cfg(feature = "embedded-hal-02")]
 mod version_02;
 
@@ -166,7 +167,10 @@ impl spi::ErrorType for crate::spi::Device {
 }
 
 impl spi::SpiDevice for crate::spi::Device {
-    fn transaction(&mut self, operations: &mut [spi::Operation<'_, u8>]) -> Result<(), Self::Error> {
+    fn transaction(
+        &mut self,
+        operations: &mut [spi::Operation<'_, u8>],
+    ) -> Result<(), Self::Error> {
         use crate::spi::Operation;
         let operations = operations.iter_mut().map(|operation| match operation {
             spi::Operation::Read(into) => Operation::Read(into),

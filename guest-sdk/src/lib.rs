@@ -28,8 +28,9 @@ mod work_loop;
 
 pub mod prelude;
 
+pub use asynchronous::alarm::{Wait, wait, wait_until};
 pub use asynchronous::submission::Submission;
-pub use asynchronous::{AsyncDriver, Gated, Sleep};
+pub use asynchronous::{AsyncDriver, Gated, Sleep, spawn};
 /// The traits that pins, devices on buses and [`Delay`] implement.
 #[cfg(feature = "embedded-hal")]
 pub use embedded_hal;

@@ -6,6 +6,6 @@ pub use crate::{
     Interrupts, Line, LineReader, Occurrence, OutputPin, Pending, Port, PowerChange, PowerState,
     PublishedPins, Queueing, Readiness, Reply, Request, RequestId, Result, Saved, Selector,
     Service, ServiceBuilder, StructuralEvent, Submission, Timeout, Timer, TimerId, Verdict, delay,
-    driver, now,
+    driver, now, spawn, wait, wait_until,
 };
 pub use crate::{debug, error, info, trace, warn};

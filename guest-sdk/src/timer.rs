@@ -73,7 +73,10 @@ impl Timer {
     ///
     /// As there.
     pub fn create() -> Result<Self> {
-        let token = TOKENS.with(Tokens::next);
+        Self::with_token(TOKENS.with(Tokens::next))
+    }
+
+    pub(crate) fn with_token(token: u32) -> Result<Self> {
         let created = raw::TimerEventSource::create(token);
         let timer = Self {
             source: named(created, || "timer".into())?,

@@ -1,18 +1,15 @@
-//! Requests to other drivers that a request of this one awaits.
+//! Requests to other drivers that a request or a task of this one awaits.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
-use super::Seat;
 use crate::bindings::loopgate::driver::request as raw;
 use crate::{Reply, RequestId, Result};
 
 thread_local! {
-    /// The request whose future runs.
-    static CURRENT: RefCell<Option<Rc<Seat>>> = const { RefCell::new(None) };
     /// Each from `submit` until it is over and was awaited or dropped. How many
     /// there can be is the host's limit.
     static SUBMITTED: RefCell<BTreeMap<RequestId, State>> = const { RefCell::new(BTreeMap::new()) };
@@ -20,8 +17,8 @@ thread_local! {
 
 #[derive(Debug)]
 enum State {
-    /// The host has it; with the request that awaits it, if one does already.
-    Open(Option<Rc<Seat>>),
+    /// The host has it; with who awaits it, if someone does already.
+    Open(Option<Waker>),
     Over(Result<Reply>),
     /// Nobody is interested in its end, which is still to come.
     Dropped,
@@ -55,14 +52,10 @@ impl Submission {
 impl Future for Submission {
     type Output = Result<Reply>;
 
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<Reply>> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Reply>> {
         SUBMITTED.with_borrow_mut(|submitted| match submitted.get_mut(&self.id) {
             Some(State::Open(by)) => {
-                leave(by.take());
-                *by = CURRENT.with_borrow(Option::clone);
-                if let Some(seat) = by {
-                    seat.awaited.set(seat.awaited.get() + 1);
-                }
+                *by = Some(cx.waker().clone());
                 Poll::Pending
             }
             Some(State::Over(_)) => match submitted.remove(&self.id) {
@@ -77,8 +70,7 @@ impl Future for Submission {
 impl Drop for Submission {
     fn drop(&mut self) {
         let open = SUBMITTED.with_borrow_mut(|submitted| match submitted.remove(&self.id) {
-            Some(State::Open(by)) => {
-                leave(by);
+            Some(State::Open(_)) => {
                 submitted.insert(self.id, State::Dropped);
                 true
             }
@@ -93,47 +85,33 @@ impl Drop for Submission {
 
 /// Whom the end of a submitted request concerns.
 pub(crate) enum Completed {
-    /// Nobody, for now or at all.
-    Ignored,
-    /// This request, which awaits it.
-    Awaited(RequestId),
+    /// Who awaits it, and was woken; or nobody, for now or at all.
+    Taken,
     /// The driver: it was submitted with a context.
     Other(Result<Reply>),
 }
 
 /// The host tells that a request is over.
 pub(crate) fn completed(id: RequestId, outcome: Result<Reply>) -> Completed {
-    SUBMITTED.with_borrow_mut(|submitted| {
+    let woken = SUBMITTED.with_borrow_mut(|submitted| {
         let Some(state) = submitted.get_mut(&id) else {
-            return Completed::Other(outcome);
+            return Err(outcome);
         };
-        match std::mem::replace(state, State::Over(outcome)) {
-            State::Open(Some(seat)) => {
-                let request = seat.id;
-                leave(Some(seat));
-                Completed::Awaited(request)
-            }
-            State::Open(None) => Completed::Ignored,
+        let by = match std::mem::replace(state, State::Over(outcome)) {
+            State::Open(by) => by,
             State::Over(_) | State::Dropped => {
                 submitted.remove(&id);
-                Completed::Ignored
+                None
             }
+        };
+        Ok(by)
+    });
+    match woken {
+        Ok(by) => {
+            by.into_iter().for_each(Waker::wake);
+            Completed::Taken
         }
-    })
-}
-
-/// Polls a future of the request that sits there.
-pub(super) fn within<R>(seat: &Rc<Seat>, poll: impl FnOnce() -> R) -> R {
-    let outer = CURRENT.replace(Some(seat.clone()));
-    let result = poll();
-    CURRENT.set(outer);
-    result
-}
-
-/// The request does not await it any more.
-fn leave(by: Option<Rc<Seat>>) {
-    if let Some(seat) = by {
-        seat.awaited.set(seat.awaited.get() - 1);
+        Err(outcome) => Completed::Other(outcome),
     }
 }
 

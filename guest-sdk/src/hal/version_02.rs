@@ -100,11 +100,7 @@ impl i2c::WriteRead for I2cDevice {
 impl i2c::Transactional for I2cDevice {
     type Error = I2cError;
 
-    fn exec(
-        &mut self,
-        address: u8,
-        operations: &mut [i2c::Operation<'_>],
-    ) -> Result<(), I2cError> {
+    fn exec(&mut self, address: u8, operations: &mut [i2c::Operation<'_>]) -> Result<(), I2cError> {
         use embedded_hal::i2c::Operation;
         let operations = operations.iter_mut().map(|operation| match operation {
             i2c::Operation::Read(into) => Operation::Read(into),

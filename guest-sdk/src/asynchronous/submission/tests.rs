@@ -1,4 +1,4 @@
-use super::super::tasks::{self, Tasks};
+use super::super::tasks::{self, TaskId, Tasks};
 use super::*;
 use crate::ErrorCode;
 
@@ -20,11 +20,12 @@ fn submitted(id: u64) -> Submission {
 
 /// The host's call, and what becomes of the request that it concerns.
 fn over(id: u64, outcome: Result<Reply>) -> Option<Poll<Result<Reply>>> {
-    match completed(RequestId(id), outcome) {
-        Completed::Awaited(request) => Some(tasks::go_on(&TABLE, request)),
-        Completed::Ignored => None,
-        Completed::Other(outcome) => panic!("for the driver: {outcome:?}"),
+    if let Completed::Other(outcome) = completed(RequestId(id), outcome) {
+        panic!("for the driver: {outcome:?}");
     }
+    let woken = tasks::take_woken();
+    assert!(woken.len() <= 1, "{woken:?}");
+    woken.first().map(|&id| tasks::go_on(&TABLE, id))
 }
 
 fn known() -> usize {
@@ -68,7 +69,7 @@ fn the_end_of_a_dropped_one_concerns_nobody() {
         submitted(3).await
     });
     assert!(dropped.is_pending());
-    drop(tasks::take(&TABLE, RequestId(7)));
+    drop(tasks::take(&TABLE, TaskId::Request(RequestId(7))));
     assert_eq!(known(), 3);
     for id in [3, 1, 2] {
         assert_eq!(over(id, Err(ErrorCode::Aborted.into())), None);

@@ -112,7 +112,7 @@ fn who_is_cancelled_is_dropped_and_may_come_back_here_meanwhile() {
         });
         assert!(answer.is_pending());
     }
-    drop(take(&TABLE, RequestId(1)));
+    drop(take(&TABLE, TaskId::Request(RequestId(1))));
     assert_eq!((dropped.get(), asleep()), (2, 1));
     drop(take_all(&TABLE));
     assert_eq!((dropped.get(), asleep()), (3, 0));
