@@ -1,5 +1,7 @@
 //! Everything that an ordinary driver names, in one `use`.
 
+#[cfg(feature = "embedded-hal")]
+pub use crate::Delay;
 pub use crate::{
     Ask, AsyncDriver, Cause, Client, CommandGate, Context, Driver, Duration, DurationExt, Edges,
     Error, ErrorCode, FilterEvent, GateId, Gated, InputPin, Instant, Interrupt, InterruptId,
