@@ -8,6 +8,7 @@ mod layering;
 mod lints;
 mod named_guests;
 mod named_paths;
+mod registry;
 mod tools;
 mod unsafe_code;
 
@@ -36,6 +37,9 @@ const CHECKS: &[(&str, Check)] = &[
     ("layering", |workspace| Ok(layering::holds(workspace))),
     ("wasmtime's features", |workspace| {
         Ok(features::are_lean(workspace))
+    }),
+    ("dependencies as published", |workspace| {
+        Ok(registry::is_the_source(workspace))
     }),
     ("unsafe code", unsafe_code::is_where_it_may_be),
     ("lint table", lints::are_inherited),
