@@ -3,6 +3,7 @@
 pub(crate) mod alarm;
 #[cfg(feature = "embedded-hal-async")]
 pub(crate) mod edges;
+pub(crate) mod executor;
 pub(crate) mod submission;
 mod tasks;
 
@@ -18,10 +19,7 @@ use tasks::{TaskId, Tasks};
 use crate::bindings::loopgate::driver::request as raw;
 use crate::export::{Commands, Slot};
 use crate::request::{Answer, answer};
-use crate::{
-    Driver, ErrorCode, Instant, InterruptId, Interrupts, Level, Reply, Request, RequestId, Result,
-    TimerId, complete, log,
-};
+use crate::{Driver, ErrorCode, Instant, Level, Reply, Request, RequestId, Result, complete, log};
 
 /// A driver whose requests can wait, named to the macro as
 /// `driver!(async Type)`.
@@ -228,11 +226,12 @@ fn park(id: RequestId, event: u64, deadline: u64) -> Result<()> {
 
 impl<D: Slot + AsyncDriver> Commands<D> for Asynchronous {
     fn command(request: Request) -> Answer {
+        executor::begin();
         let id = request.id();
         let seat = TASKS.with_borrow(|tasks| tasks.seat(id));
         let future = <D as AsyncDriver>::command(Gated::new(seat.clone()), request);
         let polled = tasks::run(&TASKS, seat, Box::pin(future));
-        settle();
+        alarm::arm();
         match polled {
             Poll::Ready(result) => answer(result),
             Poll::Pending => Answer::Later,
@@ -241,100 +240,12 @@ impl<D: Slot + AsyncDriver> Commands<D> for Asynchronous {
 
     fn resume(id: RequestId, wake: Wake) {
         answer_later(id, tasks::resume(&TASKS, id, wake));
-        settle();
+        alarm::arm();
     }
 
     fn cancelled(id: RequestId) {
         drop(tasks::take(&TASKS, TaskId::Request(id)));
     }
-}
-
-/// Has a task run beside the driver's handlers: with the gate closed, and with the gate
-/// open while it waits for a time ([`wait`](crate::wait)), for a pin or for a
-/// submission, or for anything else that keeps its waker. It begins after the running
-/// handler has returned; where that is `start`, after the driver has taken over from
-/// its last version.
-///
-/// What it shares with the driver it has in an [`Rc`]. A task ends with the driver, and
-/// is not handed to the next version, whose `start` has to spawn its own. What it
-/// returns as an error goes to the host's log.
-///
-/// ```no_run
-/// # use loopgate_guest::prelude::*;
-/// use std::{cell::Cell, rc::Rc};
-///
-/// struct Clock { seconds: Rc<Cell<u64>> }
-///
-/// impl Driver for Clock {
-///     fn start(_: &Context) -> Result<Self> {
-///         let seconds = Rc::new(Cell::new(0));
-///         let count = seconds.clone();
-///         spawn(async move {
-///             loop {
-///                 wait(1.secs()).await?;
-///                 count.set(count.get() + 1);
-///             }
-///         })?;
-///         Ok(Self { seconds })
-///     }
-/// }
-/// # driver!(Clock);
-/// ```
-///
-/// # Errors
-///
-/// `no-resources` where the driver has no handle left for the one timer that all its
-/// tasks share.
-pub fn spawn(task: impl Future<Output = Result<()>> + 'static) -> Result<()> {
-    alarm::provide()?;
-    let task = Box::pin(async { task.await.map(Reply::from) });
-    TASKS.with_borrow_mut(|tasks| tasks.spawn(task));
-    Ok(())
-}
-
-/// A timer of the driver expired. Whether it is the executor's.
-pub(crate) fn rang(timer: TimerId) -> bool {
-    let ours = alarm::rang(timer);
-    if ours {
-        run_woken();
-    }
-    ours
-}
-
-/// The pins that tasks wait for.
-pub(crate) fn interrupted(source: InterruptId, event: Interrupts) -> bool {
-    #[cfg(feature = "embedded-hal-async")]
-    if edges::occurred(source, event) {
-        run_woken();
-        return true;
-    }
-    let _ = (source, event);
-    false
-}
-
-/// Polls each that was woken, once.
-pub(crate) fn run_woken() {
-    for id in tasks::take_woken() {
-        let polled = tasks::go_on(&TASKS, id);
-        match (id, polled) {
-            (TaskId::Request(id), polled) => answer_later(id, polled),
-            (TaskId::Spawned(_), Poll::Ready(Err(error))) => {
-                log(Level::Error, &format!("a task: {error}"));
-            }
-            (TaskId::Spawned(_), _) => {}
-        }
-    }
-    settle();
-}
-
-/// After each handler: what it has woken comes in a call of its own.
-pub(crate) fn settle() {
-    alarm::arm();
-}
-
-/// Before the last handler, while the driver is still there: guards reach for it.
-pub(crate) fn stop() {
-    drop(tasks::take_all(&TASKS));
 }
 
 /// Answers a request that has waited, if it is done.

@@ -2,8 +2,9 @@
 
 use std::marker::PhantomData;
 
+use crate::asynchronous::Wake;
+use crate::asynchronous::executor::{self, Call};
 use crate::asynchronous::submission::{self, Completed};
-use crate::asynchronous::{self, Wake};
 use crate::bindings::exports::loopgate::driver::handlers;
 use crate::bindings::loopgate::driver::{request as raw, types};
 use crate::request::{Answer, answer, lift};
@@ -99,12 +100,12 @@ impl<D: Slot, C: Commands<D>> handlers::Guest for Export<D, C> {
     ) -> std::result::Result<(), String> {
         let driver = D::start(&Context::new(cause, config)).map_err(|error| error.to_string())?;
         D::with(|slot| *slot = Some(driver));
-        asynchronous::settle();
+        executor::tell(&Call::Handled);
         Ok(())
     }
 
     fn stop() {
-        asynchronous::stop();
+        executor::tell(&Call::Stop);
         let taken = D::with(Option::take);
         if let Some(mut driver) = taken {
             driver.stop();
@@ -143,7 +144,7 @@ impl<D: Slot, C: Commands<D>> handlers::Guest for Export<D, C> {
             latest,
         };
         let source = InterruptId(source);
-        if !asynchronous::interrupted(source, event) {
+        if !executor::tell(&Call::Interrupt(source, event)) {
             let result = deliver::<D, _>(|driver| driver.interrupt(source, event));
             report("interrupt", result);
         }
@@ -180,7 +181,7 @@ impl<D: Slot, C: Commands<D>> handlers::Guest for Export<D, C> {
             now: Instant::from_nanos(now),
         };
         let timer = TimerId(source);
-        if !asynchronous::rang(timer) {
+        if !executor::tell(&Call::Timeout(timer)) {
             let result = deliver::<D, _>(|driver| driver.timeout(timer, expiry));
             report("timeout", result);
         }
@@ -219,7 +220,9 @@ impl<D: Slot, C: Commands<D>> handlers::Guest for Export<D, C> {
     ) {
         let id = RequestId(id);
         match submission::completed(id, lift(outcome)) {
-            Completed::Taken => asynchronous::run_woken(),
+            Completed::Taken => {
+                executor::tell(&Call::Completed);
+            }
             Completed::Other(outcome) => {
                 let result = deliver::<D, _>(|driver| driver.completed(context, id, outcome));
                 report("completed", result);
@@ -287,7 +290,7 @@ fn asked<D: Slot, R>(
 /// did, there would be nobody to call.
 fn deliver<D: Slot, R>(handler: impl FnOnce(&mut D) -> R) -> Option<R> {
     let result = D::with(|slot| slot.as_mut().map(handler));
-    asynchronous::settle();
+    executor::tell(&Call::Handled);
     result
 }
 

@@ -29,8 +29,9 @@ mod work_loop;
 pub mod prelude;
 
 pub use asynchronous::alarm::{Wait, wait, wait_until};
+pub use asynchronous::executor::spawn;
 pub use asynchronous::submission::Submission;
-pub use asynchronous::{AsyncDriver, Gated, Sleep, spawn};
+pub use asynchronous::{AsyncDriver, Gated, Sleep};
 /// The traits that pins, devices on buses and [`Delay`] implement.
 #[cfg(feature = "embedded-hal")]
 pub use embedded_hal;

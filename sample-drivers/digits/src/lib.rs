@@ -47,8 +47,10 @@ fn laid_out(text: &[u8]) -> Option<([u8; DIGITS], u8)> {
     let mut place = DIGITS;
     let mut has_point = false;
     for &byte in text.iter().rev() {
-        if byte == b'.' && !has_point {
-            has_point = true;
+        if byte == b'.' {
+            if std::mem::replace(&mut has_point, true) {
+                return None;
+            }
             continue;
         }
         place = place.checked_sub(1)?;

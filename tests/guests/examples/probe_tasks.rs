@@ -8,7 +8,6 @@ use std::future::{pending, poll_fn};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use embedded_hal::delay::DelayNs as _;
 use embedded_hal_02::blocking::delay::DelayMs;
 use embedded_hal_02::digital::v2;
 use embedded_hal_async::delay::DelayNs;
@@ -124,7 +123,7 @@ impl AsyncDriver for Probe {
             TICKS => return Ok(this.with(|probe| probe.ticks.get()).into()),
             ROUNDS => spawn(go_round(scalar, this.with(|probe| probe.round.clone())))?,
             ROUND => return Ok(this.with(|probe| probe.round.get()).into()),
-            BLOCK => Delay.delay_ms(scalar as u32),
+            BLOCK => embedded_hal::delay::DelayNs::delay_ms(&mut Delay, scalar as u32),
             PULSE => this.with(|probe| pulse(&mut *probe.lamp.borrow_mut(), &mut Delay))?,
             WOKEN => until_woken(&this).await,
             WAKE => this.with(|probe| probe.waker.take().map(Waker::wake).unwrap_or_default()),
