@@ -5,7 +5,7 @@ use loopgate::{Board, BoardFile, Builder, Request};
 use loopgate_integration::root;
 
 pub(crate) fn samples() -> Builder {
-    let file = BoardFile::read(root().join("sample-drivers/board.toml"))
+    let file = BoardFile::read(root().join("sample-drivers/crates.toml"))
         .unwrap_or_else(|error| panic!("{error}"));
     let board = Board::builder().board(file).clock(ClockKind::Virtual);
     board.cache_directory(loopgate_integration::cache().join("code"))
