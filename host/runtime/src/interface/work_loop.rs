@@ -13,7 +13,7 @@ use crate::bindings::loopgate::driver::work_loop::{EventSource as AnySource, Hos
 use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
-use crate::heritage::{Fed, LineName, retire};
+use crate::heritage::{Fed, LineName};
 use crate::mailbox::Post;
 use crate::requests::Turns;
 use crate::staging::Change;
@@ -78,20 +78,18 @@ impl Sources {
 
     /// Takes every source off its loop, for good.
     pub(crate) fn remove_all(&mut self, cx: &Context, driver: &Driver) {
-        for (_, (source, _)) in self.interrupts.drain() {
-            retire(cx, driver, &source);
-        }
-        let post = self.post.take();
-        let timers = self
-            .timers
-            .drain()
-            .map(|(_, source)| source as Arc<dyn EventSource>);
-        let gates = self
-            .gates
-            .drain()
-            .map(|(_, (source, _))| source as Arc<dyn EventSource>);
-        for source in timers.chain(gates).chain(post) {
-            remove(cx, driver, &source);
+        let interrupts: Vec<_> = self.interrupts.drain().map(|(_, (s, _))| s).collect();
+        let counting = interrupts.iter().map(|s| s.clone() as Arc<dyn EventSource>);
+        let timers = self.timers.drain().map(|(_, s)| s as Arc<dyn EventSource>);
+        let gates = self.gates.drain();
+        let gates = gates.map(|(_, (s, _))| s as Arc<dyn EventSource>);
+        let others = timers.chain(gates).chain(self.post.take());
+        // There can be tens of thousands, each of which would be looked for.
+        let all: Vec<_> = counting.chain(others).collect();
+        driver.work_loop.withdraw_event_sources(cx, &all);
+        driver.tell_of_filters();
+        for source in &interrupts {
+            driver.counters.lost(source.discard_pending());
         }
     }
 
