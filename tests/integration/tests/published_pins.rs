@@ -710,3 +710,18 @@ fn race_x22_a_pin_that_is_opened_and_closed_while_its_provider_ends() {
     });
     assert_eq!(ask(&board, "input", "in", 0), Ok(0));
 }
+
+/// It says what it likes, and always the same.
+#[test]
+fn a_rate_cap_goes_by_when_edges_come_and_not_by_what_their_provider_says() {
+    let board = board("", "provider");
+    ask(&board, "input", "capped", 0).unwrap();
+    ask(&board, "listen", "capped", BOTH).unwrap();
+    for second in 0..3_u64 {
+        for edge in 0..4 {
+            change_at(&board, 7, edge % 2 == 0, 5).unwrap();
+        }
+        assert_eq!(heard(&board).len(), 2, "{second}");
+        board.run_for(1000 * MILLISECOND);
+    }
+}
