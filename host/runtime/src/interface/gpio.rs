@@ -70,6 +70,7 @@ impl HostPin for Guest {
         if pin.output {
             return Ok(Err(WitErrorCode::NotPermitted));
         }
+        let is_published = pin.published.is_some();
         if let Err(reason) = self.driver.grants.edges(&pin.name, edges) {
             return Ok(Err(self.refused(&reason)));
         }
@@ -98,7 +99,7 @@ impl HostPin for Guest {
         };
         match interrupt {
             Ok(interrupt) => {
-                let interrupt = self.capped(&name, interrupt);
+                let interrupt = self.capped(&name, interrupt, is_published);
                 let feed = Feed::Line(name, Arc::new(line), interrupt);
                 Ok(self.line(feed).map_err(Into::into))
             }
@@ -189,10 +190,10 @@ impl Guest {
             (None, _) if published.is_some() => self.may_act().and(Err(ErrorCode::Busy)),
             (None, Some(initial)) => {
                 let wanted = entry.request(&self.driver.name, initial);
-                let gpio = self.driver.devices.gpio.clone();
-                let line = LateLine::new(gpio, wanted, initial);
+                let line = LateLine::new(&*self.driver.devices.gpio, &wanted, initial)
+                    .map_err(|error| ErrorCode::from(self.device_error(&error)))?;
                 if let Some(staging) = self.staging() {
-                    staging.output(line.clone());
+                    staging.output(&line);
                 }
                 Ok(line)
             }
@@ -223,13 +224,23 @@ impl Guest {
         opened.map_err(|error| self.device_error(&error).into())
     }
 
-    /// The line with the rate that its entry allows.
-    fn capped(&self, name: &LineName, line: Arc<dyn InterruptLine>) -> Arc<dyn InterruptLine> {
+    /// The line with the rate that its entry allows. What a provider says of the
+    /// time of its pins is its own.
+    fn capped(
+        &self,
+        name: &LineName,
+        line: Arc<dyn InterruptLine>,
+        is_published: bool,
+    ) -> Arc<dyn InterruptLine> {
         let cap = match name {
             LineName::Pin(pin, _) => self.driver.grants.rate_cap(pin),
             LineName::Readable(_) | LineName::Writable(_) => None,
         };
         match cap {
+            Some(per_second) if is_published => {
+                let clock = self.driver.time.clock();
+                Arc::new(RateCapped::by_arrival(line, per_second, clock))
+            }
             Some(per_second) => Arc::new(RateCapped::new(line, per_second)),
             None => line,
         }
