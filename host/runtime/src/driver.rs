@@ -85,6 +85,8 @@ pub(crate) struct Driver {
     quota: Arc<Quota>,
     /// New requests wait until those that have begun are over.
     draining: AtomicBool,
+    /// A reload keeps it from its handlers.
+    being_replaced: AtomicBool,
     last_reload: Mutex<Option<Reload>>,
     /// The pins of this generation that had to leave their shared lines, and why.
     left_lines: Mutex<BTreeMap<String, String>>,
@@ -223,6 +225,7 @@ impl Driver {
             version: Mutex::default(),
             quota: Arc::new(Quota::new(limits.handler_wall)),
             draining: AtomicBool::new(false),
+            being_replaced: AtomicBool::new(false),
             last_reload: Mutex::default(),
             left_lines: Mutex::default(),
             ports: Mutex::default(),

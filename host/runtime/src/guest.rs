@@ -166,6 +166,23 @@ impl Guest {
         self.heritage.started(cx, &self.driver);
     }
 
+    /// Before its commit it was refused, and is not called again.
+    pub(crate) fn let_go(&mut self) {
+        self.phase = Phase::Aside;
+        self.table = ResourceTable::new();
+        self.sources = Sources::default();
+    }
+
+    /// A list from the guest, where its store lets more pass than that: see
+    /// `save-state`.
+    pub(crate) fn within_payload(&self, bytes: usize) -> Result<(), LimitHit> {
+        let payload = self.driver.limits.payload;
+        if bytes <= fuel(payload) {
+            return Ok(());
+        }
+        Err(LimitHit::Payload(payload))
+    }
+
     /// What clients are told of what this driver ends unanswered. What it lets
     /// go of in its last `stop` ends with it.
     pub(crate) fn aborted(&self) -> ErrorCode {
