@@ -149,6 +149,7 @@ impl Builder {
             roster: RwLock::new(Arc::new(Roster::empty(Arc::new(file)))),
             changing: Mutex::new(self.lock),
             watches: Mutex::default(),
+            stopped: false.into(),
         };
         board.watch_shared_lines()?;
         let nobody = board.roster();

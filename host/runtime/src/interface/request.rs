@@ -50,6 +50,8 @@ impl Host for Guest {
         id: u64,
         outcome: Result<Reply, WitErrorCode>,
     ) -> Answer<()> {
+        let length = outcome.as_ref().map_or(0, |reply| reply.data.len());
+        self.within_payload(length)?;
         let outcome = outcome
             .map(Into::into)
             .map_err(|code| match ErrorCode::from(code) {

@@ -44,6 +44,7 @@ impl HostPort for Guest {
     }
 
     fn write(&mut self, this: Resource<Port>, bytes: Vec<u8>) -> Answer<u32> {
+        self.within_payload(bytes.len())?;
         if let Err(code) = self.may_act() {
             return Ok(Err(code.into()));
         }

@@ -201,15 +201,12 @@ fn define_stream_function(to: &mut LinkerInstance<'_, Guest>, name: &str) -> Res
     }
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the linker asks for functions that can trap"
-)]
 fn write(
     mut store: StoreContextMut<'_, Guest>,
     (stream, bytes): (Resource<OutputStream>, Vec<u8>),
 ) -> Result<Streamed<()>> {
     let guest = store.data_mut();
+    guest.within_payload(bytes.len())?;
     let level = if stream.rep() == STDERR {
         Level::Warn
     } else {
