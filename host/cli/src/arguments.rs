@@ -42,6 +42,14 @@ pub(crate) enum Command {
         Example:\n  loopgate check target/drivers/blink.wasm --board sample-drivers/board.toml"
     )]
     Check(Check),
+    /// Compiles a component beforehand, for this host on this machine
+    #[command(
+        after_help = "The board file names OUT in the place of the component, and has to have its digest, which \
+        is printed: compiled code runs as the host. Another release of loopgate, or another kind of processor, \
+        needs another file.\n\n\
+        Example:\n  loopgate compile target/drivers/blink.wasm -o blink.cwasm"
+    )]
+    Compile(Compile),
     /// Makes the project of a driver, which builds and runs on a simulated board
     #[command(after_help = "Example:\n  loopgate new lamp")]
     New(New),
@@ -236,6 +244,18 @@ pub(crate) struct Check {
     /// A board file, whose entries for the component are looked at
     #[arg(long, value_name = "FILE")]
     pub(crate) board: Option<PathBuf>,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compile {
+    /// The component, a .wasm file
+    pub(crate) component: PathBuf,
+    /// Where the compiled code goes
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: PathBuf,
     /// Prints JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -8,6 +8,7 @@ mod arguments;
 mod board;
 mod call;
 mod check;
+mod compile;
 mod drivers;
 mod new;
 mod output;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Run(run) => run::run(&run),
         Command::Check(check) => check::run(&check),
+        Command::Compile(compile) => compile::run(&compile),
         Command::New(new) => new::run(&new),
         Command::Status(status) => status::run(&status),
         Command::Call(call) => call::run(call),

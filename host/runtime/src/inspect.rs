@@ -5,7 +5,9 @@ use crate::cache::Cache;
 use crate::engine::{Engine, digest, read, verify};
 use crate::error::ComponentError;
 use crate::interface;
+use crate::precompiled::is_code;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What [`inspect`] found.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -43,13 +45,19 @@ pub struct Finding {
 pub fn inspect(component: &Path, board: Option<&BoardFile>) -> Result<Inspection, ComponentError> {
     let name = component.display().to_string();
     let bytes = read(component)?;
-    let engine =
-        Engine::new(Cache::default_directory().and_then(|directory| Cache::open(&directory).ok()))
-            .map_err(|cause| ComponentError::Invalid {
-                name: name.clone(),
-                cause,
-            })?;
-    let compiled = engine.compile(&name, &bytes)?;
+    let cache = Cache::default_directory();
+    let engine = engine(
+        &name,
+        cache.and_then(|directory| Cache::open(&directory).ok()),
+    )?;
+    let entries = board.map_or_else(Vec::new, |board| entries_for(board, component));
+    let compiled = if is_code(&bytes) {
+        let found = digest(&bytes);
+        let trusted = entries.iter().any(|entry| entry.digest() == Some(found));
+        engine.take(component, &bytes, trusted)?.0
+    } else {
+        engine.compile(&name, &bytes)?
+    };
     let imports: Vec<Finding> = interface::imports(engine.wasmtime(), &compiled)
         .into_iter()
         .map(finding)
@@ -61,7 +69,6 @@ pub fn inspect(component: &Path, board: Option<&BoardFile>) -> Result<Inspection
     let mut missing: Vec<String> = cause.iter().cloned().collect();
     let mut grants = Vec::new();
     if let Some(board) = board {
-        let entries = entries_for(board, component);
         if entries.is_empty() {
             missing.push(format!("the board `{}` has no driver with this component; add a `[[driver]]` with `component = \"{}\"`", board.path().display(), component.display()));
         }
@@ -81,6 +88,24 @@ pub fn inspect(component: &Path, board: Option<&BoardFile>) -> Result<Inspection
         imports,
         grants,
         missing,
+    })
+}
+
+/// Compiles a component for this machine and this host: a file that a board can
+/// name in its place, with its digest as `sha256`.
+///
+/// # Errors
+/// Why it would not load.
+pub fn compile(component: &Path) -> Result<Vec<u8>, ComponentError> {
+    let name = component.display().to_string();
+    let bytes = read(component)?;
+    engine(&name, None)?.precompile(&name, &bytes)
+}
+
+fn engine(name: &str, cache: Option<Cache>) -> Result<Arc<Engine>, ComponentError> {
+    Engine::new(cache).map_err(|cause| ComponentError::Invalid {
+        name: name.to_owned(),
+        cause,
     })
 }
 
