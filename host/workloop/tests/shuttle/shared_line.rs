@@ -279,7 +279,7 @@ struct Called(AtomicBool);
 impl InterruptSink for Called {
     fn interrupt_occurred(&self, _: Occurrence) {
         self.0.store(true, Ordering::SeqCst);
-        shuttle::thread::yield_now();
+        thread::yield_now();
         self.0.store(false, Ordering::SeqCst);
     }
     fn occurrences_lost(&self, _: u32) {}
