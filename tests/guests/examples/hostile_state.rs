@@ -8,6 +8,8 @@
 //! - `refuses`: the new version takes no state;
 //! - `start`, `restore`: the new version does there, before the commit, whatever
 //!   could be seen outside, and then refuses, with what it got.
+//!
+//! The new version also opens the service that config `other` names.
 
 #![forbid(unsafe_code)]
 
@@ -25,6 +27,7 @@ struct Hostile {
     led: OutputPin,
     port: Port,
     client: Client,
+    _other: Option<Client>,
     pins: PublishedPins,
     service: Service,
 }
@@ -33,11 +36,13 @@ impl Driver for Hostile {
     fn start(cx: &Context) -> Result<Self> {
         let name = service_name(cx, "misbehave");
         let service = cx.service(name).selector(1, "misbehave", "", "nothing");
+        let other = cx.config("other").filter(|_| cx.cause() == Cause::Reload);
         let mut hostile = Self {
             how: cx.config("how").unwrap_or_default().to_owned(),
             led: cx.output("led")?,
             port: cx.port("port", 9600)?,
             client: cx.client("echo")?,
+            _other: other.map(|name| cx.client(name)).transpose()?,
             pins: cx.publish_pins(name, &["P"])?,
             service: service.publish()?,
         };

@@ -56,7 +56,9 @@ fn what_nobody_wrote_harms_nobody() {
 /// asserted: in virtual time one thread serves all of them.
 #[test]
 fn in_virtual_time_nobody_is_later_than_rule_13_allows() {
-    let attempts = [HANDLERS, AROUND, SLOW, RELOADS, IMPORTS, REQUESTS].into_iter().flatten();
+    let attempts = [HANDLERS, AROUND, SLOW, RELOADS, IMPORTS, REQUESTS]
+        .into_iter()
+        .flatten();
     let reports: Vec<_> = attempts.map(run_virtually).collect();
     let late: Vec<_> = reports
         .iter()

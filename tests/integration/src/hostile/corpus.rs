@@ -489,7 +489,7 @@ pub const REQUESTS: &[Attempt] = &[
         "hostile_requests",
         "delay",
         Timer,
-        Tells("endless: timed-out; 24 times, stopped by `timed-out`"),
+        Tells("endless: timed-out; 3 times, stopped by `timed-out`"),
     ),
     attempt("hostile_reply", "", Command, PAYLOAD),
     attempt("hostile_requests", "swallow", Timer, MEMORY),
