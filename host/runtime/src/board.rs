@@ -157,6 +157,8 @@ impl Drop for Board {
         let roster = self.roster();
         roster.loops.iter().for_each(|known| known.terminate());
         roster.loops.iter().for_each(|known| known.join());
+        // Before the host lets the outputs go that it keeps in their safe states.
+        self.simulation.end_recording();
     }
 }
 

@@ -17,6 +17,14 @@
 //! # }
 //! ```
 //!
+//! `examples/embed.rs` does all that the program does with a board: it checks a
+//! component against a board file, reads status, limits and logs, calls, reloads
+//! with state, stops and starts, looks at supervision, safe states and crash
+//! reports, changes power and the board itself. For a service of one's own,
+//! [`control`] has the socket, [`Sandbox`] drops rights, [`BoardFile::lock`] keeps
+//! others from the same board, [`Watch`] reloads what was built anew, and
+//! [`Board::stuck_loops`] is for a watchdog.
+//!
 //! A driver is hostile until proven otherwise: whatever it does ends itself at
 //! most. What it may use is bounded by [`Limits`], what it may touch by its
 //! entry in the [`BoardFile`]; the rest does not exist for it.

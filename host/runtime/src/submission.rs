@@ -5,6 +5,7 @@ use crate::error::ErrorCode;
 use crate::limits::{LimitHit, Limits};
 use crate::requests::Outcome;
 use crate::service::Service;
+use crate::staging::StagedClient;
 use loopgate_workloop::Instant;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -129,12 +130,12 @@ impl Submissions {
 
     /// The next version goes on with these: each belongs to its handle of the
     /// service; without one it is as if the handle was dropped.
-    pub(crate) fn rename_clients(&self, clients: &[(Arc<Service>, u32)]) {
+    pub(crate) fn rename_clients(&self, clients: &[StagedClient]) {
         for open in self.open.values() {
             let sent = &open.request;
             let mut clients = clients.iter();
-            match clients.find(|(service, _)| Arc::ptr_eq(service, &sent.service)) {
-                Some((_, client)) => sent.client.store(*client, Relaxed),
+            match clients.find(|client| Arc::ptr_eq(&client.service, &sent.service)) {
+                Some(client) => sent.client.store(client.handle, Relaxed),
                 None => {
                     open.give_up(Err(ErrorCode::Aborted));
                 }

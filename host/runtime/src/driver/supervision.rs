@@ -326,8 +326,9 @@ impl Driver {
                 format!("{then}: {cause}; mend it, and `loopgate start {name}`"),
             ),
         };
-        self.log.failure(&text);
+        // First: who reads of it finds it so in the status.
         self.live(state, Some(cause.to_owned()));
+        self.log.failure(&text);
         then
     }
 

@@ -7,6 +7,7 @@ use crate::bindings::loopgate::driver::request::{
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use crate::service::{Circumstances, Selector, Service};
+use crate::staging::StagedClient;
 use crate::structural::Open;
 use crate::submission::{self, Mailbox, Queue, Sent, Submission};
 use loopgate_workloop::{EventSource as _, Instant};
@@ -26,7 +27,7 @@ const TEXT_MAX: usize = 256;
 /// the provider and dies with it.
 pub struct Client {
     service: Arc<Service>,
-    _open: Open,
+    _open: Arc<Open>,
 }
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
@@ -77,16 +78,23 @@ impl HostClient for Guest {
         if let Err(code) = self.may_open() {
             return Ok(Err(code.into()));
         }
-        let opened = self.driver.services.open(&service, &self.driver.name);
+        let (services, staged) = (&self.driver.services, self.is_staged());
+        let opened = services.open(&service, &self.driver.name, staged);
         let Some((service, open)) = opened else {
             return Ok(Err(WitErrorCode::NoDevice));
         };
+        let open = Arc::new(open);
         let client = self.push(Client {
             service: service.clone(),
-            _open: open,
+            _open: open.clone(),
         });
         if let (Some(client), Some(staging)) = (&client, self.staging()) {
-            staging.clients.push((service, client.rep()));
+            let handle = client.rep();
+            staging.clients.push(StagedClient {
+                service,
+                handle,
+                open,
+            });
         }
         Ok(client.ok_or(WitErrorCode::NoResources))
     }
@@ -157,7 +165,7 @@ impl HostClient for Guest {
         let rep = this.rep();
         self.submissions.cancel_all(rep);
         if let Some(staging) = self.staging() {
-            staging.clients.retain(|&(_, client)| client != rep);
+            staging.clients.retain(|client| client.handle != rep);
         }
         self.table.delete(this)?;
         Ok(())

@@ -66,11 +66,20 @@ impl Services {
     }
 
     /// For another driver, which has it open until it drops what it gets. No
-    /// ending comes in between: see [`end`](Self::end).
-    pub(crate) fn open(&self, name: &str, client: &str) -> Option<(Arc<Service>, Open)> {
+    /// ending comes in between: see [`end`](Self::end). But where it is `staged`,
+    /// it counts as open from the commit on.
+    pub(crate) fn open(
+        &self,
+        name: &str,
+        client: &str,
+        staged: bool,
+    ) -> Option<(Arc<Service>, Open)> {
         let directory = self.directory.read();
         let service = directory.openable(name)?;
         let open = directory.hold_open(&service.driver, name, client)?;
+        if !staged {
+            open.counts();
+        }
         Some((service.clone(), open))
     }
 
@@ -78,7 +87,9 @@ impl Services {
     pub(crate) fn open_pin(&self, service: &str, client: &str) -> Option<Open> {
         let directory = self.directory.read();
         let provider = directory.pins.get(service)?;
-        directory.hold_open(provider, service, client)
+        let open = directory.hold_open(provider, service, client)?;
+        open.counts();
+        Some(open)
     }
 
     /// An instance has pins of a service that others can open from now on.
