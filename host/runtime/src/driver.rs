@@ -39,6 +39,7 @@ mod life;
 mod power;
 mod recent;
 mod reload;
+mod revoke;
 mod supervision;
 
 pub(crate) use life::{EndedWith, Life, Started, Version};

@@ -81,6 +81,6 @@ pub use recording::VcdFile;
 pub use requests::Reply;
 pub use sandbox::{Sandbox, SandboxError, SandboxStatus};
 pub use service::Selector;
-pub use status::{DriverStatus, Handed, PowerState, Reload, State, Status};
+pub use status::{DriverStatus, Handed, PowerState, Reload, Revoked, State, Status};
 pub use text::{is_printable, printable};
 pub use watch::Watch;

@@ -37,6 +37,9 @@ pub(super) fn text(driver: &Driver) -> String {
         text += &told(reload);
         text.push('\n');
     }
+    if !driver.revoked.is_empty() {
+        text += &format!("  revoked       {}\n", plain(&driver.revoked.join(", ")));
+    }
     text += &figures("counts", &driver.counts);
     text += &figures("usage", &driver.usage);
     text += &figures("limits", &driver.limits);
