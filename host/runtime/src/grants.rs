@@ -1,10 +1,10 @@
 //! What one driver may touch: its entry in the board file, and nothing else.
 
 use crate::board_file::{DriverEntry, GpioEntry, PinDirection};
+use crate::heritage::LineName;
 use crate::text::printable_within;
 use loopgate_devices::gpio::Edges;
 use loopgate_devices::serial::PortRequest;
-use crate::heritage::LineName;
 use loopgate_workloop::Trigger;
 use parking_lot::RwLock;
 use std::collections::BTreeSet;
@@ -185,7 +185,12 @@ impl Grants {
 
     /// Whether it may publish this service.
     pub(crate) fn provides(&self, service: &str) -> Result<(), String> {
-        if self.entry.provides.iter().any(|name| name.get_ref() == service) {
+        if self
+            .entry
+            .provides
+            .iter()
+            .any(|name| name.get_ref() == service)
+        {
             return Ok(());
         }
         Err(format!(
@@ -315,7 +320,10 @@ component = "p.wasm"
 provides = ["both", "pins"]
 "#;
         let file = BoardFile::parse(text, "board.toml").unwrap();
-        let entry = file.drivers.iter().find(|entry| entry.name.get_ref() == "d");
+        let entry = file
+            .drivers
+            .iter()
+            .find(|entry| entry.name.get_ref() == "d");
         let grants = Grants::new(entry.unwrap());
         let both = grants.revoke("both").unwrap();
         assert!(both.is_port("both") && both.is_service("both") && both.pins.contains("both"));
@@ -334,7 +342,10 @@ provides = ["both", "pins"]
             assert!(reason.contains("was revoked"), "{reason}");
         }
         let unknown = grants.revoke("A").unwrap_err();
-        assert!(unknown.contains("`both`, `first`, `pins`, `second`"), "{unknown}");
+        assert!(
+            unknown.contains("`both`, `first`, `pins`, `second`"),
+            "{unknown}"
+        );
         assert_eq!(grants.revoked().len(), 2);
     }
 

@@ -50,6 +50,7 @@ mod mail;
 mod mailbox;
 mod ports;
 mod published_pins;
+mod rate;
 mod recording;
 mod requests;
 mod safe_state;

@@ -119,7 +119,8 @@ impl Submissions {
     pub(crate) fn withdraw(&self, service: &str) -> u64 {
         let open = self.open.values();
         let of = open.filter(|open| open.request.service.name == service);
-        of.filter(|open| open.give_up(Err(ErrorCode::Aborted))).count() as u64
+        of.filter(|open| open.give_up(Err(ErrorCode::Aborted)))
+            .count() as u64
     }
 
     pub(crate) fn expire(&self, now: Instant) {

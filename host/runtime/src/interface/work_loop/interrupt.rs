@@ -36,7 +36,10 @@ impl Interrupt {
         withdrawn: &[Arc<InterruptEventSource>],
         nothing: &Arc<InterruptEventSource>,
     ) {
-        if withdrawn.iter().any(|source| Arc::ptr_eq(source, &self.source)) {
+        if withdrawn
+            .iter()
+            .any(|source| Arc::ptr_eq(source, &self.source))
+        {
             self.source = nothing.clone();
             (self.fed, self.withdrawn) = (false, true);
         }
