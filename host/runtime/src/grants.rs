@@ -175,9 +175,9 @@ impl Grants {
         };
         self.not_revoked("port", name)?;
         let baud = if baud == 0 { entry.baud } else { baud };
-        if baud != entry.baud && !entry.bauds.contains(&baud) {
+        if !entry.grants(baud) {
             return Err(format!(
-                "`{driver}` asked for port `{name_shown}` at {baud} baud, which its entry does not grant; add it to the port's `bauds` if that is meant"
+                "`{driver}` asked for port `{name_shown}` at {baud} baud, which its entry does not grant; add it to the port's `bauds` or `baud-range` if that is meant"
             ));
         }
         Ok(entry.request(driver, baud))
@@ -288,6 +288,40 @@ ready = { line = "E", direction = "input", edges = "low-level" }
             ]
             .map(|edges| grants.edges(name, edges).is_ok());
             assert_eq!(seen, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn ports_are_granted_at_their_speeds() {
+        let port = |more: &str| {
+            let text = format!(
+                "[board]\nbackend = \"sim\"\n[[driver]]\nname = \"d\"\ncomponent = \"d.wasm\"\n\
+                 [driver.serial]\np = {{ sim = \"S\", baud = 50{more} }}"
+            );
+            BoardFile::parse(&text, "b.toml").map(|file| Grants::new(&file.drivers[0]))
+        };
+        let grants = port(", bauds = [75], baud-range = [1200, 9600]").unwrap();
+        for (baud, granted) in [
+            (0, true),
+            (50, true),
+            (75, true),
+            (76, false),
+            (1199, false),
+            (1200, true),
+            (4321, true),
+            (9600, true),
+            (9601, false),
+            (u32::MAX, false),
+        ] {
+            let answer = grants.port("p", baud);
+            assert_eq!(answer.is_ok(), granted, "{baud}");
+            if let Err(reason) = answer {
+                assert!(reason.contains("`baud-range`"), "{reason}");
+            }
+        }
+        for range in ["[9600]", "[9600, 1200]", "[0, 9600]", "[1, 2, 3]"] {
+            let error = port(&format!(", baud-range = {range}")).err().unwrap();
+            assert!(error.to_string().contains("`baud-range` is"), "{error}");
         }
     }
 

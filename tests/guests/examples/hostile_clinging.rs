@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+use loopgate_guest::WorkLoop;
 use loopgate_guest::prelude::*;
 use loopgate_test_guests::service_name;
 
