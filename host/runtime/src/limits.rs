@@ -338,7 +338,7 @@ pub enum LimitHit {
     #[error("limit `filter-budget`: more than {0} instructions in one second")]
     FilterBudget(u64),
     /// The stack of a filter is used up.
-    #[error("more than {} of stack in one call", show_bytes(crate::filter::STACK as u64))]
+    #[error("limit `stack`: more than {} of stack in one call of a filter", show_bytes(crate::filter::STACK as u64))]
     FilterStack,
     /// Too many filters.
     #[error("limit `filters`: more than {0} sources with a filter at a time")]
@@ -399,6 +399,9 @@ mod tests {
     #[test]
     fn what_is_out_of_range_names_the_limit() {
         for (text, name) in [
+            ("host-calls = 99", "`host-calls`"),
+            ("loop-share = 0", "`loop-share`"),
+            ("loop-share = 101", "`loop-share`"),
             ("memory = \"1 GiB\"", "`memory`"),
             ("handler-cpu = \"0 ms\"", "`handler-cpu`"),
             ("handles = 0", "`handles`"),

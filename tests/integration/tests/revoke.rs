@@ -284,6 +284,15 @@ fn what_is_not_there_cannot_be_revoked() {
     assert_eq!(board.status().drivers[0].revoked, BTreeSet::new());
 }
 
+/// Ends the threads of a race, also where it fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 /// Rounds of each race.
 const ROUNDS: u64 = 50;
 
@@ -294,6 +303,7 @@ fn handlers_that_use_it_meanwhile_use_nothing_once_it_is_gone() {
         let _guard = StopOnPanic(&board);
         let end = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let over = Over(&end);
             for _ in 0..2 {
                 scope.spawn(|| {
                     while !end.load(Relaxed) {
@@ -316,7 +326,7 @@ fn handlers_that_use_it_meanwhile_use_nothing_once_it_is_gone() {
             assert_refused(&board, "in ");
             assert_refused(&board, "out ");
             assert_eq!(ask(&board, "clinging", "heard"), heard);
-            end.store(true, Relaxed);
+            drop(over);
         });
         assert_eq!(line(&board, "OUT").1, DrivenBy::Pull);
         assert_running(&board, "clinging");
