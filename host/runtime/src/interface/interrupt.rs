@@ -26,7 +26,10 @@ pub(crate) enum Feed {
 impl Line {
     /// For the one source that it may feed; nothing the second time.
     pub(crate) fn take(&mut self) -> Option<Feed> {
-        self.0.take()
+        match self.0 {
+            Some(Feed::Withdrawn) => Some(Feed::Withdrawn),
+            _ => self.0.take(),
+        }
     }
 
     /// Takes away what is behind it, where it is one of these.
