@@ -156,9 +156,9 @@ fn differences(entry: &DriverEntry) -> [Difference; 4] {
     };
     let (pins, ports) = (!entry.gpio.is_empty(), !entry.serial.is_empty());
     let (provides, uses) = (!entry.provides.is_empty(), !entry.uses.is_empty());
-    // A service can be pins alone.
+    // A service can be pins alone, and so are the board's own.
     let opens: &[_] = &["[static]client.open", "[static]pin.open"];
-    let opens = if pins { opens } else { &opens[..1] };
+    let opens = if pins && uses { opens } else { &opens[..1] };
     [
         difference(
             &["[static]pin.open"],
