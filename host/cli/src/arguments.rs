@@ -76,6 +76,7 @@ pub(crate) enum Command {
         With --board, the board file is read again: drivers that it does not have any more are stopped, \
         those with another entry are stopped and started, new ones are started, and the others are not \
         touched, but that those above a driver that is stopped end before it and come back with it. \
+        So is a driver that a grant was withdrawn from by `loopgate revoke`, and has it back. \
         A file with a mistake changes nothing. SIGHUP to the host does the same.\n\n\
         Examples:\n  loopgate reload blink\n  loopgate reload --force modbus --json\n  loopgate reload --board"
     )]
@@ -95,6 +96,17 @@ pub(crate) enum Command {
         Example:\n  loopgate start blink"
     )]
     Start(Named),
+    /// Withdraws a grant of the board file from a driver, at once
+    #[command(
+        after_help = "GRANT is the driver's name for a pin or a serial port, or a service of its `uses`, whose \
+        pins go with it. What is open of it is closed before the command returns: an output takes its safe state, \
+        interrupts that wait are lost, requests of the driver's are cancelled. What the driver calls of it from then \
+        on is `not-granted`.\n\n\
+        That stays so when the driver is started again, stopped and started, or reloaded. `loopgate reload \
+        --board` gives back what the board file says: it stops the driver and starts it.\n\n\
+        Examples:\n  loopgate revoke button-led led\n  loopgate revoke keypad expander --json"
+    )]
+    Revoke(Revoke),
     /// Takes the board to sleep, or wakes it
     #[command(
         after_help = "Drivers are asked whether the board may sleep; then each makes the change, those that use \
@@ -168,6 +180,19 @@ pub(crate) struct Reload {
     /// Changes the board to what its file says now
     #[arg(long)]
     pub(crate) board: bool,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    /// The driver
+    pub(crate) driver: String,
+    /// A pin, port or service that its entry grants, by the name there
+    pub(crate) grant: String,
     /// Prints JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         Command::Reload(reload) => drivers::reload(reload),
         Command::Stop(named) => drivers::change(named, |driver| Request::Stop { driver }),
         Command::Start(named) => drivers::change(named, |driver| Request::Start { driver }),
+        Command::Revoke(revoke) => drivers::revoke(revoke),
         Command::Power(power) => power::run(&power),
         Command::Logs(logs) => drivers::logs(&logs),
         Command::Sim(sim) => sim::run(sim),

@@ -200,6 +200,7 @@ fn driver_status(roster: &Roster, driver: &Arc<Driver>) -> DriverStatus {
             .map(|(name, pin)| (name.clone(), pin.line.get_ref().clone()))
             .collect(),
         left_lines: driver.left_lines(),
+        revoked: driver.grants.revoked(),
         ports: driver.port_status(),
         limits: driver.limits.clone(),
         usage: driver.counters.used(),

@@ -258,6 +258,7 @@ impl Board {
                 driver.entry == *entry
                     && driver.component == component
                     && Arc::ptr_eq(&driver.work_loop, &on.work_loop)
+                    && driver.grants.revoked().is_empty()
                     && file.granted_pins_of(entry) == before.file.granted_pins_of(entry)
             };
             let there = before.driver(entry.name.get_ref()).filter(same).cloned();

@@ -120,6 +120,9 @@ impl Board {
             *self.roster.write() = after.clone();
             // Somebody who found one in the old roster may have started it.
             self.end(cx, before, Some(&gone));
+            for driver in &gone {
+                driver.leave_at_rest(after.driver(&driver.name));
+            }
             self.services.used_by(cx, &after.file);
             self.published_pins.grant(&after.file);
             let started = start_waiting(cx, after, Vec::new(), |driver| !before.has(driver));

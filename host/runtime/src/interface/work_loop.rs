@@ -12,8 +12,9 @@ use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::work_loop::{EventSource as AnySource, Host, HostWorkLoop};
 use crate::driver::Driver;
 use crate::error::ErrorCode;
+use crate::grants::Named;
 use crate::guest::Guest;
-use crate::heritage::{Fed, LineName};
+use crate::heritage::{Fed, LineName, retire};
 use crate::mailbox::Post;
 use crate::requests::Turns;
 use crate::staging::Change;
@@ -93,6 +94,21 @@ impl Sources {
         }
     }
 
+    /// Takes those off the loop, for good, that such lines feed.
+    pub(crate) fn withdraw(
+        &mut self,
+        cx: &Context,
+        driver: &Driver,
+        grant: &Named,
+    ) -> Vec<Arc<InterruptEventSource>> {
+        let sources = self.take_fed_by(|line| grant.has_line(line));
+        let sources: Vec<_> = sources.map(|(_, source)| source).collect();
+        for source in &sources {
+            retire(cx, driver, source);
+        }
+        sources
+    }
+
     /// Gives away those that lines feed, of pins only those that are `good`.
     pub(crate) fn take_fed<F: Fn(&str) -> bool>(
         &mut self,
@@ -161,6 +177,11 @@ impl HostWorkLoop for Guest {
     }
 
     fn add_event_source(&mut self, _: Resource<Loop>, source: AnySource) -> Answer<()> {
+        if let AnySource::Interrupt(handle) = &source
+            && self.table.get(handle)?.withdrawn
+        {
+            return Ok(Err(WitErrorCode::NotGranted));
+        }
         let any = self.any(&source)?;
         if self.staged_any(|| any, || Change::Add)? {
             return Ok(Ok(()));
