@@ -226,6 +226,16 @@ pub enum BoardError {
         /// The operating system's reason.
         cause: std::io::Error,
     },
+    /// The board file is larger than what is read.
+    #[error(
+        "board file `{path}` has more than the {limit} bytes that are read; name a board file, or divide it into several boards"
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read, in bytes.
+        limit: usize,
+    },
     /// Another host runs this board file.
     #[error(
         "board file `{path}` is run by another loopgate{process}; stop that one, or run a board file of its own"
