@@ -127,7 +127,7 @@ const fn amount(amount: &'static str, mut attempt: Attempt) -> Attempt {
 
 const CPU: Verdict = Fails("limit `handler-cpu`: more than 10 ms");
 const WALL: Verdict = Fails("limit `handler-wall`: one handler took more than 250 ms");
-const BAD_ARGUMENT: Verdict = Tells("ErrorCode::BadArgument");
+const BAD_ARGUMENT: Verdict = Tells("name: \"bad-argument\"");
 const START: Verdict = Fails("limit `start`: `start` took more than 200 ms");
 const MEMORY: Verdict = Fails("limit `memory`: asked for");
 const STACK: Verdict = Fails("limit `stack`: more than 128 KiB");
@@ -443,7 +443,7 @@ pub const BUSES: &[Attempt] = &[
     attempt("hostile_bus", "write", Timer, PAYLOAD),
     attempt("hostile_bus", "long", Timer, WALL),
     // It has started before, and the bus is stuck since.
-    attempt("hostile_bus", "stuck", Start, Tells("ErrorCode::Io")),
+    attempt("hostile_bus", "stuck", Start, Tells("name: \"io\"")),
     attempt("hostile_bus", "stuck", Interrupt, WALL),
     attempt("hostile_bus", "stuck", Timer, WALL),
     attempt("hostile_bus", "stuck", Command, WALL),
@@ -455,9 +455,9 @@ pub const BUSES: &[Attempt] = &[
         "hostile_bus",
         "open",
         Timer,
-        Tells("opened 1, stopped by ErrorCode::Busy"),
+        Tells("opened 1, stopped by ErrorCode { code: 7, name: \"busy\""),
     ),
-    attempt("hostile_bus", "delay", Timer, Tells("ErrorCode::TimedOut")),
+    attempt("hostile_bus", "delay", Timer, Tells("name: \"timed-out\"")),
 ];
 
 /// Requests, and what never ends.
