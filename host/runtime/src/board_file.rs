@@ -138,10 +138,11 @@ pub struct DriverEntry {
     /// The driver's name on this board: 1 to 64 letters, digits, `-`, `_` or
     /// `.`; no two are the same.
     pub name: Spanned<String>,
-    /// The component's file. Relative to the board file.
+    /// The component's file, or what `loopgate compile` has made of it. Relative to
+    /// the board file.
     pub component: Spanned<PathBuf>,
     /// The SHA-256 of that file, as `sha256sum` prints it: a file with another
-    /// content is not loaded.
+    /// content is not loaded. Compiled code is not loaded without.
     pub sha256: Option<Spanned<String>>,
     /// Whose work loop it runs on.
     #[serde(default)]

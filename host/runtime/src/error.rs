@@ -138,6 +138,24 @@ pub enum ComponentError {
         /// What the file has.
         found: String,
     },
+    /// The file was compiled before, and nobody answers for it.
+    #[error(
+        "`{path}` is compiled code, which runs as the host: it is loaded only where the board file has its digest; put that of a file that you have made yourself into `sha256` of its entry"
+    )]
+    Untrusted {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was compiled before, for something else.
+    #[error(
+        "`{path}` is compiled code for another host: {cause}; compile the component again, with `loopgate compile` of this host"
+    )]
+    OtherEngine {
+        /// The file.
+        path: PathBuf,
+        /// What is different.
+        cause: String,
+    },
     /// The file is no WebAssembly at all.
     #[error(
         "`{name}` is not WebAssembly ({found}); build the driver with `--target wasm32-wasip2`"
@@ -254,6 +272,9 @@ pub enum BoardError {
         /// The operating system's reason.
         cause: std::io::Error,
     },
+    /// The board was stopped.
+    #[error("the board was stopped, and nothing of it changes any more; run it again")]
+    Stopped,
     /// The engine or a thread cannot be set up on this machine.
     #[error("the host cannot start: {0}")]
     Host(String),
