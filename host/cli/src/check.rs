@@ -37,6 +37,7 @@ fn unusable(check: &Check, cause: String) -> Inspection {
         cause: Some(cause),
         imports: Vec::new(),
         grants: Vec::new(),
+        unused: Vec::new(),
     }
 }
 
@@ -46,6 +47,7 @@ fn report(inspection: &Inspection, with_board: bool) -> String {
         loads,
         imports,
         grants,
+        unused,
         missing,
         ..
     } = inspection;
@@ -67,6 +69,10 @@ fn report(inspection: &Inspection, with_board: bool) -> String {
         text += &section(
             "granted",
             grants.iter().map(|grant| plain(grant).into_owned()),
+        );
+        text += &section(
+            "granted, and not used",
+            unused.iter().map(|grant| plain(grant).into_owned()),
         );
     }
     text + &section(

@@ -21,7 +21,7 @@ use loopgate_workloop::{
     CommandGate, Context, EventSource, Instant, InterruptEventSource, TimerEventSource,
 };
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 mod late;
 
@@ -47,7 +47,7 @@ pub(crate) struct Staging {
     gates: HashMap<u32, (Arc<CommandGate>, Arc<Turns>)>,
     pub(crate) clients: Vec<StagedClient>,
     /// The outputs that it has opened and the last version had not.
-    late: Vec<Arc<LateLine>>,
+    late: Vec<Weak<LateLine>>,
     changes: Vec<(Arc<dyn EventSource>, Change)>,
     changes_max: u32,
     /// How many pins and ports there were.
@@ -107,15 +107,16 @@ impl Staging {
         Box::new(staging)
     }
 
-    /// An output that is opened at the commit, if it is there still.
-    pub(crate) fn output(&mut self, line: Arc<LateLine>) {
-        self.late.retain(LateLine::is_held);
-        self.late.push(line);
+    /// An output that is driven at the commit, if it is there still.
+    pub(crate) fn output(&mut self, line: &Arc<LateLine>) {
+        self.late.retain(|line| line.strong_count() > 0);
+        self.late.push(Arc::downgrade(line));
     }
 
-    /// The last thing that can fail: new outputs are driven.
+    /// The last thing that can fail, by a fault of their devices: new outputs, all
+    /// of which are had, are driven.
     pub(crate) fn open_outputs(&self) -> Result<(), Error> {
-        let mut held = self.late.iter().filter(|line| line.is_held());
+        let mut held = self.late.iter().filter_map(Weak::upgrade);
         held.try_for_each(|line| line.open())
     }
 

@@ -116,6 +116,14 @@ impl Submissions {
         });
     }
 
+    /// The driver may not use this service any more. How many were not over.
+    pub(crate) fn withdraw(&self, service: &str) -> u64 {
+        let open = self.open.values();
+        let of = open.filter(|open| open.request.service.name == service);
+        of.filter(|open| open.give_up(Err(ErrorCode::Aborted)))
+            .count() as u64
+    }
+
     pub(crate) fn expire(&self, now: Instant) {
         self.give_up(ErrorCode::TimedOut, |sent| {
             sent.deadline.is_some_and(|deadline| deadline <= now)

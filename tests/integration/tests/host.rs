@@ -285,6 +285,26 @@ fn an_end_in_order_has_a_limit() {
     assert_eq!(program.wait(), Some(1));
 }
 
+/// A change of the board waits for a change of its power, which waits for a driver.
+#[test]
+fn an_end_does_not_wait_for_the_board_file_to_be_read_again() {
+    let later = entry(
+        "later",
+        &guest("probe_power"),
+        "provides = [\"power\", \"power-control\"]\nconfig = { answer = \"60000\" }",
+    );
+    let program = Program::prepared(&format!("{SIM}{later}"), &["--stop-limit", "30 s"], |_| ());
+    let mut sleeps = program.command(&["power", "sleep"]).spawn().unwrap();
+    until("the driver was told", || {
+        let log = program.says(&["logs", "later"]);
+        log.contains("set Sleep")
+    });
+    program.signal("-HUP");
+    program.signal("-TERM");
+    assert_eq!(program.wait(), Some(0));
+    let _ = sleeps.wait();
+}
+
 #[test]
 fn a_second_signal_ends_at_once() {
     let mut program = slow_to_stop(&["--stop-limit", "1 h"]);

@@ -10,6 +10,7 @@ use crate::board_file::{Budget, Restart};
 use crate::crash::{CrashReport, HandlerCall, SetAside};
 use crate::death;
 use crate::engine::Loaded;
+use crate::grants::Named;
 use crate::guest::Guest;
 use crate::heritage::Heritage;
 use crate::status::{Restarts, State};
@@ -196,6 +197,13 @@ impl Supervision {
 
     pub(super) fn take_estate(&self) -> Heritage {
         std::mem::take(&mut *self.estate.lock())
+    }
+
+    /// What the next instance is not to have.
+    pub(super) fn withdraw(&self, cx: &Context, driver: &Driver, grant: &Named) {
+        let mut estate = self.take_estate();
+        estate.withdraw(cx, driver, grant);
+        *self.estate.lock() = estate;
     }
 
     fn next_at(&self) -> Option<Instant> {

@@ -5,6 +5,7 @@ use crate::bindings::loopgate::driver::request::{
     self as wit, Arguments, Host, HostClient, Queueing, Reply,
 };
 use crate::error::ErrorCode;
+use crate::grants::Named;
 use crate::guest::Guest;
 use crate::service::{Circumstances, Selector, Service};
 use crate::staging::StagedClient;
@@ -27,7 +28,15 @@ const TEXT_MAX: usize = 256;
 /// the provider and dies with it.
 pub struct Client {
     service: Arc<Service>,
-    _open: Arc<Open>,
+    /// None once the grant was withdrawn.
+    open: Option<Arc<Open>>,
+}
+
+impl Client {
+    /// Closes it, where it is of that service.
+    pub(crate) fn withdraw(&mut self, grant: &Named) -> Option<Arc<Open>> {
+        self.open.take_if(|_| grant.is_service(&self.service.name))
+    }
 }
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
@@ -51,6 +60,8 @@ impl Host for Guest {
         id: u64,
         outcome: Result<Reply, WitErrorCode>,
     ) -> Answer<()> {
+        let length = outcome.as_ref().map_or(0, |reply| reply.data.len());
+        self.within_payload(length)?;
         let outcome = outcome
             .map(Into::into)
             .map_err(|code| match ErrorCode::from(code) {
@@ -84,7 +95,7 @@ impl HostClient for Guest {
         let open = Arc::new(open);
         let client = self.push(Client {
             service: service.clone(),
-            _open: open.clone(),
+            open: Some(open.clone()),
         });
         if let (Some(client), Some(staging)) = (&client, self.staging()) {
             let handle = client.rep();
@@ -134,7 +145,9 @@ impl HostClient for Guest {
         deadline: u64,
         context: u32,
     ) -> Answer<u64> {
-        let service = self.table.get(&this)?.service.clone();
+        let Some(service) = self.granted(&this)? else {
+            return Ok(Err(WitErrorCode::NotGranted));
+        };
         let reply_max = self.reply_max(reply_max);
         let admitted = self.admit(&service, &arguments, reply_max);
         let submission = admitted.map(|Admitted { id, mailbox, queue }| {
@@ -179,6 +192,18 @@ struct Admitted {
 }
 
 impl Guest {
+    /// The service of an open client, unless its grant was withdrawn.
+    fn granted(&self, client: &Resource<Client>) -> wasmtime::Result<Option<Arc<Service>>> {
+        let client = self.table.get(client)?;
+        if client.open.is_some() {
+            return Ok(Some(client.service.clone()));
+        }
+        if let Err(reason) = self.driver.grants.uses(&client.service.name) {
+            self.driver.log.host(&reason);
+        }
+        Ok(None)
+    }
+
     /// What a new request of this driver's own needs, if it may have one.
     fn admit(
         &mut self,
@@ -377,7 +402,9 @@ impl Guest {
         timeout: Option<u64>,
         immediate: bool,
     ) -> Answer<Reply> {
-        let service = self.table.get(client)?.service.clone();
+        let Some(service) = self.granted(client)? else {
+            return Ok(Err(WitErrorCode::NotGranted));
+        };
         let circumstances = Circumstances {
             may_wait: false,
             immediate,

@@ -202,7 +202,9 @@ fn used(attempt: &Attempt) -> &'static [&'static str] {
     }
 }
 
-/// The entry of the one that misbehaves: it is granted one thing of each kind.
+/// The entry of the one that misbehaves: it is granted one thing of each kind. Its
+/// floods are to be as fast as they can be, which in virtual time no limit of calls
+/// in a second allows; that limit has tests of its own.
 fn bad(attempt: &Attempt) -> String {
     let Attempt {
         guest: component,
@@ -222,7 +224,7 @@ fn bad(attempt: &Attempt) -> String {
     }
     let rest = format!(
         "provides = [\"{BAD}\", \"hostile-filter\"]\nuses = {:?}\n\
-         config = {{ {config} }}\nlimits = {{ start = \"200 ms\" }}\n\
+         config = {{ {config} }}\nlimits = {{ start = \"200 ms\", host-calls = 1000000000 }}\n\
          [driver.gpio]\n\
          in = {{ line = \"BAD\", direction = \"input\", edges = \"both\" }}\n\
          out = {{ line = \"OUT\", direction = \"output\" }}\n\
