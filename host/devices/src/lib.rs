@@ -5,7 +5,7 @@
 //! | [`gpio`] | general-purpose lines: the traits, modelled on the kernel's GPIO uAPI v2 |
 //! | [`serial`] | serial ports: the traits |
 //! | [`sim`] | a simulated board, exact in virtual time, and simulated serial ports |
-//! | [`linux`] | what the kernel has: ttys and pseudo-terminals |
+//! | [`linux`] | what the kernel has: GPIO lines, ttys and pseudo-terminals |
 //! | [`capture`] | recordings of logic analysers, to be played into simulated lines |
 //!
 //! Nothing here knows of drivers or of WebAssembly. A device meets the work
