@@ -12,6 +12,7 @@ mod contract_reference;
 mod demo;
 mod generated;
 mod guests;
+mod kernel;
 mod miri;
 mod process;
 mod rules;
@@ -65,6 +66,11 @@ const TASKS: &[Task] = &[
         usage: "hostile [--json] [WORDS]",
         about: "what becomes of each hostile driver, and how late its neighbours are",
         run: bench::hostile,
+    },
+    Task {
+        usage: "kernel [--arch NAME] [--json]",
+        about: "the device suite and the program on kernels with simulated GPIO, under QEMU",
+        run: kernel::run,
     },
     Task {
         usage: "rules [--json]",

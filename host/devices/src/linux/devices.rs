@@ -88,7 +88,12 @@ impl SerialController for KernelDevices {
             });
         }
         let id = controller.next_id();
-        let port = Arc::new(Port::open(id, request, controller.epoll(), controller.clock())?);
+        let port = Arc::new(Port::open(
+            id,
+            request,
+            controller.epoll(),
+            controller.clock(),
+        )?);
         controller.add(id, Served::Port(Arc::clone(&port)));
         Ok(Arc::new(OpenPort {
             id,
@@ -107,7 +112,12 @@ impl GpioController for KernelDevices {
             source,
         })?;
         let id = controller.next_id();
-        let line = Arc::new(Line::open(id, request, controller.epoll(), controller.clock())?);
+        let line = Arc::new(Line::open(
+            id,
+            request,
+            controller.epoll(),
+            controller.clock(),
+        )?);
         controller.add(id, Served::Line(Arc::clone(&line)));
         Ok(Arc::new(OpenLine(Arc::new(HeldLine {
             id,

@@ -14,9 +14,7 @@ pub(super) fn config(
         flags: bias(request.bias),
         ..Default::default()
     };
-    config
-        .flags
-        .set(LineFlags::ACTIVE_LOW, request.active_low);
+    config.flags.set(LineFlags::ACTIVE_LOW, request.active_low);
     if let Some(high) = output {
         config.flags |= LineFlags::OUTPUT | drive(request.drive);
         config.add_values(&LineValues::from_slice(&[high]));
