@@ -1,6 +1,7 @@
 //! The board file: which hardware there is, which drivers run on it, and what
 //! each of them may touch.
 
+mod backend;
 mod gpio;
 mod lines;
 mod lock;
@@ -11,7 +12,7 @@ mod restart;
 mod serial;
 mod source;
 
-pub use gpio::{GpioEntry, OnDeath, PinBias, PinDirection, PinEdges};
+pub use gpio::{GpioEntry, OnDeath, PinBias, PinDirection, PinDrive, PinEdges};
 pub use lock::Lock;
 pub use play::{PlayEntry, Repeat};
 pub(crate) use published::Published;
@@ -72,6 +73,9 @@ pub struct Hardware {
 pub enum Backend {
     /// The simulated board.
     Sim,
+    /// The kernel: real lines, in real time. `[[board.line]]`, `[[board.stimulus]]`,
+    /// `[[board.play]]` and ports with `sim` are the simulated board's alone.
+    Linux,
 }
 
 /// How time passes.
@@ -286,6 +290,7 @@ impl BoardFile {
                 .check()
                 .map_err(|(span, message)| self.source.invalid(span, &message))?;
         }
+        self.check_backend()?;
         self.check_published()
     }
 }

@@ -1,7 +1,7 @@
 //! Setting a board up.
 
 use super::{Board, NamedLoop, Roster, power::Power};
-use crate::board_file::{BoardFile, ClockKind, DriverEntry, Lock, Placement};
+use crate::board_file::{Backend, BoardFile, ClockKind, DriverEntry, Lock, Placement};
 use crate::cache::Cache;
 use crate::crash;
 use crate::driver::{Devices, Driver, PowerCalls, Surroundings};
@@ -15,6 +15,8 @@ use crate::shared_lines::SharedLines;
 use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
 use crate::time::Time;
+use loopgate_devices::gpio::GpioController;
+use loopgate_devices::linux::KernelDevices;
 use loopgate_workloop::{Context, SystemClock, VirtualClock, Waits, WorkLoop};
 use parking_lot::{Mutex, RwLock};
 use std::path::{Path, PathBuf};
@@ -132,15 +134,22 @@ impl Builder {
         };
         let engine = Engine::new(self.cache.open()).map_err(BoardError::Host)?;
         let writer = self.crashes.writer(&file)?;
+        file.check_clock(matches!(time, Time::Virtual(_)))?;
         let simulation = Simulation::new(&file, &time, self.vcd.as_ref())?;
+        let kernel = Arc::new(KernelDevices::new(time.clock()));
+        let gpio: Arc<dyn GpioController> = match file.board.backend {
+            Backend::Sim => simulation.board().clone(),
+            Backend::Linux => kernel.clone(),
+        };
         let mut board = Board {
             started: time.now(),
             engine,
             services: Arc::new(Services::new(&file)),
             published_pins: Arc::new(PublishedPins::new(time.clock())),
             waits: Waits::new(),
+            gpio,
             simulation,
-            ports: Ports::new(&file, time.clock()),
+            ports: Ports::new(&file, time.clock(), kernel),
             power: Power::default(),
             shared: None,
             stepping: Mutex::default(),
@@ -275,7 +284,7 @@ impl Board {
         Surroundings {
             engine: self.engine.clone(),
             devices: Devices {
-                gpio: self.simulation.board().clone(),
+                gpio: self.gpio.clone(),
                 serial: self.ports.clone(),
                 shared: self.shared.clone(),
             },
@@ -294,7 +303,7 @@ impl Board {
     /// The lines that drivers share, if any, watched on a loop of their own.
     fn watch_shared_lines(&mut self) -> Result<(), BoardError> {
         let file = self.file();
-        let gpio = self.simulation.board().clone();
+        let gpio = self.gpio.clone();
         let Some(lines) = SharedLines::new(&file, gpio, self.time.clock()) else {
             return Ok(());
         };
