@@ -62,7 +62,12 @@ pub struct Report {
     pub took: Duration,
 }
 
-/// Runs `case`, unless the bench has not got what it needs.
+/// Runs a case that needs nothing.
+pub fn case(bench: &'static str, name: &'static str, run: impl FnOnce()) -> Report {
+    report(bench, name, None, run)
+}
+
+/// Runs a case, unless the bench has not got what it needs.
 fn report(
     bench: &'static str,
     case: &'static str,
@@ -92,7 +97,11 @@ fn said(panic: &(dyn Any + Send)) -> String {
 }
 
 /// Waits until `condition` holds; `pass` has something happen.
-fn until(what: &str, pass: impl Fn(), mut condition: impl FnMut() -> bool) {
+///
+/// # Panics
+///
+/// When it does not within [`LIMIT`].
+pub fn until(what: &str, pass: impl Fn(), mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + LIMIT;
     while !condition() {
         assert!(Instant::now() < deadline, "never: {what}");
@@ -110,7 +119,7 @@ fn called() {
 }
 
 /// Waits for a call of a sink, or a moment.
-fn rest() {
+pub fn rest() {
     let moment = Duration::from_millis(5);
     CALLED.1.wait_for(&mut CALLED.0.lock(), moment);
 }

@@ -2,8 +2,10 @@
 //! what it was told to behind `--` on the kernel's command line, says what came
 //! of it through a channel to the outside, and switches the machine off.
 //!
-//! Words: `sim`, `pty`, `gpio-sim`, `usb=/dev/ttyUSB0`, `uart=/dev/ttyS1`.
+//! Words: `sim`, `pty`, `gpio-sim`, `usb=/dev/ttyUSB0`, `uart=/dev/ttyS1`, `program`.
 #![forbid(unsafe_code)]
+
+mod program;
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -66,6 +68,7 @@ fn run(word: &str) {
             serial::run("serial, tty", serial::Tty::new, each);
         }
         None if word == "gpio-sim" => gpio::run("gpio, kernel", gpio::GpioSim::new, each),
+        None if word == "program" => program::run(each, tell),
         Some(("usb", path)) => {
             let bench = || serial::Usb::new(present(path), ask);
             serial::run("serial, usb", bench, each);

@@ -6,8 +6,11 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::{Architecture, Options};
-use crate::process;
 use crate::workspace::Workspace;
+use crate::{Outcome, guests, process};
+
+/// Those of the machine's board.
+const DRIVERS: [&str; 3] = ["blink.wasm", "button_led.wasm", "serial_echo.wasm"];
 
 /// A file of the machine's, and where it is taken from.
 pub(super) struct Files {
@@ -16,11 +19,17 @@ pub(super) struct Files {
     pub(super) files: Vec<(String, PathBuf)>,
 }
 
+impl Files {
+    pub(super) fn has_program(&self) -> bool {
+        self.files.len() > 1
+    }
+}
+
 /// Nothing where the compiler fails.
 pub(super) fn files(
     workspace: &Workspace,
     architecture: Architecture,
-    _options: &Options,
+    options: &Options,
 ) -> Result<Option<Files>> {
     let target = workspace.target.join("kernel");
     let built = target.join(architecture.target()).join("release");
@@ -29,7 +38,20 @@ pub(super) fn files(
     if !process::passes(&mut suite)? {
         return Ok(None);
     }
-    let files = vec![("init".to_owned(), built.join("loopgate-init"))];
+    let mut files = vec![("init".to_owned(), built.join("loopgate-init"))];
+    if !options.only_devices {
+        // Chosen alone, so that its features are what a user's are.
+        let mut program = command(workspace, architecture, &target);
+        program.arg("--package=loopgate-cli");
+        if !process::passes(&mut program)? || guests::build(workspace)? == Outcome::Failed {
+            return Ok(None);
+        }
+        files.push(("bin/loopgate".to_owned(), built.join("loopgate")));
+        files.extend(DRIVERS.map(|name| {
+            let driver = workspace.target.join("drivers").join(name);
+            (format!("drivers/{name}"), driver)
+        }));
+    }
     Ok(Some(Files { target, files }))
 }
 

@@ -1,9 +1,9 @@
 //! An emulated machine, from its first instruction to its last.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -44,7 +44,7 @@ pub(super) fn run(
         .arg(kernel)
         .arg("-initrd")
         .arg(&initramfs)
-        .args(["-append", &command_line(architecture)])
+        .args(["-append", &command_line(architecture, files)])
         .stdin(Stdio::null())
         .stdout(File::create(&console)?)
         .stderr(Stdio::inherit());
@@ -78,7 +78,7 @@ fn gather(
     let stream = loop {
         match results.accept() {
             Ok((stream, _)) => break stream,
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error.into()),
         }
         if let Some(status) = machine.0.try_wait()? {
@@ -126,7 +126,7 @@ fn lines(stream: UnixStream) -> mpsc::Receiver<String> {
     receiver
 }
 
-fn pack(path: &PathBuf, files: &Files) -> std::io::Result<()> {
+fn pack(path: &Path, files: &Files) -> io::Result<()> {
     let mut into = BufWriter::new(File::create(path)?);
     for (name, from) in &files.files {
         archive::add(&mut into, name, &std::fs::read(from)?)?;
@@ -158,7 +158,7 @@ fn emulator(architecture: Architecture, sockets: &Path) -> Command {
         command.arg(format!("socket,id={name},path={}", path.display()));
     }
     command
-        .args(["-mon", "chardev=monitor,mode=readline"])
+        .args(["-mon", "chardev=monitor,mode=control"])
         .args(["-device", "virtio-serial-pci"])
         .args(["-device", "virtserialport,chardev=results,name=results"])
         .args(["-device", "qemu-xhci,id=xhci"])
@@ -166,13 +166,14 @@ fn emulator(architecture: Architecture, sockets: &Path) -> Command {
     command
 }
 
-fn command_line(architecture: Architecture) -> String {
+fn command_line(architecture: Architecture, files: &Files) -> String {
     let (console, uart) = match architecture {
         Architecture::X86 => ("ttyS0", "ttyS1"),
         Architecture::Arm => ("ttyAMA0", "ttyS0"),
     };
+    let program = if files.has_program() { "program" } else { "" };
     format!(
         "console={console} panic=-1 quiet rdinit=/init -- sim pty gpio-sim \
-         uart=/dev/{uart} usb=/dev/ttyUSB0"
+         uart=/dev/{uart} usb=/dev/ttyUSB0 {program}"
     )
 }

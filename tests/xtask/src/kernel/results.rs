@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 #[derive(Default)]
 pub(super) struct Results {
     reports: Vec<Value>,
+    /// Said beside the cases.
+    measured: Vec<Value>,
     done: bool,
     /// What kept it from its end.
     pub(super) end: Option<String>,
@@ -30,6 +32,8 @@ impl Results {
             self.done = true;
         } else if let Some(error) = said["error"].as_str() {
             self.end = Some(error.to_owned());
+        } else if said["measured"].is_string() {
+            self.measured.push(said);
         } else {
             self.reports.push(said);
         }
@@ -58,6 +62,13 @@ impl Results {
                 let (bench, case) = (string(report, "bench"), string(report, "case"));
                 let _ = writeln!(text, "\nFAILED: {bench}: {case}: {cause}");
             }
+        }
+        for measured in &self.measured {
+            let (number, unit) = match &measured["kib"] {
+                Value::Null => (&measured["milliseconds"], "ms"),
+                kib => (kib, "KiB"),
+            };
+            let _ = writeln!(text, "\n{}: {number} {unit}", string(measured, "measured"));
         }
         let cause = match (&self.end, self.done) {
             (Some(cause), _) => format!(": {cause}"),
@@ -129,6 +140,7 @@ pub(super) fn json(all: &[(&str, Results)]) -> Value {
             "cause": results.end,
             "seconds": results.took.as_secs_f64(),
             "cases": results.reports,
+            "measured": results.measured,
         })
     };
     all.iter().map(machine).collect()
