@@ -17,6 +17,8 @@ pub(super) struct Options {
     kernel: Option<PathBuf>,
     /// Without the program.
     pub(super) only_devices: bool,
+    /// Where something is missing this says so, and passes.
+    pub(super) if_possible: bool,
     pub(super) json: bool,
 }
 
@@ -26,6 +28,7 @@ impl Options {
             architectures: Architecture::ALL.to_vec(),
             kernel: None,
             only_devices: false,
+            if_possible: false,
             json: false,
         };
         let mut words = arguments.iter();
@@ -33,6 +36,7 @@ impl Options {
             match (word.as_str(), words.as_slice().first()) {
                 ("--json", _) => options.json = true,
                 ("--only-devices", _) => options.only_devices = true,
+                ("--if-possible", _) => options.if_possible = true,
                 ("--arch", Some(name)) => {
                     options.architectures = vec![named(name)?];
                     words.next();
