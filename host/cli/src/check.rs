@@ -66,7 +66,7 @@ fn report(inspection: &Inspection) -> String {
     });
     text += &section("imports", imports);
     if let Some(backend) = backend {
-        text += &format!("board\n  backend {backend}\n");
+        text += &section("board", std::iter::once(format!("backend {backend}")));
         text += &section(
             "granted",
             grants.iter().map(|grant| plain(grant).into_owned()),

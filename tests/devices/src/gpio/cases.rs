@@ -140,7 +140,7 @@ fn dropped(bench: &dyn Bench) {
 
 fn mistakes(bench: &dyn Bench) {
     let mut wanted = request(bench, 0, Direction::Input);
-    wanted.line = "NO-SUCH-LINE".to_owned();
+    "NO-SUCH-LINE".clone_into(&mut wanted.line);
     let error = bench.controller().request(&wanted).err().unwrap();
     assert!(matches!(error, Error::NoLine { .. }), "{error}");
     let name = bench.line(0);

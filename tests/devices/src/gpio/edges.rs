@@ -38,7 +38,9 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 fn drive(bench: &dyn Bench, line: &str, levels: &[bool]) {
-    levels.iter().for_each(|high| bench.drive(line, *high));
+    for high in levels {
+        bench.drive(line, *high);
+    }
 }
 
 fn carries(bench: &dyn Bench) {

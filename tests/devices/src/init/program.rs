@@ -32,28 +32,27 @@ struct Host {
 pub(crate) fn run(each: impl Fn(&Report), tell: impl Fn(&Value)) {
     let began = Instant::now();
     let mut host = Host::start();
-    let cases: &[(&'static str, fn(&mut Host))] = &[
-        ("drivers start, and the host is held", starts),
-        ("a lamp blinks", blinks),
-        ("a button switches a lamp, and is counted", button),
-        ("a pseudo-terminal sends back what comes", echo),
-        ("a line that a driver has is refused to others", in_use),
-        ("what is simulated is refused with words", refused),
-        ("a chip that is unplugged kills no driver", unplugged),
-        ("at its end the host lets go of the lines", ends),
-    ];
-    for (number, (name, run)) in cases.iter().enumerate() {
-        each(&case(BENCH, name, || run(&mut host)));
-        if number == 1 {
-            let first_blink = began.elapsed();
-            tell(
-                &json!({ "measured": "from the start of the host to a lamp that blinks, drivers compiled anew", "milliseconds": first_blink.as_millis() as u64 }),
-            );
-            tell(
-                &json!({ "measured": "resident memory of the host with three drivers", "kib": host.resident() }),
-            );
-        }
-    }
+    let mut run = |name, run: fn(&mut Host)| each(&case(BENCH, name, || run(&mut host)));
+    run("drivers start, and the host is held", starts);
+    run("a lamp blinks", blinks);
+    tell(&json!({
+        "measured": "from the start of the host to a lamp that blinks, drivers compiled anew",
+        "milliseconds": began.elapsed().as_millis() as u64,
+    }));
+    run("a button switches a lamp, and is counted", button);
+    run("a pseudo-terminal sends back what comes", echo);
+    run("a line that a driver has is refused to others", in_use);
+    run("what is simulated is refused with words", refused);
+    run("a chip that is unplugged kills no driver", unplugged);
+    tell(&json!({
+        "measured": "resident memory of the host with three drivers",
+        "kib": host.resident(),
+    }));
+    each(&case(
+        BENCH,
+        "at its end the host lets go of the lines",
+        || ends(&mut host),
+    ));
     let _ = host.program.kill();
 }
 
@@ -69,11 +68,6 @@ impl Host {
             .spawn()
             .expect("the program is there");
         Self { bench, program }
-    }
-
-    fn status(&self) -> Value {
-        let output = ask(&["status", "--json"]);
-        serde_json::from_slice(&output.stdout).unwrap_or_default()
     }
 
     fn level(&self, line: usize) -> bool {
@@ -153,17 +147,22 @@ fn ask(words: &[&str]) -> Output {
         .expect("the program is there")
 }
 
-fn starts(host: &mut Host) {
-    let mut status = Value::Null;
+fn status() -> Value {
+    let output = ask(&["status", "--json"]);
+    serde_json::from_slice(&output.stdout).unwrap_or_default()
+}
+
+fn starts(_: &mut Host) {
+    let mut board = Value::Null;
     let all_run = || {
-        status = host.status();
-        let drivers = status["drivers"].as_array();
+        board = status();
+        let drivers = board["drivers"].as_array();
         drivers.is_some_and(|all| all.len() == 3 && all.iter().all(|d| d["state"] == "running"))
     };
     until("three drivers run", rest, all_run);
-    assert_eq!(status["backend"], "linux");
+    assert_eq!(board["backend"], "linux");
     for by in ["landlock", "seccomp"] {
-        let how = status["sandbox"][by].as_str().unwrap_or_default();
+        let how = board["sandbox"][by].as_str().unwrap_or_default();
         assert!(how.starts_with("on"), "{by}: {how}");
     }
 }
@@ -238,9 +237,9 @@ fn unplugged(host: &mut Host) {
         host.level(BUTTON_LAMP) != before
     });
     host.press(false);
-    for driver in host.status()["drivers"].as_array().unwrap() {
-        let life = (&driver["state"], &driver["generation"]);
-        assert_eq!(life, (&json!("running"), &json!(1)), "{}", driver["name"]);
+    for driver in status()["drivers"].as_array().unwrap() {
+        let alive = (&driver["state"], &driver["generation"]);
+        assert_eq!(alive, (&json!("running"), &json!(1)), "{}", driver["name"]);
     }
 }
 

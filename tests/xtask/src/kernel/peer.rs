@@ -35,7 +35,7 @@ pub(super) struct Monitor(BufReader<UnixStream>);
 
 impl Monitor {
     pub(super) fn accept(listener: &UnixListener) -> Result<Self> {
-        const PATIENCE: Duration = Duration::from_secs(60);
+        const PATIENCE: Duration = Duration::from_mins(1);
         let (stream, _) = listener.accept()?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let mut monitor = Self(BufReader::new(stream));

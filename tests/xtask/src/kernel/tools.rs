@@ -20,12 +20,12 @@ pub(super) fn all_there(options: &Options) -> Result<()> {
             missing.push(format!("`{emulator}`: apt-get install {package}"));
         }
         let compiler = architecture.c_compiler();
-        if !options.only_devices && !is_installed(compiler) {
-            let package = match architecture {
+        if !options.only_devices && !compiles(compiler) {
+            let packages = match architecture {
                 Architecture::X86 => "musl-tools",
-                Architecture::Arm => "gcc-aarch64-linux-gnu",
+                Architecture::Arm => "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
             };
-            missing.push(format!("`{compiler}`: apt-get install {package}"));
+            missing.push(format!("`{compiler}`: apt-get install {packages}"));
         }
         let target = architecture.target();
         if !has_library(&target) {
@@ -36,6 +36,13 @@ pub(super) fn all_there(options: &Options) -> Result<()> {
         return Ok(());
     }
     bail!("this is missing:\n    {}", missing.join("\n    "));
+}
+
+/// With the headers that wasmtime's few lines of C name.
+fn compiles(compiler: &str) -> bool {
+    let mut command = Command::new(compiler);
+    command.args(["-E", "-include", "stdint.h", "-x", "c", "/dev/null"]);
+    process::output_of(&mut command).is_some()
 }
 
 fn has_library(target: &str) -> bool {

@@ -43,12 +43,11 @@ impl Chips {
         let mut known = BTreeSet::new();
         for path in paths() {
             match Chip::open(&path) {
-                // Boards keep an older number as a link.
                 Ok((device, chip)) if known.insert(device) => chips.chips.push(chip),
-                Ok(_) => {}
                 Err(Errno::ACCESS | Errno::PERM) => chips.denied = Some(path),
-                // It has gone just now, or is something else.
-                Err(_) => {}
+                // One that is known: boards keep an older number as a link. Or it
+                // has gone just now, or is something else.
+                Ok(_) | Err(_) => {}
             }
         }
         chips
@@ -146,7 +145,9 @@ impl Chips {
                 chip: chip.clone(),
             };
         }
-        let names: Vec<_> = self.lines().into_iter().map(|info| info.name).collect();
+        let mut names: Vec<_> = self.lines().into_iter().map(|info| info.name).collect();
+        // Those with a name of their own first: few are needed by their place.
+        names.sort_by_key(|name| name.contains(':'));
         let shown: Vec<_> = names
             .iter()
             .take(SHOWN)

@@ -323,9 +323,10 @@ impl Line {
             drop(state);
             let running = Running(self);
             call.make(&*sink);
-            drop(running);
-            // It may be the last of its kind and unregister itself.
+            // Before the call counts as over: it may be all that keeps the line
+            // open, which who has waited for the call's end may want to open.
             drop(sink);
+            drop(running);
             state = self.state.lock();
         }
     }
@@ -474,7 +475,7 @@ fn read(file: &File, words: &mut Words) -> Result<(usize, Option<u32>), Vanished
             _ => return Err(Vanished),
         },
     };
-    let last = words.chunks_exact(WORDS).take(count).last();
+    let last = words[..count * WORDS].rchunks_exact(WORDS).next();
     let last = last.and_then(|words| LineEdgeEvent::from_slice(words).ok());
     Ok((count, last.map(|edge| edge.line_seqno)))
 }
