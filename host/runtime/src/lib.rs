@@ -81,6 +81,7 @@ pub use recording::VcdFile;
 pub use requests::Reply;
 pub use sandbox::{Sandbox, SandboxError, SandboxStatus};
 pub use service::Selector;
+pub use stack::THREAD_STACK;
 pub use status::{DriverStatus, Handed, PowerState, Reload, State, Status};
 pub use text::{is_printable, printable};
 pub use watch::Watch;

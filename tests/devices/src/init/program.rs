@@ -160,6 +160,9 @@ fn starts(_: &mut Host) {
         drivers.is_some_and(|all| all.len() == 3 && all.iter().all(|d| d["state"] == "running"))
     };
     until("three drivers run", rest, all_run);
+    for driver in board["drivers"].as_array().unwrap() {
+        assert_eq!(driver["restarts"]["made"], 0, "{driver}");
+    }
     assert_eq!(board["backend"], "linux");
     for by in ["landlock", "seccomp"] {
         let how = board["sandbox"][by].as_str().unwrap_or_default();
