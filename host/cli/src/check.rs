@@ -38,6 +38,7 @@ fn unusable(check: &Check, cause: String) -> Inspection {
         imports: Vec::new(),
         backend: None,
         grants: Vec::new(),
+        unused: Vec::new(),
     }
 }
 
@@ -48,6 +49,7 @@ fn report(inspection: &Inspection) -> String {
         imports,
         backend,
         grants,
+        unused,
         missing,
         ..
     } = inspection;
@@ -70,6 +72,10 @@ fn report(inspection: &Inspection) -> String {
         text += &section(
             "granted",
             grants.iter().map(|grant| plain(grant).into_owned()),
+        );
+        text += &section(
+            "granted, and not used",
+            unused.iter().map(|grant| plain(grant).into_owned()),
         );
     }
     text + &section(

@@ -220,10 +220,32 @@ pub trait GpioController: Send + Sync {
     /// real devices [`Error::Ambiguous`], [`Error::Denied`],
     /// [`Error::Unsupported`] and [`Error::Io`]. After an error the line is as
     /// it was.
-    fn request(&self, request: &LineRequest) -> Result<Arc<dyn GpioLine>, Error>;
+    fn request(&self, request: &LineRequest) -> Result<Arc<dyn GpioLine>, Error> {
+        self.reserve(request)?.open()
+    }
+
+    /// Keeps a line for one holder, without a change of anything that others see:
+    /// its direction, level and bias are what they were (for a kernel line: it is
+    /// requested without a direction).
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    fn reserve(&self, request: &LineRequest) -> Result<Box<dyn Reservation>, Error>;
 
     /// Every line, in the controller's order.
     fn lines(&self) -> Vec<LineInfo>;
+}
+
+/// A line that is held and not open yet. Dropping it lets the line go.
+pub trait Reservation: Send + Sync {
+    /// Opens it as it was requested.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] and [`Error::Io`] from real devices; the line is let
+    /// go then.
+    fn open(self: Box<Self>) -> Result<Arc<dyn GpioLine>, Error>;
 }
 
 /// An open line. Dropping it releases it, unless an interrupt of it lives on.

@@ -17,6 +17,7 @@ use loopgate_devices::sim::{SimBoard, SimPorts};
 use loopgate_workloop::{Context, EventSource as _, Instant, Waits, WorkLoop};
 use parking_lot::{Mutex, RwLock};
 use rustix::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Weak};
 
 mod alive;
@@ -62,6 +63,8 @@ pub struct Board {
     changing: Mutex<Option<Lock>>,
     /// Event counters of those who want to hear that the roster is another.
     watches: Mutex<Vec<Weak<OwnedFd>>>,
+    /// It was stopped: no change begins any more.
+    stopped: AtomicBool,
 }
 
 /// Who is on the board.
@@ -136,10 +139,16 @@ impl Board {
 
     /// Stops every driver, users before their providers, as
     /// [`stop_driver`](Self::stop_driver) does. Requests that wait end, and
-    /// later ones fail; the board can still be asked for its status. From any
-    /// thread, but not from within a handler.
+    /// later ones fail; the board can still be asked for its status, and cannot be
+    /// changed to another board file. From any thread, but not from within a handler.
     pub fn stop(&self) {
-        Context::with_current(|cx| self.end(cx, &self.roster(), None));
+        self.stopped.store(true, SeqCst);
+        let end = || Context::with_current(|cx| self.end(cx, &self.roster(), None));
+        // First without the lock: a change may wait for drivers.
+        end();
+        // What one under way has started meanwhile.
+        let _changing = self.changing.lock();
+        end();
     }
 
     /// Stops every driver, as [`Board::stop`], and the board's threads.
@@ -154,6 +163,8 @@ impl Drop for Board {
         let roster = self.roster();
         roster.loops.iter().for_each(|known| known.terminate());
         roster.loops.iter().for_each(|known| known.join());
+        // Before the host lets the outputs go that it keeps in their safe states.
+        self.simulation.end_recording();
     }
 }
 
@@ -195,6 +206,7 @@ fn driver_status(roster: &Roster, driver: &Arc<Driver>) -> DriverStatus {
             .map(|(name, pin)| (name.clone(), pin.line.get_ref().clone()))
             .collect(),
         left_lines: driver.left_lines(),
+        revoked: driver.grants.revoked(),
         ports: driver.port_status(),
         limits: driver.limits.clone(),
         usage: driver.counters.used(),

@@ -94,6 +94,9 @@ impl Serve for Board {
                     })
                 }))
             }
+            Request::Revoke { driver, grant } => {
+                answer(self.revoke(&driver, &grant).map(Response::Revoked))
+            }
             Request::ReloadBoard => match self.reread() {
                 Ok(changes) => Response::Changes(changes),
                 Err(error) => refuse(

@@ -209,8 +209,8 @@ impl SharedLines {
         }))
     }
 
-    /// Has those leave that mask a line for too long.
-    fn expire(self: &Arc<Self>, now: Instant) {
+    /// Ends masks that have lasted for too long.
+    pub(crate) fn expire(self: &Arc<Self>, now: Instant) {
         let names: Vec<_> = self.lines.lock().keys().cloned().collect();
         for name in names {
             let hold = self.watched(&name);

@@ -96,6 +96,11 @@ impl Simulation {
         }
     }
 
+    /// What comes is not on record any more.
+    pub(crate) fn end_recording(&mut self) {
+        self.recording = None;
+    }
+
     /// Plays stimuli and recordings from `start` on; in real time on a thread
     /// of the board's own.
     pub(crate) fn begin(&mut self, start: Instant) -> Result<(), BoardError> {

@@ -19,13 +19,16 @@ pub(crate) struct Entered(());
 /// Admits one more guest on this thread's stack, unless there are too many
 /// already or the thread (a client's, of whatever size) has no room for it.
 pub(crate) fn enter() -> Option<Entered> {
-    let depth = DEPTH.get();
-    let room = stacker::remaining_stack().is_none_or(|left| left >= STACK + HOST_FRAMES);
-    if depth >= NESTING || !room {
-        return None;
-    }
-    DEPTH.set(depth + 1);
-    Some(Entered(()))
+    has_room().then(|| {
+        DEPTH.set(DEPTH.get() + 1);
+        Entered(())
+    })
+}
+
+/// Whether one more would be admitted.
+pub(crate) fn has_room() -> bool {
+    let room = || stacker::remaining_stack().is_none_or(|left| left >= STACK + HOST_FRAMES);
+    DEPTH.get() < NESTING && room()
 }
 
 impl Drop for Entered {

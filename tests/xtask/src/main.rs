@@ -10,6 +10,7 @@ mod build;
 mod check;
 mod contract_reference;
 mod demo;
+mod fuzz;
 mod generated;
 mod guests;
 mod kernel;
@@ -22,7 +23,7 @@ mod workspace;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use workspace::Workspace;
 
 /// A command, as `help` and the README show it.
@@ -97,6 +98,11 @@ const TASKS: &[Task] = &[
         about: "the work-loop core's tests under Miri (needs a nightly toolchain)",
         run: miri::run,
     },
+    Task {
+        usage: "fuzz --minutes N [--target T]",
+        about: "bytes that nobody would write, N minutes for each target (needs cargo-fuzz and a nightly)",
+        run: fuzz::run,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -118,10 +124,32 @@ fn main() -> ExitCode {
         Ok(Outcome::Failed) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<Misuse>() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }
+
+/// An error of whoever asked.
+#[derive(Debug)]
+struct Misuse(String);
+
+impl Misuse {
+    fn new(what: impl Into<String>) -> anyhow::Error {
+        Self(what.into()).into()
+    }
+}
+
+impl std::fmt::Display for Misuse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misuse {}
 
 impl Task {
     fn name(&self) -> &'static str {
@@ -147,6 +175,8 @@ fn help() -> String {
 fn no_arguments(arguments: &[String]) -> Result<()> {
     match arguments.first() {
         None => Ok(()),
-        Some(argument) => bail!("unexpected argument `{argument}`: this command takes none"),
+        Some(argument) => Err(Misuse::new(format!(
+            "unexpected argument `{argument}`: this command takes none"
+        ))),
     }
 }

@@ -40,6 +40,8 @@ pub(super) struct Driver {
     pub(super) pins: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) left_lines: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) revoked: Vec<String>,
     pub(super) limits: BTreeMap<String, Value>,
     pub(super) usage: BTreeMap<String, Value>,
     pub(super) counts: BTreeMap<String, Value>,

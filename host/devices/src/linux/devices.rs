@@ -9,9 +9,9 @@ use loopgate_workloop::{Clock, InterruptLine};
 use parking_lot::Mutex;
 
 use super::controller::{Controller, Served};
-use super::gpio::{self, Chips, Line};
+use super::gpio::{self, Chips, Line, Reserved};
 use super::port::Port;
-use crate::gpio::{Edges, GpioController, GpioLine, LineInfo, LineRequest};
+use crate::gpio::{Edges, GpioController, GpioLine, LineInfo, LineRequest, Reservation};
 use crate::serial::{Counts, Device, Error, PortRequest, SerialController, SerialPort};
 
 /// The kernel's devices: GPIO lines, serial ports, and pseudo-terminals that
@@ -31,6 +31,13 @@ pub struct KernelDevices {
 struct OpenPort {
     id: u64,
     port: Arc<Port>,
+    controller: Arc<Controller>,
+}
+
+/// A line that is held, and neither driven nor biased.
+struct ReservedLine {
+    reserved: Reserved,
+    request: LineRequest,
     controller: Arc<Controller>,
 }
 
@@ -104,30 +111,41 @@ impl SerialController for KernelDevices {
 }
 
 impl GpioController for KernelDevices {
-    fn request(&self, request: &LineRequest) -> Result<Arc<dyn GpioLine>, gpio::Error> {
+    fn reserve(&self, request: &LineRequest) -> Result<Box<dyn Reservation>, gpio::Error> {
         request.validate()?;
         let controller = self.controller().map_err(|source| gpio::Error::Io {
             line: request.line.clone(),
             operation: "start the thread that serves it",
             source,
         })?;
-        let id = controller.next_id();
-        let line = Arc::new(Line::open(
-            id,
+        Ok(Box::new(ReservedLine {
+            reserved: Line::reserve(request)?,
+            request: request.clone(),
+            controller,
+        }))
+    }
+
+    fn lines(&self) -> Vec<LineInfo> {
+        Chips::open().lines()
+    }
+}
+
+impl Reservation for ReservedLine {
+    fn open(self: Box<Self>) -> Result<Arc<dyn GpioLine>, gpio::Error> {
+        let Self {
+            reserved,
             request,
-            controller.epoll(),
-            controller.clock(),
-        )?);
+            controller,
+        } = *self;
+        let id = controller.next_id();
+        let (epoll, clock) = (controller.epoll(), controller.clock());
+        let line = Arc::new(Line::open(id, &request, reserved, epoll, clock)?);
         controller.add(id, Served::Line(Arc::clone(&line)));
         Ok(Arc::new(OpenLine(Arc::new(HeldLine {
             id,
             line,
             controller,
         }))))
-    }
-
-    fn lines(&self) -> Vec<LineInfo> {
-        Chips::open().lines()
     }
 }
 

@@ -158,6 +158,7 @@ impl Builder {
             roster: RwLock::new(Arc::new(Roster::empty(Arc::new(file)))),
             changing: Mutex::new(self.lock),
             watches: Mutex::default(),
+            stopped: false.into(),
         };
         board.watch_shared_lines()?;
         let nobody = board.roster();
@@ -266,6 +267,7 @@ impl Board {
                 driver.entry == *entry
                     && driver.component == component
                     && Arc::ptr_eq(&driver.work_loop, &on.work_loop)
+                    && driver.grants.revoked().is_empty()
                     && file.granted_pins_of(entry) == before.file.granted_pins_of(entry)
             };
             let there = before.driver(entry.name.get_ref()).filter(same).cloned();

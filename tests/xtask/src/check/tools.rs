@@ -9,9 +9,14 @@ use crate::workspace::{Selection, Workspace};
 use crate::{guests, process};
 
 pub(super) fn format(workspace: &Workspace) -> Result<Vec<Failure>> {
-    let mut command = process::cargo(&workspace.root);
-    command.args(["fmt", "--all", "--check"]);
-    judge(&mut command, "the code is not formatted", "cargo fmt --all")
+    let mut failures = Vec::new();
+    // The second is a workspace of its own.
+    for (folder, mending) in [("", "cargo fmt --all"), ("fuzz", "cd fuzz && cargo fmt")] {
+        let mut command = process::cargo(&workspace.root.join(folder));
+        command.args(["fmt", "--all", "--check"]);
+        failures.extend(judge(&mut command, "the code is not formatted", mending)?);
+    }
+    Ok(failures)
 }
 
 /// In the release profile, whose build scripts and macros the tests share.

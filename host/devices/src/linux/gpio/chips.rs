@@ -28,6 +28,13 @@ struct Chip {
     lines: u32,
 }
 
+/// A line that is kept for its holder, as it was.
+pub(in super::super) struct Reserved {
+    file: File,
+    /// Its chip, for people.
+    device: String,
+}
+
 /// Where a line is.
 pub(super) struct Place<'a> {
     chip: &'a Chip,
@@ -186,15 +193,10 @@ impl Place<'_> {
         format!("{}:{}", self.chip.name, self.offset)
     }
 
-    /// Opens the line; `config` is of this request.
-    pub(super) fn open(
-        &self,
-        request: &LineRequest,
-        config: v2::LineConfig,
-    ) -> Result<File, Error> {
+    /// Keeps the line as it is.
+    pub(super) fn reserve(&self, request: &LineRequest) -> Result<Reserved, Error> {
         let mut wanted = v2::LineRequest {
             consumer: short(&request.consumer),
-            config,
             num_lines: 1,
             event_buffer_size: QUEUE,
             ..Default::default()
@@ -207,15 +209,14 @@ impl Place<'_> {
             operation: "become non-blocking",
             source: errno.into(),
         })?;
-        Ok(file)
+        Ok(Reserved {
+            file,
+            device: self.device(),
+        })
     }
 
     fn refused(&self, request: &LineRequest, source: std::io::Error) -> Error {
-        /// What chips say that cannot do something, and no program ever sees else.
-        const ENOTSUPP: i32 = 524;
         let line = request.line.clone();
-        let code = source.raw_os_error();
-        let of_inputs = request.edges.is_some() || request.debounce.is_some();
         match Errno::from_io_error(&source) {
             Some(Errno::BUSY) => Error::Busy {
                 line,
@@ -225,28 +226,11 @@ impl Place<'_> {
                 line,
                 chip: format!("{FOLDER}/{}", self.chip.name),
             },
-            Some(Errno::NXIO | Errno::OPNOTSUPP) if of_inputs => Error::Unsupported {
-                line,
-                feature: "an interrupt",
-                device: self.device(),
-                remedy: "leave `edges` and `debounce` out, or use another line",
-            },
-            Some(Errno::OPNOTSUPP) => self.unsupported(line),
-            _ if code == Some(ENOTSUPP) => self.unsupported(line),
             _ => Error::Io {
                 line,
-                operation: "open",
+                operation: "be requested",
                 source,
             },
-        }
-    }
-
-    fn unsupported(&self, line: String) -> Error {
-        Error::Unsupported {
-            line,
-            feature: "the direction, bias or drive",
-            device: self.device(),
-            remedy: "ask for another, or use another line",
         }
     }
 
@@ -258,6 +242,45 @@ impl Place<'_> {
         let info = v2::get_line_info(&self.chip.file, self.offset);
         let holder = info.ok().as_ref().and_then(consumer);
         holder.unwrap_or_else(|| NAMELESS.to_owned())
+    }
+}
+
+impl Reserved {
+    /// Opens the line; `config` is of this request.
+    pub(super) fn open(self, request: &LineRequest, config: v2::LineConfig) -> Result<File, Error> {
+        match v2::set_line_config(&self.file, config) {
+            Ok(()) => Ok(self.file),
+            Err(error) => Err(self.refused(request, errno(&error))),
+        }
+    }
+
+    fn refused(self, request: &LineRequest, source: std::io::Error) -> Error {
+        /// What chips say that cannot do something; the C libraries have no name
+        /// for it.
+        const ENOTSUPP: i32 = 524;
+        let (line, device) = (request.line.clone(), self.device);
+        let of_inputs = request.edges.is_some() || request.debounce.is_some();
+        match Errno::from_io_error(&source) {
+            Some(Errno::NXIO | Errno::OPNOTSUPP) if of_inputs => Error::Unsupported {
+                line,
+                feature: "an interrupt",
+                device,
+                remedy: "leave `edges` and `debounce` out, or use another line",
+            },
+            Some(errno) if errno == Errno::OPNOTSUPP || errno.raw_os_error() == ENOTSUPP => {
+                Error::Unsupported {
+                    line,
+                    feature: "the direction, bias or drive",
+                    device,
+                    remedy: "ask for another, or use another line",
+                }
+            }
+            _ => Error::Io {
+                line,
+                operation: "be configured",
+                source,
+            },
+        }
     }
 }
 

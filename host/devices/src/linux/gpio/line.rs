@@ -12,7 +12,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 
-use super::chips::Chips;
+use super::chips::{Chips, Reserved};
 use super::config::config;
 use super::interrupt::Interrupt;
 use super::{QUEUE, errno};
@@ -67,9 +67,15 @@ struct Batch {
 }
 
 impl Line {
+    /// Finds the line, and keeps it as it is.
+    pub(in super::super) fn reserve(request: &LineRequest) -> Result<Reserved, Error> {
+        Chips::open().find(&request.line)?.reserve(request)
+    }
+
     pub(in super::super) fn open(
         id: u64,
         request: &LineRequest,
+        reserved: Reserved,
         epoll: &Arc<OwnedFd>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, Error> {
@@ -95,7 +101,7 @@ impl Line {
             called: Condvar::new(),
         };
         let mut state = line.state.lock();
-        let file = line.request(state.output, state.edges)?;
+        let file = line.configured(reserved, state.output, state.edges)?;
         line.watch(&mut state, file)?;
         drop(state);
         Ok(line)
@@ -227,7 +233,9 @@ impl Line {
             (state.output, state.edges)
         };
         // With no lock held: it looks through all chips.
-        let Ok(file) = self.request(output, edges) else {
+        let reserved = Self::reserve(&self.request);
+        let file = reserved.and_then(|reserved| self.configured(reserved, output, edges));
+        let Ok(file) = file else {
             return;
         };
         let mut state = self.state.lock();
@@ -256,11 +264,13 @@ impl Line {
         drop(file);
     }
 
-    fn request(&self, output: Option<bool>, edges: Option<Edges>) -> Result<File, Error> {
-        let edges = edges.filter(|_| output.is_none());
-        let chips = Chips::open();
-        let place = chips.find(&self.request.line)?;
-        place.open(&self.request, config(&self.request, output, edges))
+    fn configured(
+        &self,
+        reserved: Reserved,
+        output: Option<bool>,
+        edges: Option<Edges>,
+    ) -> Result<File, Error> {
+        reserved.open(&self.request, config(&self.request, output, edges))
     }
 
     fn configure(&self, state: &State) -> Result<(), Error> {
