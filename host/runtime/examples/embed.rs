@@ -80,6 +80,7 @@ pub(crate) fn embed(components: &Path, leavings: &Path) -> Result<()> {
     supervision(&board)?;
     stop_and_start(&board)?;
     power(&board)?;
+    revoke(&board)?;
     difference(&board, components)?;
     // Stops the drivers, users before those that they use, and writes what is
     // still to be written.
@@ -175,6 +176,17 @@ fn power(board: &Board) -> Result<()> {
     board.power(PowerState::Sleep)?;
     println!("power: {}", board.status().power.name());
     board.power(PowerState::On)?;
+    Ok(())
+}
+
+/// `loopgate revoke`: what the driver has open under this name is closed when this
+/// returns, and stays so until the board becomes what its file says.
+fn revoke(board: &Board) -> Result<()> {
+    let revoked = board.revoke("button-led", "led")?;
+    assert_eq!(revoked.pins, 1);
+    let led = driver(board, "button-led").ok_or("it is on the board")?;
+    assert!(led.revoked.contains("led"));
+    println!("button-led: `{}` is revoked", revoked.grant);
     Ok(())
 }
 

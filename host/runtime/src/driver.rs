@@ -88,8 +88,9 @@ pub(crate) struct Driver {
     quota: Arc<Quota>,
     /// New requests wait until those that have begun are over.
     draining: AtomicBool,
-    /// A reload keeps it from its handlers.
-    being_replaced: AtomicBool,
+    /// When a reload has last kept it from its handlers, in nanoseconds; the end of
+    /// time while one does.
+    replaced: AtomicU64,
     last_reload: Mutex<Option<Reload>>,
     /// The pins of this generation that had to leave their shared lines, and why.
     left_lines: Mutex<BTreeMap<String, String>>,
@@ -229,7 +230,7 @@ impl Driver {
             version: Mutex::default(),
             quota: Arc::new(Quota::new(limits.handler_wall)),
             draining: AtomicBool::new(false),
-            being_replaced: AtomicBool::new(false),
+            replaced: AtomicU64::new(0),
             last_reload: Mutex::default(),
             left_lines: Mutex::default(),
             ports: Mutex::default(),

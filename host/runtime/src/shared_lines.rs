@@ -210,7 +210,7 @@ impl SharedLines {
     }
 
     /// Ends masks that have lasted for too long.
-    pub(crate) fn expire(self: &Arc<Self>, now: Instant) {
+    fn expire(self: &Arc<Self>, now: Instant) {
         let names: Vec<_> = self.lines.lock().keys().cloned().collect();
         for name in names {
             let hold = self.watched(&name);

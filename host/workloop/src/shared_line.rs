@@ -43,10 +43,10 @@ pub struct Share {
     pub only: Option<bool>,
     /// How long it may mask the line for the others.
     pub hold: Duration,
-    /// Whether its mask only ends at that time, and it stays: it is switched off
-    /// then, until it switches on. Asked with the line's lock held, so it answers
-    /// at once.
-    pub excused: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Whether a mask since then only ends at its time, and it stays: it is switched
+    /// off then, until it switches on. Asked with the line's lock held, so it
+    /// answers at once.
+    pub excused: Box<dyn Fn(Instant) -> bool + Send + Sync>,
     /// Called once, with no lock held, after the sharer had to leave: by
     /// [`SharedLine::expire`], or by whoever ends its mask too late.
     pub overrun: Box<dyn Fn() + Send + Sync>,

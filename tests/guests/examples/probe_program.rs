@@ -95,7 +95,6 @@ impl handlers::Guest for Driver {
 
     fn filter(_: u32, word: u64, levels: u64, _: u64, _: u64, high: bool) -> handlers::Verdict {
         match word % 8 {
-            0 => handlers::Verdict::NotMine,
             1 | 2 => handlers::Verdict::Mine,
             3 => handlers::Verdict::MineKeepLineOn,
             4 if levels != 0 => handlers::Verdict::Mine,

@@ -17,8 +17,11 @@ pub use component::component;
 pub use control::control;
 pub use host_calls::host_calls;
 
-/// Every target and what it does.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+/// What a target does with its bytes.
+pub type Target = fn(&[u8]);
+
+/// Every target, by name.
+pub const TARGETS: &[(&str, Target)] = &[
     ("board_file", board_file),
     ("sr", capture),
     ("control", control),

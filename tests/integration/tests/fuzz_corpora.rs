@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 fn corpus(target: &str) -> Vec<PathBuf> {
     let folder = root().join("fuzz/corpus").join(target);
-    let listed = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+    let listed =
+        fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files: Vec<_> = listed.map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files

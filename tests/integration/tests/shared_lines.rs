@@ -342,7 +342,7 @@ fn every_edge_reaches_the_neighbour_of_a_driver_killed_ten_times() {
 fn masked_in_a_reload(config: &str) -> (Board, Result<(), String>) {
     let rest = format!(
         "provides = [\"state\", \"held\"]\nconfig = {{ edges = \"level\", {config} }}\n\
-         limits = {{ line-hold = \"20 ms\" }}\n[driver.gpio]\n\
+         limits = {{ line-hold = \"100 ms\" }}\n[driver.gpio]\n\
          in = {{ line = \"IN\", direction = \"input\", edges = \"high-level\", shared = true }}\n\
          out = {{ line = \"OUT\", direction = \"output\" }}"
     );

@@ -126,6 +126,8 @@ fn fuzz(workspace: &Workspace, target: &str, minutes: u64) -> Result<Report> {
         .arg(format!("-timeout={TIMEOUT}"))
         .arg(format!("-rss_limit_mb={MEMORY}"))
         .arg(format!("-artifact_prefix={}/", findings.display()))
+        // Slow targets would stay with inputs of a few bytes for hours.
+        .arg("-len_control=0")
         .arg("-print_final_stats=1")
         .current_dir(&workspace.root)
         // Not a folder: what is only looked at is not kept.

@@ -38,7 +38,9 @@ pub(super) fn text(driver: &Driver) -> String {
         text.push('\n');
     }
     if !driver.revoked.is_empty() {
-        text += &format!("  revoked       {}\n", plain(&driver.revoked.join(", ")));
+        text += "  revoked       ";
+        text += &plain(&driver.revoked.join(", "));
+        text.push('\n');
     }
     text += &figures("counts", &driver.counts);
     text += &figures("usage", &driver.usage);

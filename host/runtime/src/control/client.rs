@@ -63,11 +63,10 @@ impl Client {
             // Compiling may take a while, and a driver its time to start; who is to
             // stop may have to close something first.
             Request::Start { .. } | Request::Stop { .. } => Duration::from_mins(1),
-            // Handlers of the driver's loop may run for so long, `start` longest.
-            Request::Revoke { .. } => Duration::from_mins(10),
             // Requests that have begun may take a minute to end.
             Request::Reload { .. } => Duration::from_mins(2),
-            Request::ReloadBoard => Duration::from_mins(10),
+            // A `start` on the driver's loop may take as long.
+            Request::ReloadBoard | Request::Revoke { .. } => Duration::from_mins(10),
             // Each driver has its time for the change.
             Request::Power { .. } => super::TIMEOUT_MAX,
             _ => Duration::ZERO,

@@ -59,24 +59,20 @@ enum Saved {
 
 type Refusal = (ErrorCode, String);
 
-/// While the driver is kept from its handlers; over on drop. The masks that have
-/// become too old meanwhile are ended before that.
+/// While the driver is kept from its handlers; over on drop.
 struct Replacing<'a>(&'a Driver);
 
 impl<'a> Replacing<'a> {
     fn begin(driver: &'a Driver) -> Self {
-        driver.being_replaced.store(true, Release);
+        driver.replaced.store(u64::MAX, Release);
         Self(driver)
     }
 }
 
 impl Drop for Replacing<'_> {
     fn drop(&mut self) {
-        let driver = self.0;
-        if let Some(lines) = &driver.devices.shared {
-            lines.expire(driver.time.now());
-        }
-        driver.being_replaced.store(false, Release);
+        let now = self.0.time.now().as_nanos();
+        self.0.replaced.store(now, Release);
     }
 }
 
@@ -104,6 +100,7 @@ impl Driver {
             Ok(instance) => Some(instance),
             Err(cause) => return Reloaded::NotLoaded(cause),
         };
+        let replacing = Replacing::begin(self);
         self.work_loop.close_gate(cx);
         let exchanged = self.exchange(cx, &mut next, manner);
         // Refused: what it holds is the running version's again. Itself it is dropped
@@ -115,6 +112,7 @@ impl Driver {
         let opened = Instant::now();
         // Closed above by this very context.
         let _ = self.work_loop.open_gate(cx);
+        drop(replacing);
         match exchanged {
             Ok(exchanged) => Reloaded::Begun(self.keep_report(exchanged, opened)),
             Err((code, cause)) => {
@@ -134,10 +132,10 @@ impl Driver {
         self.draining.load(Relaxed)
     }
 
-    /// Whether it is the host that keeps it from its handlers: a shared line that it
-    /// masks is then not for it to open.
-    pub(crate) fn is_being_replaced(&self) -> bool {
-        self.being_replaced.load(Acquire)
+    /// Whether the host has kept it from its handlers after that instant, or does
+    /// now: a shared line that it has masked since then was not for it to open.
+    pub(crate) fn was_replaced_after(&self, since: loopgate_workloop::Instant) -> bool {
+        since.as_nanos() < self.replaced.load(Acquire)
     }
 
     /// Tells who waits for the end of begun requests to look again. In the gate.
@@ -170,7 +168,6 @@ impl Driver {
         let mut until = None;
         loop {
             let since = Instant::now();
-            let replacing = Replacing::begin(self);
             if self.life().state != State::Running {
                 return self.start_afresh(cx, next, since, None);
             }
@@ -183,7 +180,6 @@ impl Driver {
             if begun.is_empty() {
                 return self.take_over(cx, next, (version, &state), since);
             }
-            drop(replacing);
             if manner.force {
                 self.end_requests(cx, &begun);
                 continue;

@@ -89,9 +89,9 @@ impl Guest {
     }
 
     /// What is taken out of the handles of one kind.
-    fn take_from<T: Any, R>(&mut self, mut take: impl FnMut(&mut T) -> Option<R>) -> Vec<R> {
+    fn take_from<T: Any, R>(&mut self, take: impl FnMut(&mut T) -> Option<R>) -> Vec<R> {
         let entries = self.table.iter_mut();
         let of_kind = entries.filter_map(|entry| (entry as &mut dyn Any).downcast_mut::<T>());
-        of_kind.filter_map(|handle| take(handle)).collect()
+        of_kind.filter_map(take).collect()
     }
 }

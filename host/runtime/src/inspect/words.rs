@@ -11,12 +11,11 @@ pub(super) fn granted(board: &BoardFile, entry: &DriverEntry) -> Vec<String> {
     let driver = entry.name.get_ref();
     let pins = entry.gpio_in_order().into_iter();
     let pins = pins.map(|(name, pin)| {
-        let words = [
-            Some(line(board, entry, pin)),
-            mode(pin),
-            use_of(board, entry, pin),
-        ];
-        format!("pin `{name}` = {}", joined(words))
+        let (line, mode) = (line(board, entry, pin), mode(pin));
+        format!(
+            "pin `{name}` = {line}, {mode}, {}",
+            use_of(board, entry, pin)
+        )
     });
     let mut ports: Vec<_> = entry.serial.iter().collect();
     ports.sort_by_key(|(_, port)| port.place().map(|place| place.span().start));
@@ -74,7 +73,7 @@ fn line(board: &BoardFile, entry: &DriverEntry, pin: &GpioEntry) -> String {
 }
 
 /// Which way, and what its levels are.
-fn mode(pin: &GpioEntry) -> Option<String> {
+fn mode(pin: &GpioEntry) -> String {
     let direction = match pin.direction {
         PinDirection::Input => "input",
         PinDirection::Output => "output",
@@ -86,18 +85,18 @@ fn mode(pin: &GpioEntry) -> Option<String> {
         PinBias::Disabled => " without a pull",
     };
     let active = if pin.active_low { ", active low" } else { "" };
-    Some(format!("{direction}{bias}{active}"))
+    format!("{direction}{bias}{active}")
 }
 
 /// What it may do, and who else has it.
-fn use_of(board: &BoardFile, entry: &DriverEntry, pin: &GpioEntry) -> Option<String> {
+fn use_of(board: &BoardFile, entry: &DriverEntry, pin: &GpioEntry) -> String {
     let published = entry.published(pin).is_some();
-    Some(match pin.direction {
+    match pin.direction {
         PinDirection::Input => joined([
             Some(interrupts(pin)),
             pin.debounce
                 .map(|span| format!("levels count once they have held for {}", show_span(span.0))),
-            sharers(board, entry, pin),
+            Some(sharers(board, entry, pin)),
         ]),
         PinDirection::Output if published => "exclusive".to_owned(),
         PinDirection::Output => {
@@ -109,7 +108,7 @@ fn use_of(board: &BoardFile, entry: &DriverEntry, pin: &GpioEntry) -> Option<Str
             };
             format!("exclusive, {state} when the driver lets it go")
         }
-    })
+    }
 }
 
 fn interrupts(pin: &GpioEntry) -> String {
@@ -126,18 +125,18 @@ fn interrupts(pin: &GpioEntry) -> String {
     format!("interrupts {when}{cap}")
 }
 
-fn sharers(board: &BoardFile, entry: &DriverEntry, pin: &GpioEntry) -> Option<String> {
+fn sharers(board: &BoardFile, entry: &DriverEntry, pin: &GpioEntry) -> String {
     if !pin.shared {
-        return Some("exclusive".to_owned());
+        return "exclusive".to_owned();
     }
     let others = named(board, |other| {
         let mut pins = other.gpio.values();
         other.name != entry.name && pins.any(|its| its.line.get_ref() == pin.line.get_ref())
     });
-    Some(others.map_or_else(
+    others.map_or_else(
         || "shared with nobody".to_owned(),
         |others| format!("shared with {others}"),
-    ))
+    )
 }
 
 fn speeds(port: &SerialEntry) -> String {

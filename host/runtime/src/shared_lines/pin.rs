@@ -53,7 +53,7 @@ impl SharedPin {
         Share {
             only,
             hold: driver.limits.line_hold,
-            excused: Box::new(move || replaced.is_being_replaced()),
+            excused: Box::new(move |since| replaced.was_replaced_after(since)),
             overrun: Box::new(move || {
                 let _open = &hold;
                 driver.left_line(&pin);

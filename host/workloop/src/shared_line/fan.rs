@@ -70,8 +70,12 @@ pub(super) struct Slot {
 pub(super) enum Switch {
     Off,
     On,
-    /// On, but off for all until its work is done; at most until then.
-    Masked(Instant),
+    /// On, but off for all until its work is done.
+    Masked {
+        since: Instant,
+        /// At most.
+        until: Instant,
+    },
 }
 
 /// The right to switch the line; over on drop.
@@ -174,13 +178,14 @@ impl Fan {
 
     /// Masks the line for a sharer, if it is on.
     pub(super) fn mask(&self, owner: &Owner) {
-        let until = self.clock.now().saturating_add(owner.share.hold);
+        let since = self.clock.now();
+        let until = since.saturating_add(owner.share.hold);
         let mut state = self.state.lock();
         let slot = state.slot(owner.id).and_then(Option::as_mut);
         let Some(slot) = slot.filter(|slot| slot.switch == Switch::On) else {
             return;
         };
-        slot.switch = Switch::Masked(until);
+        slot.switch = Switch::Masked { since, until };
         drop(state);
         self.watch.wake_by(until);
     }
@@ -370,7 +375,7 @@ impl Rounds {
 impl Slot {
     fn masks_until(&self) -> Option<Instant> {
         match self.switch {
-            Switch::Masked(until) => Some(until),
+            Switch::Masked { until, .. } => Some(until),
             Switch::Off | Switch::On => None,
         }
     }
@@ -384,7 +389,7 @@ impl Slot {
     }
 
     fn is_excused(&self) -> bool {
-        (self.owner.share.excused)()
+        matches!(self.switch, Switch::Masked { since, .. } if (self.owner.share.excused)(since))
     }
 
     /// Tells who had this slot that it had to leave.

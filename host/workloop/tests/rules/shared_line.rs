@@ -51,7 +51,7 @@ impl Fixture {
         self.shared.share(Share {
             only,
             hold: HOLD,
-            excused: Box::new(move || name == "excused"),
+            excused: Box::new(move |_| name == "excused"),
             overrun: Box::new(move || log.push(format!("{name}-left"))),
         })
     }
@@ -342,7 +342,7 @@ fn the_watch_looks_for_the_mask_that_ends_first() {
         let line = shared.shared.share(Share {
             only: None,
             hold: Duration::from_millis(hold),
-            excused: Box::new(|| false),
+            excused: Box::new(|_| false),
             overrun: Box::new(move || log.push(name)),
         });
         line.register(Arc::new(Sink(name, bench.log.clone())))
@@ -442,7 +442,7 @@ fn a_level_that_nobody_claims_is_looked_at_again() {
     let share = shared.share(Share {
         only: None,
         hold: HOLD,
-        excused: Box::new(|| false),
+        excused: Box::new(|_| false),
         overrun: Box::new(|| panic!("it is quick")),
     });
     let source = InterruptEventSource::filtered(share, 4, filter, Some(action)).unwrap();
@@ -478,7 +478,7 @@ fn what_comes_while_the_line_goes_off_waits_for_the_end_of_the_mask() {
         let line = shared.share(Share {
             only: None,
             hold: HOLD,
-            excused: Box::new(|| false),
+            excused: Box::new(|_| false),
             overrun: Box::new(|| panic!("it is quick")),
         });
         line.register(Arc::new(Sink(name, bench.log.clone())))
@@ -519,7 +519,7 @@ fn nobody_has_its_neighbours_called_without_end() {
             let line = shared.share(Share {
                 only: None,
                 hold: HOLD,
-                excused: Box::new(|| false),
+                excused: Box::new(|_| false),
                 overrun: Box::new(|| panic!("it is quick")),
             });
             line.register(count).unwrap();

@@ -111,7 +111,7 @@ fn share(shared: &SharedLine) -> Arc<dyn InterruptLine> {
     shared.share(Share {
         only: None,
         hold: HOLD,
-        excused: Box::new(|| false),
+        excused: Box::new(|_| false),
         overrun: Box::new(|| panic!("nobody is late")),
     })
 }
@@ -335,7 +335,7 @@ fn a_limit_and_the_end_of_a_mask_meet() {
         let line = shared.share(Share {
             only: None,
             hold: HOLD,
-            excused: Box::new(|| false),
+            excused: Box::new(|_| false),
             overrun: Box::new(move || {
                 counting.fetch_add(1, Ordering::SeqCst);
             }),

@@ -27,6 +27,8 @@ const BAD: &str = "bad";
 const USER: &str = "user";
 /// How often that one reads its pin.
 const READS: usize = 8;
+/// The edges that it hears of, by their number in `probe_pins`.
+const BOTH: u64 = 2;
 
 /// What came of an attempt.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -312,7 +314,6 @@ fn use_pin(board: &Board, when: When) -> String {
         return String::new();
     }
     ask("input", 0);
-    const BOTH: u64 = 2;
     ask("listen", BOTH);
     let reads: Vec<_> = (0..READS).map(|_| ask("read", 0)).collect();
     reads.join(" ") + "\n"
