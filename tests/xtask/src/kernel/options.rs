@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 use super::Architecture;
+use crate::Misuse;
 use crate::workspace::Workspace;
 
 /// Where kernels are, beside the repository.
@@ -45,12 +46,16 @@ impl Options {
                     options.kernel = Some(path.into());
                     words.next();
                 }
-                ("--arch" | "--kernel", None) => bail!("`{word}` needs a value"),
-                _ => bail!("unexpected argument `{word}`; try `--arch aarch64`"),
+                ("--arch" | "--kernel", None) => return misused(format!("`{word}` needs a value")),
+                _ => {
+                    return misused(format!(
+                        "unexpected argument `{word}`; try `--arch aarch64`"
+                    ));
+                }
             }
         }
         if options.kernel.is_some() && options.architectures.len() != 1 {
-            bail!("`--kernel` needs an `--arch`: a kernel is of one architecture");
+            return misused("`--kernel` needs an `--arch`: a kernel is of one architecture");
         }
         Ok(options)
     }
@@ -83,8 +88,14 @@ fn named(name: &str) -> Result<Architecture> {
     let mut all = Architecture::ALL.into_iter();
     match all.find(|architecture| architecture.name() == name) {
         Some(architecture) => Ok(architecture),
-        None => bail!("there is no architecture `{name}`; there are x86_64 and aarch64"),
+        None => misused(format!(
+            "there is no architecture `{name}`; there are x86_64 and aarch64"
+        )),
     }
+}
+
+fn misused<T>(what: impl Into<String>) -> Result<T> {
+    Err(Misuse::new(what))
 }
 
 #[cfg(test)]
