@@ -138,7 +138,7 @@ fn main() -> ExitCode {
 struct Misuse(String);
 
 impl Misuse {
-    fn new(what: impl Into<String>) -> anyhow::Error {
+    fn error(what: impl Into<String>) -> anyhow::Error {
         Self(what.into()).into()
     }
 }
@@ -175,7 +175,7 @@ fn help() -> String {
 fn no_arguments(arguments: &[String]) -> Result<()> {
     match arguments.first() {
         None => Ok(()),
-        Some(argument) => Err(Misuse::new(format!(
+        Some(argument) => Err(Misuse::error(format!(
             "unexpected argument `{argument}`: this command takes none"
         ))),
     }

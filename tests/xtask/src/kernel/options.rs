@@ -95,7 +95,7 @@ fn named(name: &str) -> Result<Architecture> {
 }
 
 fn misused<T>(what: impl Into<String>) -> Result<T> {
-    Err(Misuse::new(what))
+    Err(Misuse::error(what))
 }
 
 #[cfg(test)]
