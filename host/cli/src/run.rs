@@ -9,9 +9,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use loopgate::board_file::{BoardFile, ClockKind, DriverEntry};
+use loopgate::board_file::{BoardFile, ClockKind, DriverEntry, Lock};
 use loopgate::control::{Claim, Server};
-use loopgate::{Board, DriverStatus, Sandbox, State, Watch};
+use loopgate::{Board, DriverStatus, Sandbox, State, THREAD_STACK, Watch};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -38,6 +38,18 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
     let lock = BoardFile::lock(&run.board)?;
     drop_rights(run, &file)?;
     limit_stop(run.stop_limit).context("cannot limit the time to stop")?;
+    let host = || serve(run, file, claim, lock, &mut signals, &manager);
+    on_its_own_stack(host).context("no thread for the board")?
+}
+
+fn serve(
+    run: &Run,
+    file: BoardFile,
+    claim: Claim,
+    lock: Lock,
+    signals: &mut Signals,
+    manager: &ServiceManager,
+) -> Result<ExitCode> {
     let clock = file.board.clock;
     print(&loading(&file))?;
     let mut builder = Board::builder().board(file).lock(lock);
@@ -54,10 +66,10 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
     print(&format!("control socket: {}", server.path().display()))?;
     let watchdog = manager.watch(&board).context("cannot start the watchdog")?;
     manager.ready(&states_in_short(&board));
-    let hang_ups = HangUps::new(&board, &manager);
+    let hang_ups = HangUps::new(&board, manager);
     std::thread::scope(|scope| {
         let handled = |signal| signal == SIGHUP && hang_ups.handled(scope);
-        run_until_ended(clock, &mut signals, &board, handled);
+        run_until_ended(clock, signals, &board, handled);
         print("stopping")?;
         hang_ups.end();
         drop(watch);
@@ -69,6 +81,20 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
     drop(watchdog);
     print_states(&board)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where there is room for drivers, which the first thread's may not have.
+fn on_its_own_stack<R: Send>(f: impl FnOnce() -> R + Send) -> std::io::Result<R> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("host".into())
+            .stack_size(THREAD_STACK)
+            .spawn_scoped(scope, f)?;
+        match thread.join() {
+            Ok(result) => Ok(result),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 /// Until a signal that is not `handled`.

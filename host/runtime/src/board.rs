@@ -13,6 +13,7 @@ use crate::shared_lines::SharedLines;
 use crate::simulation::Simulation;
 use crate::status::{DriverStatus, ServiceStatus, Status};
 use crate::time::Time;
+use loopgate_devices::gpio::GpioController;
 use loopgate_devices::sim::i2c::SimI2c;
 use loopgate_devices::sim::spi::SimSpi;
 use loopgate_devices::sim::{SimBoard, SimPorts};
@@ -47,6 +48,9 @@ pub struct Board {
     waits: Arc<Waits>,
     services: Arc<Services>,
     published_pins: Arc<PublishedPins>,
+    /// Whose lines drivers have.
+    gpio: Arc<dyn GpioController>,
+    /// Without a line where they are the kernel's.
     simulation: Simulation,
     ports: Arc<Ports>,
     buses: Arc<Buses>,
@@ -96,6 +100,7 @@ impl Board {
         Status {
             version: env!("CARGO_PKG_VERSION"),
             board: roster.file.path().display().to_string(),
+            backend: roster.file.board.backend.name(),
             clock: match self.time {
                 Time::Real(_) => "real",
                 Time::Virtual(_) => "virtual",
@@ -121,7 +126,8 @@ impl Board {
         self.roster.read().clone()
     }
 
-    /// The simulated board, to set and to watch its lines from outside.
+    /// The simulated board, to set and to watch its lines from outside. It has
+    /// none where the lines are the kernel's.
     pub fn sim(&self) -> &Arc<SimBoard> {
         self.simulation.board()
     }

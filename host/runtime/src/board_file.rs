@@ -1,6 +1,7 @@
 //! The board file: which hardware there is, which drivers run on it, and what
 //! each of them may touch.
 
+mod backend;
 mod buses;
 mod gpio;
 mod lines;
@@ -12,11 +13,11 @@ mod restart;
 mod serial;
 mod source;
 
-pub(crate) use buses::contents;
 pub use buses::{
     FaultEntry, I2cDeviceEntry, I2cEntry, I2cFault, I2cModel, SpiDeviceEntry, SpiEntry, SpiModel,
 };
-pub use gpio::{GpioEntry, OnDeath, PinBias, PinDirection, PinEdges};
+pub(crate) use buses::{contents, is_kernels};
+pub use gpio::{GpioEntry, OnDeath, PinBias, PinDirection, PinDrive, PinEdges};
 pub use lock::Lock;
 pub use play::{PlayEntry, Repeat};
 pub(crate) use published::Published;
@@ -85,6 +86,9 @@ pub struct Hardware {
 pub enum Backend {
     /// The simulated board.
     Sim,
+    /// The kernel: real lines, in real time. `[[board.line]]`, `[[board.stimulus]]`,
+    /// `[[board.play]]` and ports with `sim` are the simulated board's alone.
+    Linux,
 }
 
 /// How time passes.
@@ -315,6 +319,7 @@ impl BoardFile {
                 .check()
                 .map_err(|(span, message)| self.source.invalid(span, &message))?;
         }
+        self.check_backend()?;
         buses::check(self, &self.source)?;
         self.check_published()
     }

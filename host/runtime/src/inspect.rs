@@ -25,6 +25,9 @@ pub struct Inspection {
     pub cause: Option<String>,
     /// What it imports: each with whether this host has it.
     pub imports: Vec<Finding>,
+    /// Whose lines the board's are: `sim` or `linux`; nothing without a board.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend: Option<&'static str>,
     /// What the board's entry grants it; empty without a board.
     pub grants: Vec<String>,
     /// What the entry grants and the component has no call for.
@@ -111,6 +114,7 @@ pub fn inspect(component: &Path, board: Option<&BoardFile>) -> Result<Inspection
         loads: cause.is_none(),
         cause,
         imports,
+        backend: board.map(|board| board.board.backend.name()),
         grants,
         unused,
         missing,

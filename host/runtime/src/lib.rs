@@ -92,6 +92,7 @@ pub use recording::VcdFile;
 pub use requests::Reply;
 pub use sandbox::{Sandbox, SandboxError, SandboxStatus};
 pub use service::Selector;
+pub use stack::THREAD_STACK;
 pub use status::{BusStatus, DriverStatus, Handed, PowerState, Reload, Revoked, State, Status};
 pub use text::{is_printable, printable};
 pub use watch::Watch;

@@ -7,9 +7,11 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Stack for the threads that run handlers: every nested guest may use its
-/// limit, since the engine measures each from where its call begins.
-pub(crate) const THREAD_STACK: usize = NESTING as usize * (STACK + HOST_FRAMES) + (512 << 10);
+/// Stack for a thread that runs handlers, or starts, stops and calls drivers: every
+/// nested guest may use its limit, since the engine measures each from where its
+/// call begins. A program's first thread may not do: not every C library tells how
+/// far its stack can grow.
+pub const THREAD_STACK: usize = NESTING as usize * (STACK + HOST_FRAMES) + (512 << 10);
 
 /// A guest on this thread's stack.
 pub(crate) struct Entered(());

@@ -13,6 +13,8 @@ pub struct Status {
     pub version: &'static str,
     /// The board file.
     pub board: String,
+    /// Whose lines drivers have: `sim` or `linux`.
+    pub backend: &'static str,
     /// `real` or `virtual`.
     pub clock: &'static str,
     /// Whether it sleeps.

@@ -30,7 +30,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<Outcome
         let known = targets.join("`, `");
         targets.retain(|target| *target == wanted);
         if targets.is_empty() {
-            return Err(Misuse::new(format!(
+            return Err(Misuse::error(format!(
                 "there is no target `{wanted}`; there are `{known}`"
             )));
         }

@@ -13,6 +13,7 @@ mod demo;
 mod fuzz;
 mod generated;
 mod guests;
+mod kernel;
 mod miri;
 mod process;
 mod rules;
@@ -66,6 +67,11 @@ const TASKS: &[Task] = &[
         usage: "hostile [--json] [WORDS]",
         about: "what becomes of each hostile driver, and how late its neighbours are",
         run: bench::hostile,
+    },
+    Task {
+        usage: "kernel [--arch NAME] [--json]",
+        about: "the device suite and the program on kernels with simulated GPIO, under QEMU",
+        run: kernel::run,
     },
     Task {
         usage: "rules [--json]",
@@ -132,7 +138,7 @@ fn main() -> ExitCode {
 struct Misuse(String);
 
 impl Misuse {
-    fn new(what: impl Into<String>) -> anyhow::Error {
+    fn error(what: impl Into<String>) -> anyhow::Error {
         Self(what.into()).into()
     }
 }
@@ -169,7 +175,7 @@ fn help() -> String {
 fn no_arguments(arguments: &[String]) -> Result<()> {
     match arguments.first() {
         None => Ok(()),
-        Some(argument) => Err(Misuse::new(format!(
+        Some(argument) => Err(Misuse::error(format!(
             "unexpected argument `{argument}`: this command takes none"
         ))),
     }

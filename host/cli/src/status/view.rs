@@ -12,6 +12,8 @@ use serde_json::Value;
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Overview {
     pub(super) board: String,
+    /// Absent where the host is older.
+    pub(super) backend: Option<String>,
     pub(super) clock: String,
     /// Absent where the host is older.
     pub(super) power: Option<String>,

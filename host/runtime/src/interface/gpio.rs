@@ -284,7 +284,10 @@ impl Guest {
     fn device_error(&self, error: &Error) -> WitErrorCode {
         self.driver.log.host(&error.to_string());
         match error {
-            Error::NoLine { .. } => WitErrorCode::NoDevice,
+            Error::NoLine { .. }
+            | Error::Ambiguous { .. }
+            | Error::Denied { .. }
+            | Error::Gone { .. } => WitErrorCode::NoDevice,
             Error::Busy { .. } | Error::HasInterrupt { .. } => WitErrorCode::Busy,
             Error::NotOutput { .. } => WitErrorCode::NotPermitted,
             Error::Unsupported { .. } => WitErrorCode::Unsupported,

@@ -191,6 +191,10 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
     SeccompFilter::new(rules, others, listed, here)?.try_into()
 }
 
+/// What types into a terminal. `libc` has them in a type that differs by C library.
+const TIOCSTI: u64 = 0x5412;
+const TIOCLINUX: u64 = 0x541c;
+
 /// A condition on one argument of a call.
 type Condition = (u8, SeccompCmpOp, u64);
 
@@ -222,10 +226,7 @@ fn in_part() -> Result<Vec<(c_long, Vec<SeccompRule>)>, seccompiler::BackendErro
                 &[(0, Eq, PR_GET_AUXV)],
             ],
         ),
-        (
-            libc::SYS_ioctl,
-            &[&[(1, Ne, libc::TIOCSTI), (1, Ne, libc::TIOCLINUX)]],
-        ),
+        (libc::SYS_ioctl, &[&[(1, Ne, TIOCSTI), (1, Ne, TIOCLINUX)]]),
     ];
     // A pointer to a new limit that is null, in all its bits.
     let reads = SeccompRule::new(vec![SeccompCondition::new(2, Qword, Eq, 0)?])?;

@@ -41,6 +41,19 @@ pub(super) fn guest_lints(workspace: &Workspace) -> Result<Vec<Failure>> {
     )
 }
 
+/// What boots in an emulated machine, which no test links.
+pub(super) fn machine_lints(workspace: &Workspace) -> Result<Vec<Failure>> {
+    let mut command = process::cargo(&workspace.root);
+    command
+        .args(["clippy", "--release", "--package=loopgate-device-suite"])
+        .args(["--features=init", "--bins", "--", "--deny=warnings"]);
+    judge(
+        &mut command,
+        "clippy has warnings about the emulated machine",
+        MEND_WARNINGS,
+    )
+}
+
 pub(super) fn documentation(workspace: &Workspace) -> Result<Vec<Failure>> {
     let mut failures = Vec::new();
     for selection in ALL {

@@ -37,12 +37,9 @@ impl Arguments {
         let Some(minutes) = minutes else {
             return Err(misuse("`--minutes` is missing"));
         };
-        let minutes = match minutes.parse() {
-            Ok(minutes @ 1..=MINUTES_MAX) => minutes,
-            _ => {
-                let why = format!("`{minutes}` is no number of minutes from 1 to {MINUTES_MAX}");
-                return Err(misuse(why));
-            }
+        let Ok(minutes @ 1..=MINUTES_MAX) = minutes.parse() else {
+            let why = format!("`{minutes}` is no number of minutes from 1 to {MINUTES_MAX}");
+            return Err(misuse(why));
         };
         Ok(Self {
             minutes,
@@ -52,7 +49,7 @@ impl Arguments {
 }
 
 fn misuse(what: impl std::fmt::Display) -> anyhow::Error {
-    Misuse::new(format!("{what}; {EXAMPLE}"))
+    Misuse::error(format!("{what}; {EXAMPLE}"))
 }
 
 #[cfg(test)]
