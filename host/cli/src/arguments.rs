@@ -42,6 +42,14 @@ pub(crate) enum Command {
         Example:\n  loopgate check target/drivers/blink.wasm --board sample-drivers/board.toml"
     )]
     Check(Check),
+    /// Compiles a component beforehand, for this host on this machine
+    #[command(
+        after_help = "The board file names OUT in the place of the component, and has to have its digest, which \
+        is printed: compiled code runs as the host. Another release of loopgate, or another kind of processor, \
+        needs another file.\n\n\
+        Example:\n  loopgate compile target/drivers/blink.wasm -o blink.cwasm"
+    )]
+    Compile(Compile),
     /// Makes the project of a driver, which builds and runs on a simulated board
     #[command(after_help = "Example:\n  loopgate new lamp")]
     New(New),
@@ -68,6 +76,7 @@ pub(crate) enum Command {
         With --board, the board file is read again: drivers that it does not have any more are stopped, \
         those with another entry are stopped and started, new ones are started, and the others are not \
         touched, but that those above a driver that is stopped end before it and come back with it. \
+        So is a driver that a grant was withdrawn from by `loopgate revoke`, and has it back. \
         A file with a mistake changes nothing. SIGHUP to the host does the same.\n\n\
         Examples:\n  loopgate reload blink\n  loopgate reload --force modbus --json\n  loopgate reload --board"
     )]
@@ -87,6 +96,17 @@ pub(crate) enum Command {
         Example:\n  loopgate start blink"
     )]
     Start(Named),
+    /// Withdraws a grant of the board file from a driver, at once
+    #[command(
+        after_help = "GRANT is the driver's name for a pin or a serial port, or a service of its `uses`, whose \
+        pins go with it. What is open of it is closed before the command returns: an output takes its safe state, \
+        interrupts that wait are lost, requests of the driver's are cancelled. What the driver calls of it from then \
+        on is `not-granted`.\n\n\
+        That stays so when the driver is started again, stopped and started, or reloaded. `loopgate reload \
+        --board` gives back what the board file says: it stops the driver and starts it.\n\n\
+        Examples:\n  loopgate revoke button-led led\n  loopgate revoke keypad expander --json"
+    )]
+    Revoke(Revoke),
     /// Takes the board to sleep, or wakes it
     #[command(
         after_help = "Drivers are asked whether the board may sleep; then each makes the change, those that use \
@@ -168,6 +188,19 @@ pub(crate) struct Reload {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    /// The driver
+    pub(crate) driver: String,
+    /// A pin, port or service that its entry grants, by the name there
+    pub(crate) grant: String,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Power {
     /// What the board is to do
     pub(crate) change: PowerChange,
@@ -236,6 +269,18 @@ pub(crate) struct Check {
     /// A board file, whose entries for the component are looked at
     #[arg(long, value_name = "FILE")]
     pub(crate) board: Option<PathBuf>,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compile {
+    /// The component, a .wasm file
+    pub(crate) component: PathBuf,
+    /// Where the compiled code goes
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: PathBuf,
     /// Prints JSON
     #[arg(long)]
     pub(crate) json: bool,

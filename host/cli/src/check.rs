@@ -19,7 +19,7 @@ pub(crate) fn run(check: &Check) -> Result<ExitCode> {
     if check.json {
         print_json(&inspection)?;
     } else {
-        print(&report(&inspection, board.is_some()))?;
+        print(&report(&inspection))?;
     }
     let good = inspection.loads && inspection.missing.is_empty();
     Ok(if good {
@@ -36,16 +36,20 @@ fn unusable(check: &Check, cause: String) -> Inspection {
         missing: vec![cause.clone()],
         cause: Some(cause),
         imports: Vec::new(),
+        backend: None,
         grants: Vec::new(),
+        unused: Vec::new(),
     }
 }
 
-fn report(inspection: &Inspection, with_board: bool) -> String {
+fn report(inspection: &Inspection) -> String {
     let Inspection {
         component,
         loads,
         imports,
+        backend,
         grants,
+        unused,
         missing,
         ..
     } = inspection;
@@ -63,10 +67,15 @@ fn report(inspection: &Inspection, with_board: bool) -> String {
         format!("{}: {mark}{}", plain(&finding.import), finding.meaning)
     });
     text += &section("imports", imports);
-    if with_board {
+    if let Some(backend) = backend {
+        text += &section("board", std::iter::once(format!("backend {backend}")));
         text += &section(
             "granted",
             grants.iter().map(|grant| plain(grant).into_owned()),
+        );
+        text += &section(
+            "granted, and not used",
+            unused.iter().map(|grant| plain(grant).into_owned()),
         );
     }
     text + &section(

@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::Result;
 use loopgate::control::{Client, DriverNow, Request, Response};
 use loopgate::units::show_bytes;
-use loopgate::{Handed, LogLine};
+use loopgate::{Handed, LogLine, Revoked};
 use serde_json::json;
 
-use crate::arguments::{Logs, Named, Reload};
+use crate::arguments::{Logs, Named, Reload, Revoke};
 use crate::board;
 use crate::output::{plain, print, print_json, print_json_line};
 use crate::status::time;
@@ -82,6 +82,47 @@ pub(crate) fn reload(reload: Reload) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A grant is taken from a driver.
+pub(crate) fn revoke(revoke: Revoke) -> Result<ExitCode> {
+    let Revoke {
+        driver,
+        grant,
+        json,
+        socket,
+    } = revoke;
+    match board::ask(&socket, &Request::Revoke { driver, grant })? {
+        Response::Revoked(revoked) if json => print_json(&revoked)?,
+        Response::Revoked(revoked) => print(&taken(&revoked))?,
+        other => return board::unexpected(&other),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn taken(revoked: &Revoked) -> String {
+    let closed = counted([
+        (revoked.pins, "pins"),
+        (revoked.ports, "ports"),
+        (revoked.interrupts, "interrupt sources"),
+        (revoked.clients, "clients"),
+    ]);
+    let (driver, grant) = (plain(&revoked.driver), plain(&revoked.grant));
+    format!(
+        "{driver}: {grant} is revoked; closed: {closed}; {} requests were cancelled, {} interrupts were lost\n",
+        revoked.requests, revoked.lost
+    )
+}
+
+/// What there is of each, in words.
+fn counted<const N: usize>(parts: [(u64, &str); N]) -> String {
+    let had = parts.into_iter().filter(|&(count, _)| count > 0);
+    let had: Vec<_> = had.map(|(count, what)| format!("{count} {what}")).collect();
+    if had.is_empty() {
+        "nothing".to_owned()
+    } else {
+        had.join(", ")
+    }
+}
+
 /// What there is to say of a reload.
 pub(crate) fn told(reload: &loopgate::Reload) -> String {
     let Handed {
@@ -93,7 +134,7 @@ pub(crate) fn told(reload: &loopgate::Reload) -> String {
         services,
         requests,
     } = reload.handed_over;
-    let parts = [
+    let had = counted([
         (pins, "pins"),
         (ports, "ports"),
         (interrupts, "interrupt sources"),
@@ -101,14 +142,7 @@ pub(crate) fn told(reload: &loopgate::Reload) -> String {
         (gates, "gates"),
         (services, "services"),
         (requests, "requests"),
-    ];
-    let had = parts.into_iter().filter(|&(count, _)| count > 0);
-    let had: Vec<_> = had.map(|(count, what)| format!("{count} {what}")).collect();
-    let had = if had.is_empty() {
-        "nothing".to_owned()
-    } else {
-        had.join(", ")
-    };
+    ]);
     let state = match reload.state_bytes {
         Some(bytes) => format!("with {} of state", show_bytes(bytes)),
         None => "started afresh".to_owned(),

@@ -8,6 +8,7 @@ mod arguments;
 mod board;
 mod call;
 mod check;
+mod compile;
 mod drivers;
 mod new;
 mod output;
@@ -28,12 +29,14 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Run(run) => run::run(&run),
         Command::Check(check) => check::run(&check),
+        Command::Compile(compile) => compile::run(&compile),
         Command::New(new) => new::run(&new),
         Command::Status(status) => status::run(&status),
         Command::Call(call) => call::run(call),
         Command::Reload(reload) => drivers::reload(reload),
         Command::Stop(named) => drivers::change(named, |driver| Request::Stop { driver }),
         Command::Start(named) => drivers::change(named, |driver| Request::Start { driver }),
+        Command::Revoke(revoke) => drivers::revoke(revoke),
         Command::Power(power) => power::run(&power),
         Command::Logs(logs) => drivers::logs(&logs),
         Command::Sim(sim) => sim::run(sim),

@@ -9,11 +9,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use loopgate::board_file::{BoardFile, ClockKind, DriverEntry};
+use loopgate::board_file::{BoardFile, ClockKind, DriverEntry, Lock};
 use loopgate::control::{Claim, Server};
-use loopgate::{Board, DriverStatus, Sandbox, State, Watch};
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::FileType;
+use loopgate::{Board, DriverStatus, Sandbox, State, THREAD_STACK, Watch};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -22,8 +20,10 @@ use tracing_subscriber::EnvFilter;
 use crate::arguments::{Held, Run};
 use crate::output::{plain, print};
 
+mod hang_ups;
 mod service_manager;
 
+use hang_ups::HangUps;
 use service_manager::ServiceManager;
 
 /// How far virtual time goes between two looks for a signal.
@@ -38,6 +38,18 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
     let lock = BoardFile::lock(&run.board)?;
     drop_rights(run, &file)?;
     limit_stop(run.stop_limit).context("cannot limit the time to stop")?;
+    let host = || serve(run, file, claim, lock, &mut signals, &manager);
+    on_its_own_stack(host).context("no thread for the board")?
+}
+
+fn serve(
+    run: &Run,
+    file: BoardFile,
+    claim: Claim,
+    lock: Lock,
+    signals: &mut Signals,
+    manager: &ServiceManager,
+) -> Result<ExitCode> {
     let clock = file.board.clock;
     print(&loading(&file))?;
     let mut builder = Board::builder().board(file).lock(lock);
@@ -54,30 +66,49 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
     print(&format!("control socket: {}", server.path().display()))?;
     let watchdog = manager.watch(&board).context("cannot start the watchdog")?;
     manager.ready(&states_in_short(&board));
-    run_until_ended(clock, &mut signals, &board, &manager);
-    print("stopping")?;
-    manager.stopping();
-    drop(watch);
-    // Ends the requests that are being answered, which the server waits for.
-    board.stop();
+    let hang_ups = HangUps::new(&board, manager);
+    std::thread::scope(|scope| {
+        let handled = |signal| signal == SIGHUP && hang_ups.handled(scope);
+        run_until_ended(clock, signals, &board, handled);
+        print("stopping")?;
+        hang_ups.end();
+        drop(watch);
+        // Ends the requests that are being answered, which the server waits for.
+        board.stop();
+        anyhow::Ok(())
+    })?;
     drop(server);
     drop(watchdog);
     print_states(&board)?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where there is room for drivers, which the first thread's may not have.
+fn on_its_own_stack<R: Send>(f: impl FnOnce() -> R + Send) -> std::io::Result<R> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("host".into())
+            .stack_size(THREAD_STACK)
+            .spawn_scoped(scope, f)?;
+        match thread.join() {
+            Ok(result) => Ok(result),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// Until a signal that is not `handled`.
 fn run_until_ended(
     clock: ClockKind,
     signals: &mut Signals,
     board: &Board,
-    manager: &ServiceManager,
+    handled: impl Fn(c_int) -> bool,
 ) {
-    let handled = |signal| is_handled(signal, board, manager);
     if clock == ClockKind::Real {
         let _ended = signals.forever().find(|&signal| !handled(signal));
         return;
     }
-    while signals.pending().all(handled) {
+    while signals.pending().all(&handled) {
         if board.next_event().is_some() {
             board.run_for(VIRTUAL_STEP);
         } else {
@@ -87,37 +118,6 @@ fn run_until_ended(
             std::thread::sleep(VIRTUAL_STEP);
         }
     }
-}
-
-/// Whether the board goes on after this signal.
-fn is_handled(signal: c_int, board: &Board, manager: &ServiceManager) -> bool {
-    if signal != SIGHUP {
-        return false;
-    }
-    if hung_up() {
-        // Comes back as an end like any other, with its limit of time.
-        return signal_hook::low_level::raise(SIGTERM).is_ok();
-    }
-    manager.reloading();
-    match board.reread() {
-        Ok(changes) => tracing::info!("the board file was read again: {changes}"),
-        Err(error) => tracing::error!("the board was not changed: {error}"),
-    }
-    manager.ready(&states_in_short(board));
-    true
-}
-
-/// Whether this was started at a terminal, and the terminal is gone.
-fn hung_up() -> bool {
-    let input = std::io::stdin();
-    let mut looked_at = [PollFd::new(&input, PollFlags::empty())];
-    let looked = rustix::event::poll(&mut looked_at, Some(&Timespec::default()));
-    // A pipe whose other end is closed says so as well; a terminal that is
-    // gone is not even one any more.
-    looked.is_ok()
-        && looked_at[0].revents().contains(PollFlags::HUP)
-        && rustix::fs::fstat(&input)
-            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice)
 }
 
 /// The first signal ends the board in order, a second one at once: a driver

@@ -116,6 +116,17 @@ mod tests {
     }
 
     #[test]
+    fn an_overview_says_whose_the_lines_are() {
+        let mut board = board();
+        board["backend"] = "linux".into();
+        let text = overview::text(&Overview::deserialize(&board).unwrap());
+        assert!(
+            text.starts_with("board.toml, backend linux, real clock, up 12 s\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn the_detail_of_a_driver_lists_what_its_services_can_be_asked() {
         let board = Overview::deserialize(&board()).unwrap();
         let text = detail::text(&board.drivers[0]);

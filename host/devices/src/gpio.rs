@@ -17,7 +17,8 @@
 //! 2. Sequence numbers belong to one [`GpioLine::interrupt`], start at 1 and
 //!    count the edges asked for. A gap tells what was lost between device and
 //!    sink; the sink is told of it with `occurrences_lost` before the next
-//!    occurrence.
+//!    occurrence. The kernel drops the oldest of a line's edges where more than
+//!    [`EDGE_QUEUE`](crate::linux::EDGE_QUEUE) wait to be read.
 //! 3. *Edge latch*: there is none. An edge while the line is disabled is
 //!    forgotten and takes no sequence number, as if the kernel had its edge
 //!    detection switched off. Who enables a line reads its level afterwards.
@@ -33,6 +34,13 @@
 //! `enable` that finds it active, also where it is on already. Real hardware
 //! would call a sink that leaves it on again and again; here it is then quiet
 //! until one of the two happens, so that no level can keep a processor.
+//!
+//! # Vanishing
+//!
+//! A chip can be unplugged. Its lines stay open, and give [`Error::Gone`] until
+//! it is back under the same name; an output then has the level that it was
+//! given last. An interrupt that is on tells of one loss as the chip goes and of
+//! one as it comes: how many edges there were meanwhile nobody knows.
 
 use std::io;
 use std::sync::Arc;
@@ -209,12 +217,35 @@ pub trait GpioController: Send + Sync {
     /// # Errors
     ///
     /// [`Error::NoLine`], [`Error::Busy`], [`Error::BadRequest`], and from
-    /// real devices [`Error::Unsupported`] and [`Error::Io`]. After an error
-    /// the line is as it was.
-    fn request(&self, request: &LineRequest) -> Result<Arc<dyn GpioLine>, Error>;
+    /// real devices [`Error::Ambiguous`], [`Error::Denied`],
+    /// [`Error::Unsupported`] and [`Error::Io`]. After an error the line is as
+    /// it was.
+    fn request(&self, request: &LineRequest) -> Result<Arc<dyn GpioLine>, Error> {
+        self.reserve(request)?.open()
+    }
+
+    /// Keeps a line for one holder, without a change of anything that others see:
+    /// its direction, level and bias are what they were (for a kernel line: it is
+    /// requested without a direction).
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    fn reserve(&self, request: &LineRequest) -> Result<Box<dyn Reservation>, Error>;
 
     /// Every line, in the controller's order.
     fn lines(&self) -> Vec<LineInfo>;
+}
+
+/// A line that is held and not open yet. Dropping it lets the line go.
+pub trait Reservation: Send + Sync {
+    /// Opens it as it was requested.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] and [`Error::Io`] from real devices; the line is let
+    /// go then.
+    fn open(self: Box<Self>) -> Result<Arc<dyn GpioLine>, Error>;
 }
 
 /// An open line. Dropping it releases it, unless an interrupt of it lives on.
@@ -225,14 +256,15 @@ pub trait GpioLine: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] from a real device.
+    /// [`Error::Io`] and [`Error::Gone`] from a real device.
     fn is_high(&self) -> Result<bool, Error>;
 
     /// Drives an output to a logical level.
     ///
     /// # Errors
     ///
-    /// [`Error::NotOutput`] on an input; [`Error::Io`] from a real device.
+    /// [`Error::NotOutput`] on an input; [`Error::Io`] and [`Error::Gone`] from
+    /// a real device.
     fn set(&self, high: bool) -> Result<(), Error>;
 
     /// The line as a source of interrupts, off until it is registered and
@@ -241,7 +273,8 @@ pub trait GpioLine: Send + Sync {
     /// # Errors
     ///
     /// [`Error::NotInput`] on an output, [`Error::HasInterrupt`] while another
-    /// lives.
+    /// lives; [`Error::Unsupported`], [`Error::Io`] and [`Error::Gone`] from a
+    /// real device.
     fn interrupt(&self, edges: Edges) -> Result<Arc<dyn InterruptLine>, Error>;
 
     /// Stops driving: an output becomes an input with the bias requested. For
@@ -249,7 +282,7 @@ pub trait GpioLine: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] from a real device.
+    /// [`Error::Io`] and [`Error::Gone`] from a real device.
     fn make_input(&self) -> Result<(), Error>;
 }
 
@@ -311,6 +344,33 @@ pub enum Error {
         device: String,
         /// What would do.
         remedy: &'static str,
+    },
+    /// The caller's fault: the name says too little.
+    #[error("there is more than one line `{line}`: `{places}`; say which, as `{example}`")]
+    Ambiguous {
+        /// What was asked for.
+        line: String,
+        /// Where they are, for people.
+        places: String,
+        /// One of them, by its place.
+        example: String,
+    },
+    /// The system's administrator's fault, so to say.
+    #[error(
+        "line `{line}` cannot be opened: permission denied for `{chip}`; add this user to the \
+         group that owns the device, often `gpio`"
+    )]
+    Denied {
+        /// The line.
+        line: String,
+        /// The chip's device.
+        chip: String,
+    },
+    /// The line's chip has vanished; the line comes back by itself.
+    #[error("line `{line}` is gone with its chip; it is tried again until it is back")]
+    Gone {
+        /// The line.
+        line: String,
     },
     /// The operating system or the device failed.
     #[error("line `{line}` failed to {operation}: {source}")]

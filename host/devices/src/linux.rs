@@ -7,14 +7,23 @@
 //! neither makes a PTY. What is left for them is the setting of modes and odd
 //! speeds (`TCSETS2`), which `rustix` has, together with `epoll` and PTYs, and
 //! it is a dependency already.
+//!
+//! # Why `gpiocdev-uapi` for lines
+//!
+//! It is the kernel's interface and nothing else. `gpiocdev` above it reads
+//! edges with a buffer and a wait of its own, which a thread that waits for
+//! many things at once has to undo.
 
 mod controller;
+mod devices;
+mod gpio;
 mod i2c;
 mod port;
 mod pty;
 mod serial;
 mod spi;
 
-pub use controller::SerialPorts;
+pub use devices::KernelDevices;
+pub use gpio::QUEUE as EDGE_QUEUE;
 pub use i2c::KernelI2c;
 pub use spi::KernelSpi;

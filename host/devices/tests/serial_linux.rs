@@ -13,7 +13,7 @@ use std::thread;
 
 use common::Random;
 use common::serial::{Watched, until};
-use loopgate_devices::linux::SerialPorts;
+use loopgate_devices::linux::KernelDevices;
 use loopgate_devices::serial::{Device, Error, PortRequest, SerialController, SerialPort};
 use loopgate_workloop::{InterruptLine, InterruptSink, Occurrence, SystemClock};
 use parking_lot::Mutex;
@@ -23,14 +23,14 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 struct Place {
     folder: tempfile::TempDir,
-    ports: SerialPorts,
+    ports: KernelDevices,
 }
 
 impl Place {
     fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
-            ports: SerialPorts::new(Arc::new(SystemClock)).unwrap(),
+            ports: KernelDevices::new(Arc::new(SystemClock)),
         }
     }
 
@@ -334,7 +334,7 @@ fn a_tty_has_one_holder_by_any_name() {
         assert!(error.ends_with(expected), "{error}");
     }
     // As another process would find it.
-    let other = SerialPorts::new(Arc::new(SystemClock)).unwrap();
+    let other = KernelDevices::new(Arc::new(SystemClock));
     let error = other.open(&path_request(place.path("tty"))).err().unwrap();
     assert!(
         matches!(error, Error::Busy { consumer: None, .. }),
@@ -428,7 +428,7 @@ fn the_link_is_made_replaced_and_removed() {
 fn ports_outlive_their_controller_and_end_with_their_thread() {
     let place = Place::new();
     let clock = Arc::new(SystemClock);
-    let ports = SerialPorts::new(clock.clone()).unwrap();
+    let ports = KernelDevices::new(clock.clone());
     let link = place.path("p");
     let port: Arc<dyn SerialPort> = ports
         .open(&PortRequest::new(
@@ -470,7 +470,7 @@ fn a_sink_may_drop_its_port_and_with_it_the_thread() {
     let clock = Arc::new(SystemClock);
     let path = place.path("p");
     let request = PortRequest::new(Device::Pty { link: path.clone() }, 9_600, "test");
-    let port = SerialPorts::new(clock.clone()).unwrap().open(&request);
+    let port = KernelDevices::new(clock.clone()).open(&request);
     let port = port.unwrap();
     let line = port.readable().unwrap();
     let sink = Arc::new(LastCall::default());

@@ -13,12 +13,14 @@ use crate::shared_lines::SharedLines;
 use crate::simulation::Simulation;
 use crate::status::{DriverStatus, ServiceStatus, Status};
 use crate::time::Time;
+use loopgate_devices::gpio::GpioController;
 use loopgate_devices::sim::i2c::SimI2c;
 use loopgate_devices::sim::spi::SimSpi;
 use loopgate_devices::sim::{SimBoard, SimPorts};
 use loopgate_workloop::{Context, EventSource as _, Instant, Waits, WorkLoop};
 use parking_lot::{Mutex, RwLock};
 use rustix::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Weak};
 
 mod alive;
@@ -46,6 +48,9 @@ pub struct Board {
     waits: Arc<Waits>,
     services: Arc<Services>,
     published_pins: Arc<PublishedPins>,
+    /// Whose lines drivers have.
+    gpio: Arc<dyn GpioController>,
+    /// Without a line where they are the kernel's.
     simulation: Simulation,
     ports: Arc<Ports>,
     buses: Arc<Buses>,
@@ -62,6 +67,8 @@ pub struct Board {
     changing: Mutex<Option<Lock>>,
     /// Event counters of those who want to hear that the roster is another.
     watches: Mutex<Vec<Weak<OwnedFd>>>,
+    /// It was stopped: no change begins any more.
+    stopped: AtomicBool,
 }
 
 /// Who is on the board.
@@ -93,6 +100,7 @@ impl Board {
         Status {
             version: env!("CARGO_PKG_VERSION"),
             board: roster.file.path().display().to_string(),
+            backend: roster.file.board.backend.name(),
             clock: match self.time {
                 Time::Real(_) => "real",
                 Time::Virtual(_) => "virtual",
@@ -118,7 +126,8 @@ impl Board {
         self.roster.read().clone()
     }
 
-    /// The simulated board, to set and to watch its lines from outside.
+    /// The simulated board, to set and to watch its lines from outside. It has
+    /// none where the lines are the kernel's.
     pub fn sim(&self) -> &Arc<SimBoard> {
         self.simulation.board()
     }
@@ -145,10 +154,16 @@ impl Board {
 
     /// Stops every driver, users before their providers, as
     /// [`stop_driver`](Self::stop_driver) does. Requests that wait end, and
-    /// later ones fail; the board can still be asked for its status. From any
-    /// thread, but not from within a handler.
+    /// later ones fail; the board can still be asked for its status, and cannot be
+    /// changed to another board file. From any thread, but not from within a handler.
     pub fn stop(&self) {
-        Context::with_current(|cx| self.end(cx, &self.roster(), None));
+        self.stopped.store(true, SeqCst);
+        let end = || Context::with_current(|cx| self.end(cx, &self.roster(), None));
+        // First without the lock: a change may wait for drivers.
+        end();
+        // What one under way has started meanwhile.
+        let _changing = self.changing.lock();
+        end();
     }
 
     /// Stops every driver, as [`Board::stop`], and the board's threads.
@@ -163,6 +178,8 @@ impl Drop for Board {
         let roster = self.roster();
         roster.loops.iter().for_each(|known| known.terminate());
         roster.loops.iter().for_each(|known| known.join());
+        // Before the host lets the outputs go that it keeps in their safe states.
+        self.simulation.end_recording();
     }
 }
 
@@ -204,6 +221,7 @@ fn driver_status(roster: &Roster, driver: &Arc<Driver>) -> DriverStatus {
             .map(|(name, pin)| (name.clone(), pin.line.get_ref().clone()))
             .collect(),
         left_lines: driver.left_lines(),
+        revoked: driver.grants.revoked(),
         ports: driver.port_status(),
         limits: driver.limits.clone(),
         usage: driver.counters.used(),

@@ -1,6 +1,7 @@
 //! The board file: which hardware there is, which drivers run on it, and what
 //! each of them may touch.
 
+mod backend;
 mod buses;
 mod gpio;
 mod lines;
@@ -12,11 +13,11 @@ mod restart;
 mod serial;
 mod source;
 
-pub(crate) use buses::contents;
 pub use buses::{
     FaultEntry, I2cDeviceEntry, I2cEntry, I2cFault, I2cModel, SpiDeviceEntry, SpiEntry, SpiModel,
 };
-pub use gpio::{GpioEntry, OnDeath, PinBias, PinDirection, PinEdges};
+pub(crate) use buses::{contents, is_kernels};
+pub use gpio::{GpioEntry, OnDeath, PinBias, PinDirection, PinDrive, PinEdges};
 pub use lock::Lock;
 pub use play::{PlayEntry, Repeat};
 pub(crate) use published::Published;
@@ -32,6 +33,8 @@ use lines::Lines;
 use serde::Deserialize;
 use source::{Source, Unique};
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -83,6 +86,9 @@ pub struct Hardware {
 pub enum Backend {
     /// The simulated board.
     Sim,
+    /// The kernel: real lines, in real time. `[[board.line]]`, `[[board.stimulus]]`,
+    /// `[[board.play]]` and ports with `sim` are the simulated board's alone.
+    Linux,
 }
 
 /// How time passes.
@@ -147,10 +153,11 @@ pub struct DriverEntry {
     /// The driver's name on this board: 1 to 64 letters, digits, `-`, `_` or
     /// `.`; no two are the same.
     pub name: Spanned<String>,
-    /// The component's file. Relative to the board file.
+    /// The component's file, or what `loopgate compile` has made of it. Relative to
+    /// the board file.
     pub component: Spanned<PathBuf>,
     /// The SHA-256 of that file, as `sha256sum` prints it: a file with another
-    /// content is not loaded.
+    /// content is not loaded. Compiled code is not loaded without.
     pub sha256: Option<Spanned<String>>,
     /// Whose work loop it runs on.
     #[serde(default)]
@@ -205,16 +212,25 @@ impl BoardFile {
     /// Reads and checks a board file.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, BoardError> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|cause| BoardError::Unreadable {
+        let unreadable = |cause| BoardError::Unreadable {
             path: path.to_owned(),
             cause,
-        })?;
+        };
+        let mut text = Vec::new();
+        let file = File::open(path).map_err(unreadable)?;
+        file.take(FILE_MAX as u64 + 1)
+            .read_to_end(&mut text)
+            .map_err(unreadable)?;
+        bounded(&text, path)?;
+        let text = String::from_utf8(text)
+            .map_err(|error| unreadable(std::io::Error::new(ErrorKind::InvalidData, error)))?;
         Self::parse(&text, path)
     }
 
     /// Checks a board file's text; `path` is what its relative paths and the
     /// errors refer to.
     pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, BoardError> {
+        bounded(text.as_bytes(), path.as_ref())?;
         let source = Source {
             path: path.as_ref().to_owned(),
             text: text.to_owned(),
@@ -303,9 +319,23 @@ impl BoardFile {
                 .check()
                 .map_err(|(span, message)| self.source.invalid(span, &message))?;
         }
+        self.check_backend()?;
         buses::check(self, &self.source)?;
         self.check_published()
     }
+}
+
+/// Thousands of drivers, in bytes.
+const FILE_MAX: usize = 1 << 20;
+
+fn bounded(text: &[u8], path: &Path) -> Result<(), BoardError> {
+    if text.len() <= FILE_MAX {
+        return Ok(());
+    }
+    Err(BoardError::TooLarge {
+        path: path.to_owned(),
+        limit: FILE_MAX,
+    })
 }
 
 /// Names become parts of log lines, file names and commands.
@@ -469,6 +499,35 @@ uses = ["button-led"]
         BoardFile::parse(text, "dir/board.toml")
             .unwrap_err()
             .to_string()
+    }
+
+    /// As many names as it has room for, each looked for among all others.
+    #[test]
+    fn a_file_has_a_size_that_is_read_in_no_time() {
+        let mut text = "[board]\nbackend = \"sim\"\n".to_owned();
+        for number in 0.. {
+            let name = format!("driver-{number}");
+            let entry = format!(
+                "[[driver]]\nname = \"{name}\"\ncomponent = \"c\"\nprovides = [\"{name}\"]\n\
+                 [driver.gpio]\np = {{ line = \"{name}\", direction = \"input\" }}\n"
+            );
+            if text.len() + entry.len() > FILE_MAX {
+                break;
+            }
+            text += &entry;
+        }
+        let begun = std::time::Instant::now();
+        assert!(BoardFile::parse(&text, "b.toml").unwrap().drivers.len() > 5_000);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20));
+        let too_long = text + &" ".repeat(FILE_MAX);
+        for error in [
+            BoardFile::parse(&too_long, "/dev/zero"),
+            BoardFile::read("/dev/zero"),
+        ] {
+            let error = error.unwrap_err().to_string();
+            let expected = "board file `/dev/zero` has more than the 1048576 bytes";
+            assert!(error.starts_with(expected), "{error}");
+        }
     }
 
     #[test]

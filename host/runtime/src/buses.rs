@@ -2,7 +2,7 @@
 //! transactions, but for simulated ones in virtual time, which are made at once.
 
 use crate::board_file::{
-    BoardFile, I2cDeviceEntry, I2cEntry, I2cModel, SpiEntry, SpiModel, contents,
+    BoardFile, I2cDeviceEntry, I2cEntry, I2cModel, SpiEntry, SpiModel, contents, is_kernels,
 };
 use crate::error::BoardError;
 use crate::guest::CallClock;
@@ -171,7 +171,7 @@ impl Buses {
         let name = entry.bus.get_ref();
         let on = match self.own.get(name) {
             Some(own) => On::Thread(own.clone()),
-            None if is_kernel(name) => {
+            None if is_kernels(name) => {
                 let bus = KernelI2c::open(Path::new(name))?;
                 On::Thread(Arc::new(bus) as Arc<dyn I2cBus>)
             }
@@ -192,7 +192,7 @@ impl Buses {
 
     pub(crate) fn open_spi(&self, entry: &SpiEntry) -> Result<SpiDevice, spi::Error> {
         let (name, settings) = (entry.bus.get_ref(), entry.settings());
-        let on = if is_kernel(name) {
+        let on = if is_kernels(name) {
             let path = format!("{name}.{}", entry.chip_select);
             let device = KernelSpi::open(Path::new(&path), settings)?;
             On::Thread(Arc::new(device) as Arc<dyn spi::SpiDevice>)
@@ -248,11 +248,6 @@ impl Drop for Buses {
         // Their threads would wait for ever.
         self.i2c.release_all();
     }
-}
-
-/// The kernel's buses are named by their files.
-fn is_kernel(bus: &str) -> bool {
-    bus.starts_with('/')
 }
 
 fn expander(

@@ -50,6 +50,9 @@ pub const REPLY_MAX: u32 = 1 << 20;
 /// a connection for so long.
 pub const TIMEOUT_MAX: Duration = Duration::from_hours(1);
 
+const NOT_SIMULATED: &str = "this board's lines are the kernel's, and nobody drives them from \
+                             outside but what is wired to them; `gpioinfo` shows them";
+
 /// A board answers on the calling thread, as for [`Board::call`].
 impl Serve for Board {
     fn serve(&self, request: Request, cancel: &Cancel) -> Response<crate::Status> {
@@ -62,6 +65,11 @@ impl Serve for Board {
                     data: reply.data,
                 })
             })),
+            Request::SimSet { .. } | Request::SimShow
+                if !self.file().board.backend.is_simulated() =>
+            {
+                refuse(ErrorCode::NotPermitted, NOT_SIMULATED.to_owned())
+            }
             Request::SimSet { line, high } => match self.sim().set(&line, high) {
                 Ok(()) => Response::Done,
                 Err(error) => refuse(ErrorCode::NoDevice, error.to_string()),
@@ -85,6 +93,9 @@ impl Serve for Board {
                         reload,
                     })
                 }))
+            }
+            Request::Revoke { driver, grant } => {
+                answer(self.revoke(&driver, &grant).map(Response::Revoked))
             }
             Request::ReloadBoard => match self.reread() {
                 Ok(changes) => Response::Changes(changes),

@@ -40,6 +40,7 @@ mod life;
 mod power;
 mod recent;
 mod reload;
+mod revoke;
 mod supervision;
 
 pub(crate) use life::{EndedWith, Life, Started, Version};
@@ -71,6 +72,8 @@ pub(crate) struct Driver {
     /// Filters that were switched off and not told of yet, in words.
     failed_filters: Mutex<Vec<String>>,
     has_failed_filters: AtomicBool,
+    /// The instance whose interrupts were lost for want of room, in words.
+    told_of_losses: AtomicU64,
     engine: Arc<Engine>,
     generation: AtomicU64,
     life: Mutex<Life>,
@@ -86,6 +89,9 @@ pub(crate) struct Driver {
     quota: Arc<Quota>,
     /// New requests wait until those that have begun are over.
     draining: AtomicBool,
+    /// When a reload has last kept it from its handlers, in nanoseconds; the end of
+    /// time while one does.
+    replaced: AtomicU64,
     last_reload: Mutex<Option<Reload>>,
     /// The pins of this generation that had to leave their shared lines, and why.
     left_lines: Mutex<BTreeMap<String, String>>,
@@ -214,6 +220,7 @@ impl Driver {
             target: around.target,
             failed_filters: Mutex::default(),
             has_failed_filters: AtomicBool::new(false),
+            told_of_losses: AtomicU64::new(0),
             engine: around.engine,
             generation: AtomicU64::new(0),
             life: Mutex::new(Life {
@@ -225,6 +232,7 @@ impl Driver {
             version: Mutex::default(),
             quota: Arc::new(Quota::new(limits.handler_wall)),
             draining: AtomicBool::new(false),
+            replaced: AtomicU64::new(0),
             last_reload: Mutex::default(),
             left_lines: Mutex::default(),
             ports: Mutex::default(),
@@ -306,6 +314,8 @@ impl Driver {
         guest.clock.begin(&self.limits, handler == Handler::Start);
         guest.memory.refused = None;
         store.set_epoch_deadline(1);
+        // `start` has a limit of its own.
+        let begun = store.data().begun().filter(|_| handler != Handler::Start);
         let timing = self.counters.begin();
         let in_flight = self.engine.ticker.enter();
         let result = f(store, instance.bindings.loopgate_driver_handlers());
@@ -315,6 +325,10 @@ impl Driver {
             self.quota.charge(length);
         }
         self.counters.end(timing, spanned);
+        let result = result.and_then(|result| {
+            store.data_mut().returned(begun)?;
+            Ok(result)
+        });
         Ok(result.map_err(|error| {
             tracing::debug!("{}: {error:?}", self.name);
             Death::in_handler(store.data(), &error, handler, subject.source)
@@ -329,6 +343,7 @@ impl Driver {
         interrupts: Interrupts,
     ) {
         self.tell_of_filters();
+        self.tell_of_losses(interrupts);
         self.counters.interrupts(interrupts.count, interrupts.lost);
         let Interrupts {
             count,
@@ -388,6 +403,18 @@ impl Driver {
             for text in failed {
                 self.log.host(&text);
             }
+        }
+    }
+
+    /// Once for each instance: where a source is full, it is so again soon.
+    fn tell_of_losses(&self, interrupts: Interrupts) {
+        let limit = self.limits.occurrences;
+        let generation = self.generation();
+        if interrupts.lost > 0
+            && interrupts.count >= limit
+            && self.told_of_losses.swap(generation, Relaxed) != generation
+        {
+            self.log.host(&LimitHit::Occurrences(limit).to_string());
         }
     }
 

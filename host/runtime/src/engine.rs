@@ -2,7 +2,7 @@
 //! for every driver.
 
 use crate::bindings::VERSION;
-use crate::cache::Cache;
+use crate::cache::{self, Cache};
 use crate::control::to_hex;
 use crate::cost;
 use crate::error::ComponentError;
@@ -10,6 +10,7 @@ use crate::filter::{self, Program};
 use crate::guest::Guest;
 use crate::interface;
 use crate::limits::{MEMORY_RESERVATION, STACK};
+use crate::precompiled;
 use crate::sandbox;
 use crate::text::last_words;
 use crate::ticker::Ticker;
@@ -67,29 +68,85 @@ impl Engine {
         &self.wasmtime
     }
 
-    /// Compiles (or takes from the cache) and links what was read from `path`.
+    /// Compiles (or takes from the cache) and links what was read from `path`, where
+    /// its digest is the `meant` one. What was compiled before is loaded only where
+    /// one is.
     pub(crate) fn load(
         &self,
         path: &Path,
         bytes: &[u8],
-        digest: Digest,
+        (digest, meant): (Digest, Option<Digest>),
     ) -> Result<Loaded, ComponentError> {
+        verify(path, meant, digest)?;
         let name = path.display().to_string();
-        let component = self.compile(&name, bytes)?;
+        let (component, filters) = if precompiled::is_code(bytes) {
+            self.take(path, bytes, meant.is_some())?
+        } else {
+            let component = self.compile(&name, bytes)?;
+            let filters = self.compile_filters(&name, bytes, &component)?;
+            (component, filters)
+        };
         let driver = self.link(&name, &component)?;
-        let wanted = filter::is_wanted(&self.wasmtime, &component);
-        let filters = wanted.then(|| self.filters(&name, bytes)).transpose()?;
+        let filters = filters.map(|filters| self.program(&name, &filters));
         Ok(Loaded {
             digest,
             driver,
             takes_wasi_i2c: interface::wasi_i2c::is_wanted(&self.wasmtime, &component),
-            filters,
+            filters: filters.transpose()?,
         })
     }
 
-    fn filters(&self, name: &str, bytes: &[u8]) -> Result<Arc<Program>, ComponentError> {
-        let component = self.compile_for(&self.filters, name, bytes)?;
-        let program = Program::new(&self.filters, &component);
+    /// The file that [`load`](Self::load) takes in the place of this component.
+    pub(crate) fn precompile(&self, name: &str, bytes: &[u8]) -> Result<Vec<u8>, ComponentError> {
+        let component = self.compile(name, bytes)?;
+        self.link(name, &component)?;
+        let filters = self.compile_filters(name, bytes, &component)?;
+        let serialize = |component: Component| {
+            let code = component.serialize();
+            code.map_err(|error| invalid(name, &error))
+        };
+        let filters = filters.map(serialize).transpose()?;
+        let code = precompiled::Code {
+            driver: &serialize(component)?,
+            filters: filters.as_deref(),
+        };
+        Ok(code.pack())
+    }
+
+    /// What was compiled before, by who is `trusted`: for the handlers, and for
+    /// filters where it has that.
+    pub(crate) fn take(
+        &self,
+        path: &Path,
+        file: &[u8],
+        trusted: bool,
+    ) -> Result<(Component, Option<Component>), ComponentError> {
+        let path = path.to_owned();
+        if !trusted {
+            return Err(ComponentError::Untrusted { path });
+        }
+        let taken = precompiled::Code::unpack(file).ok_or("it is truncated".to_owned());
+        let taken = taken.and_then(|code| {
+            let driver = cache::load(&self.wasmtime, code.driver)?;
+            let filters = code.filters.map(|code| cache::load(&self.filters, code));
+            Ok((driver, filters.transpose()?))
+        });
+        taken.map_err(|cause| ComponentError::OtherEngine { path, cause })
+    }
+
+    fn compile_filters(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        component: &Component,
+    ) -> Result<Option<Component>, ComponentError> {
+        let wanted = filter::is_wanted(&self.wasmtime, component);
+        let filters = wanted.then(|| self.compile_for(&self.filters, name, bytes));
+        filters.transpose()
+    }
+
+    fn program(&self, name: &str, component: &Component) -> Result<Arc<Program>, ComponentError> {
+        let program = Program::new(&self.filters, component);
         program.map(Arc::new).map_err(|error| wrong(name, &error))
     }
 
@@ -107,10 +164,7 @@ impl Engine {
         recognise(name, bytes)?;
         let compile = || {
             cost::bounded(name, bytes)?;
-            Component::from_binary(engine, bytes).map_err(|error| ComponentError::Invalid {
-                name: name.to_owned(),
-                cause: cause_of(&error),
-            })
+            Component::from_binary(engine, bytes).map_err(|error| invalid(name, &error))
         };
         match &self.cache {
             Some(cache) => cache.component(engine, name, bytes, compile),
@@ -128,6 +182,13 @@ impl Engine {
             .instantiate_pre(component)
             .map_err(|error| wrong(name, &error))?;
         Linked::new(pre).map_err(|error| wrong(name, &error))
+    }
+}
+
+fn invalid(name: &str, error: &wasmtime::Error) -> ComponentError {
+    ComponentError::Invalid {
+        name: name.to_owned(),
+        cause: cause_of(error),
     }
 }
 
@@ -256,6 +317,30 @@ pub(crate) fn cause_of(error: &wasmtime::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Its code for handlers is for the settings of filters.
+    #[test]
+    fn code_for_another_engine_is_refused_in_words() {
+        let engine = Engine::new(None).unwrap();
+        let component = b"\0asm\x0d\0\x01\0";
+        let other = engine.compile_for(&engine.filters, "empty", component);
+        let code = precompiled::Code {
+            driver: &other.unwrap().serialize().unwrap(),
+            filters: None,
+        };
+        let path = Path::new("driver.cwasm");
+        let error = |file: &[u8], trusted| {
+            let taken = engine.take(path, file, trusted);
+            taken.map(drop).unwrap_err().to_string()
+        };
+        let file = code.pack();
+        let refused = error(&file, true);
+        assert!(refused.contains("`loopgate compile`"), "{refused}");
+        assert!(refused.contains("fuel"), "{refused}");
+        assert!(error(&file[..30], true).contains("truncated"));
+        let refused = error(&file, false);
+        assert!(refused.contains("`sha256`"), "{refused}");
+    }
 
     #[test]
     fn only_regular_files_are_read_and_only_so_far() {

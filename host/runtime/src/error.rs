@@ -138,6 +138,24 @@ pub enum ComponentError {
         /// What the file has.
         found: String,
     },
+    /// The file was compiled before, and nobody answers for it.
+    #[error(
+        "`{path}` is compiled code, which runs as the host: it is loaded only where the board file has its digest; put that of a file that you have made yourself into `sha256` of its entry"
+    )]
+    Untrusted {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was compiled before, for something else.
+    #[error(
+        "`{path}` is compiled code for another host: {cause}; compile the component again, with `loopgate compile` of this host"
+    )]
+    OtherEngine {
+        /// The file.
+        path: PathBuf,
+        /// What is different.
+        cause: String,
+    },
     /// The file is no WebAssembly at all.
     #[error(
         "`{name}` is not WebAssembly ({found}); build the driver with `--target wasm32-wasip2`"
@@ -208,6 +226,16 @@ pub enum BoardError {
         /// The operating system's reason.
         cause: std::io::Error,
     },
+    /// The board file is larger than what is read.
+    #[error(
+        "board file `{path}` has more than the {limit} bytes that are read; name a board file, or divide it into several boards"
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read, in bytes.
+        limit: usize,
+    },
     /// Another host runs this board file.
     #[error(
         "board file `{path}` is run by another loopgate{process}; stop that one, or run a board file of its own"
@@ -244,6 +272,9 @@ pub enum BoardError {
         /// The operating system's reason.
         cause: std::io::Error,
     },
+    /// The board was stopped.
+    #[error("the board was stopped, and nothing of it changes any more; run it again")]
+    Stopped,
     /// The engine or a thread cannot be set up on this machine.
     #[error("the host cannot start: {0}")]
     Host(String),

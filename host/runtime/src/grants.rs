@@ -1,17 +1,117 @@
 //! What one driver may touch: its entry in the board file, and nothing else.
 
 use crate::board_file::{DriverEntry, GpioEntry, I2cEntry, PinDirection, SpiEntry};
+use crate::heritage::LineName;
 use crate::text::printable_within;
 use loopgate_devices::gpio::Edges;
 use loopgate_devices::serial::PortRequest;
 use loopgate_workloop::Trigger;
+use parking_lot::RwLock;
+use std::collections::BTreeSet;
 
 /// The grants of one driver. Every refusal names driver, thing and remedy.
-pub(crate) struct Grants(DriverEntry);
+pub(crate) struct Grants {
+    entry: DriverEntry,
+    /// Names that people have withdrawn. A leaf among the locks.
+    revoked: RwLock<BTreeSet<String>>,
+}
+
+/// All that is granted under one name, or by it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) name: String,
+    /// Pins: the one of that name, and those of the service.
+    pub(crate) pins: BTreeSet<String>,
+    pub(crate) is_port: bool,
+    /// On a bus.
+    pub(crate) is_device: bool,
+    pub(crate) is_service: bool,
+}
+
+impl Named {
+    pub(crate) fn is_port(&self, name: &str) -> bool {
+        self.is_port && self.name == name
+    }
+
+    pub(crate) fn is_service(&self, name: &str) -> bool {
+        self.is_service && self.name == name
+    }
+
+    pub(crate) fn has_line(&self, line: &LineName) -> bool {
+        match line {
+            LineName::Pin(pin, _) => self.pins.contains(pin),
+            LineName::Readable(port) | LineName::Writable(port) => self.is_port(port),
+        }
+    }
+}
 
 impl Grants {
     pub(crate) fn new(entry: &DriverEntry) -> Self {
-        Self(entry.clone())
+        Self {
+            entry: entry.clone(),
+            revoked: RwLock::default(),
+        }
+    }
+
+    /// From now on nothing of this name can be opened.
+    ///
+    /// # Errors
+    /// What the grants are, where none has this name.
+    pub(crate) fn revoke(&self, name: &str) -> Result<Named, String> {
+        let entry = &self.entry;
+        let is_service = entry.uses.iter().any(|used| used.get_ref() == name);
+        let of_service = |line: &_| entry.published(line).is_some_and(|(of, _)| of == name);
+        let pins = entry.gpio.iter();
+        let pins = pins.filter(|(pin, line)| *pin == name || of_service(line));
+        let named = Named {
+            name: name.to_owned(),
+            pins: pins.map(|(pin, _)| pin.clone()).collect(),
+            is_port: entry.serial.contains_key(name),
+            is_device: entry.i2c.contains_key(name) || entry.spi.contains_key(name),
+            is_service,
+        };
+        let is_any = named.is_port || named.is_device || is_service;
+        if named.pins.is_empty() && !is_any {
+            return Err(self.no_grant(name));
+        }
+        self.revoked.write().insert(named.name.clone());
+        Ok(named)
+    }
+
+    /// What was withdrawn, by name.
+    pub(crate) fn revoked(&self) -> BTreeSet<String> {
+        self.revoked.read().clone()
+    }
+
+    fn no_grant(&self, name: &str) -> String {
+        let entry = &self.entry;
+        let pins = entry.gpio.keys().chain(entry.serial.keys());
+        let pins = pins.chain(entry.i2c.keys()).chain(entry.spi.keys());
+        let services = self.entry.uses.iter().map(toml::Spanned::get_ref);
+        let known: BTreeSet<_> = pins.chain(services).collect();
+        let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+        let known = match known.len() {
+            0 => "it has none".to_owned(),
+            _ => format!("it has {}", known.join(", ")),
+        };
+        format!(
+            "driver `{}` has no grant `{}` of a pin, port, device or service; {known}",
+            self.driver(),
+            shown(name)
+        )
+    }
+
+    /// # Errors
+    /// The refusal, where the name was withdrawn.
+    fn not_revoked(&self, what: &str, name: &str) -> Result<(), String> {
+        if !self.revoked.read().contains(name) {
+            return Ok(());
+        }
+        Err(format!(
+            "`{}` asked for {what} `{}`, which was revoked; `loopgate reload --board` grants again what the board file says",
+            self.driver(),
+            shown(name)
+        ))
     }
 
     /// The entry of a pin, if it is granted this way round.
@@ -19,11 +119,15 @@ impl Grants {
         let driver = self.driver();
         let name_shown = shown(name);
         let wanted = if output { "output" } else { "input" };
-        let Some(entry) = self.0.gpio.get(name) else {
+        let Some(entry) = self.entry.gpio.get(name) else {
             return Err(format!(
                 "`{driver}` asked for pin `{name_shown}` as {wanted}, which its entry does not grant; add it under `[driver.gpio]` if it is to have it"
             ));
         };
+        self.not_revoked("pin", name)?;
+        if let Some((service, _)) = self.entry.published(entry) {
+            self.not_revoked("a pin of service", service)?;
+        }
         if output == (entry.direction == PinDirection::Output) {
             return Ok(entry);
         }
@@ -36,7 +140,7 @@ impl Grants {
     /// Whether these edges, or this level, of a granted pin may interrupt.
     pub(crate) fn edges(&self, name: &str, edges: Edges) -> Result<(), String> {
         let granted: Option<Edges> = self
-            .0
+            .entry
             .gpio
             .get(name)
             .and_then(|entry| entry.edges)
@@ -61,7 +165,7 @@ impl Grants {
 
     /// How many edges of a granted pin may interrupt in a second.
     pub(crate) fn rate_cap(&self, name: &str) -> Option<u32> {
-        let cap = self.0.gpio.get(name)?.rate_cap?;
+        let cap = self.entry.gpio.get(name)?.rate_cap?;
         Some(cap.get())
     }
 
@@ -70,15 +174,16 @@ impl Grants {
     pub(crate) fn port(&self, name: &str, baud: u32) -> Result<PortRequest, String> {
         let driver = self.driver();
         let name_shown = shown(name);
-        let Some(entry) = self.0.serial.get(name) else {
+        let Some(entry) = self.entry.serial.get(name) else {
             return Err(format!(
                 "`{driver}` asked for port `{name_shown}`, which its entry does not grant; add it under `[driver.serial]` if it is to have it"
             ));
         };
+        self.not_revoked("port", name)?;
         let baud = if baud == 0 { entry.baud } else { baud };
-        if baud != entry.baud && !entry.bauds.contains(&baud) {
+        if !entry.grants(baud) {
             return Err(format!(
-                "`{driver}` asked for port `{name_shown}` at {baud} baud, which its entry does not grant; add it to the port's `bauds` if that is meant"
+                "`{driver}` asked for port `{name_shown}` at {baud} baud, which its entry does not grant; add it to the port's `bauds` or `baud-range` if that is meant"
             ));
         }
         Ok(entry.request(driver, baud))
@@ -86,13 +191,15 @@ impl Grants {
 
     /// The entry of a device on an I2C bus, if it is granted.
     pub(crate) fn i2c(&self, name: &str) -> Result<&I2cEntry, String> {
-        let entry = self.0.i2c.get(name);
+        self.not_revoked("I2C device", name)?;
+        let entry = self.entry.i2c.get(name);
         entry.ok_or_else(|| self.no_device("I2C", "i2c", name))
     }
 
     /// The entry of a device on an SPI bus, if it is granted.
     pub(crate) fn spi(&self, name: &str) -> Result<&SpiEntry, String> {
-        let entry = self.0.spi.get(name);
+        self.not_revoked("SPI device", name)?;
+        let entry = self.entry.spi.get(name);
         entry.ok_or_else(|| self.no_device("SPI", "spi", name))
     }
 
@@ -106,7 +213,12 @@ impl Grants {
 
     /// Whether it may publish this service.
     pub(crate) fn provides(&self, service: &str) -> Result<(), String> {
-        if self.0.provides.iter().any(|name| name.get_ref() == service) {
+        if self
+            .entry
+            .provides
+            .iter()
+            .any(|name| name.get_ref() == service)
+        {
             return Ok(());
         }
         Err(format!(
@@ -118,8 +230,8 @@ impl Grants {
 
     /// Whether it may open this service.
     pub(crate) fn uses(&self, service: &str) -> Result<(), String> {
-        if self.0.uses.iter().any(|name| name.get_ref() == service) {
-            return Ok(());
+        if self.entry.uses.iter().any(|name| name.get_ref() == service) {
+            return self.not_revoked("service", service);
         }
         Err(format!(
             "`{}` opened the service `{}`, which its entry does not grant; add it to `uses`",
@@ -129,7 +241,7 @@ impl Grants {
     }
 
     fn driver(&self) -> &str {
-        self.0.name.get_ref()
+        self.entry.name.get_ref()
     }
 }
 
@@ -229,11 +341,95 @@ display = { bus = "spi0", clock = 1000000 }
     }
 
     #[test]
+    fn ports_are_granted_at_their_speeds() {
+        let port = |more: &str| {
+            let text = format!(
+                "[board]\nbackend = \"sim\"\n[[driver]]\nname = \"d\"\ncomponent = \"d.wasm\"\n\
+                 [driver.serial]\np = {{ sim = \"S\", baud = 50{more} }}"
+            );
+            BoardFile::parse(&text, "b.toml").map(|file| Grants::new(&file.drivers[0]))
+        };
+        let grants = port(", bauds = [75], baud-range = [1200, 9600]").unwrap();
+        for (baud, granted) in [
+            (0, true),
+            (50, true),
+            (75, true),
+            (76, false),
+            (1199, false),
+            (1200, true),
+            (4321, true),
+            (9600, true),
+            (9601, false),
+            (u32::MAX, false),
+        ] {
+            let answer = grants.port("p", baud);
+            assert_eq!(answer.is_ok(), granted, "{baud}");
+            if let Err(reason) = answer {
+                assert!(reason.contains("`baud-range`"), "{reason}");
+            }
+        }
+        for range in ["[9600]", "[9600, 1200]", "[0, 9600]", "[1, 2, 3]"] {
+            let error = port(&format!(", baud-range = {range}")).err().unwrap();
+            assert!(error.to_string().contains("`baud-range` is"), "{error}");
+        }
+    }
+
+    #[test]
     fn services_are_granted_by_name() {
         let grants = grants();
         assert!(grants.provides("served").is_ok());
         assert!(grants.provides("other").unwrap_err().contains("`other`"));
         assert!(grants.uses("served").unwrap_err().contains("`uses`"));
+    }
+
+    #[test]
+    fn what_is_revoked_is_gone_with_all_of_that_name() {
+        let text = r#"
+[board]
+backend = "sim"
+[[driver]]
+name = "d"
+component = "d.wasm"
+uses = ["both", "pins"]
+[driver.gpio]
+both = { line = "A", direction = "input" }
+first = { line = "pins:1", direction = "input" }
+second = { line = "pins:2", direction = "input" }
+[driver.serial]
+both = { sim = "S" }
+[[driver]]
+name = "p"
+component = "p.wasm"
+provides = ["both", "pins"]
+"#;
+        let file = BoardFile::parse(text, "board.toml").unwrap();
+        let entry = file
+            .drivers
+            .iter()
+            .find(|entry| entry.name.get_ref() == "d");
+        let grants = Grants::new(entry.unwrap());
+        let both = grants.revoke("both").unwrap();
+        assert!(both.is_port("both") && both.is_service("both") && both.pins.contains("both"));
+        assert!(!both.is_port("first") && !both.is_service("pins"));
+        let pins = grants.revoke("pins").unwrap();
+        assert_eq!(pins.pins.len(), 2);
+        assert!(pins.is_service && !pins.is_port);
+        for refused in [
+            grants.pin("both", false).err(),
+            grants.pin("first", false).err(),
+            grants.port("both", 0).err(),
+            grants.uses("both").err(),
+            grants.uses("pins").err(),
+        ] {
+            let reason = refused.unwrap();
+            assert!(reason.contains("was revoked"), "{reason}");
+        }
+        let unknown = grants.revoke("A").unwrap_err();
+        assert!(
+            unknown.contains("`both`, `first`, `pins`, `second`"),
+            "{unknown}"
+        );
+        assert_eq!(grants.revoked().len(), 2);
     }
 
     #[test]

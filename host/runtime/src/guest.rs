@@ -9,6 +9,7 @@ use crate::interface::work_loop::Sources;
 use crate::limits::{LimitHit, Limits};
 use crate::log::LineBuffer;
 use crate::published_pins::Offer;
+use crate::rate::{CallRate, LoopShare};
 use crate::requests::Requests;
 use crate::service::Service;
 use crate::staging::Phase;
@@ -39,6 +40,8 @@ pub(crate) struct Guest {
     /// Counts the looks for mail, so that each kind is looked at first in turn.
     pub(crate) looks: usize,
     pub(crate) clock: CallClock,
+    calls: CallRate,
+    share: Option<LoopShare>,
     pub(crate) memory: MemoryLimiter,
     pub(crate) random: Random,
     pub(crate) output: LineBuffer,
@@ -85,6 +88,8 @@ impl Guest {
             offer: None,
             looks: 0,
             clock: CallClock::default(),
+            calls: CallRate::new(limits.host_calls, driver.time.now()),
+            share: LoopShare::new(limits.loop_share),
             memory: MemoryLimiter::new(&limits),
             random: Random::seeded(&driver.name, generation),
             output: LineBuffer::default(),
@@ -106,7 +111,9 @@ impl Guest {
         // Handles also exist without a table entry (`resource.new`, WASI's).
         store.set_max_component_handles(limits.handles as usize + 64);
         store.epoch_deadline_callback(|mut cx| {
-            cx.data_mut().clock.tick()?;
+            let guest = cx.data_mut();
+            guest.calls_allowed()?;
+            guest.clock.tick()?;
             Ok(UpdateDeadline::Continue(1))
         });
         store
@@ -119,6 +126,40 @@ impl Guest {
             requests: self.requests.len(),
             submissions: self.submissions.len(),
         }
+    }
+
+    /// This, which a call of the host is for.
+    #[inline]
+    pub(crate) fn counted(&mut self) -> &mut Self {
+        self.calls.count(|| self.driver.time.now());
+        self
+    }
+
+    fn calls_allowed(&self) -> Result<(), LimitHit> {
+        if self.calls.is_exceeded() {
+            return Err(LimitHit::HostCalls(self.driver.limits.host_calls));
+        }
+        Ok(())
+    }
+
+    /// When a handler begins, where its time counts.
+    pub(crate) fn begun(&self) -> Option<loopgate_workloop::Instant> {
+        self.share.as_ref().map(|_| self.driver.time.now())
+    }
+
+    /// A handler has returned: whether it was one too many, by what all of them
+    /// have done in the last second.
+    pub(crate) fn returned(
+        &mut self,
+        begun: Option<loopgate_workloop::Instant>,
+    ) -> Result<(), LimitHit> {
+        self.calls_allowed()?;
+        if let (Some(share), Some(begun)) = (&mut self.share, begun)
+            && !share.charge(begun, self.driver.time.now())
+        {
+            return Err(LimitHit::LoopShare(self.driver.limits.loop_share));
+        }
+        Ok(())
     }
 
     /// Events that wait for a handler.
@@ -172,6 +213,23 @@ impl Guest {
         self.sources.started(cx, &self.driver);
         self.rest_untaken();
         self.heritage.started(cx, &self.driver);
+    }
+
+    /// Before its commit it was refused, and is not called again.
+    pub(crate) fn let_go(&mut self) {
+        self.phase = Phase::Aside;
+        self.table = ResourceTable::new();
+        self.sources = Sources::default();
+    }
+
+    /// A list from the guest, where its store lets more pass than that: see
+    /// `save-state`.
+    pub(crate) fn within_payload(&self, bytes: usize) -> Result<(), LimitHit> {
+        let payload = self.driver.limits.payload;
+        if bytes <= fuel(payload) {
+            return Ok(());
+        }
+        Err(LimitHit::Payload(payload))
     }
 
     /// What clients are told of what this driver ends unanswered. What it lets

@@ -5,6 +5,7 @@
 
 use crate::driver::Driver;
 use crate::filter::Filter;
+use crate::grants::Named;
 use crate::status::Handed;
 use loopgate_devices::gpio::{Edges, GpioLine};
 use loopgate_devices::serial::SerialPort;
@@ -125,6 +126,10 @@ impl OpenPins {
     /// Leaves out those that the next version has open.
     pub(crate) fn forget(&mut self, next: &Self) {
         self.0.retain(|name, _| !next.is_open(name));
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.remove(name);
     }
 
     pub(crate) fn is_open(&self, name: &str) -> bool {
@@ -329,6 +334,16 @@ impl Heritage {
         }
         self.pins.clear();
         self.ports.clear();
+    }
+
+    /// Closes what is granted under this name no more.
+    pub(crate) fn withdraw(&mut self, cx: &Context, driver: &Driver, grant: &Named) {
+        let leaving = |inherited: &mut Inherited| grant.has_line(&inherited.fed.name);
+        for Inherited { source, .. } in self.sources.extract_if(.., leaving) {
+            retire(cx, driver, &source);
+        }
+        self.pins.retain(|pin, _| !grant.pins.contains(pin));
+        self.ports.retain(|port, _| !grant.is_port(port));
     }
 
     fn feeds(&self, which: impl Fn(&LineName) -> bool) -> bool {

@@ -1,11 +1,16 @@
 //! What a component is, and what a board would grant it, without running it.
 
-use crate::board_file::{BoardFile, DriverEntry, PinEdges};
+use crate::board_file::{BoardFile, DriverEntry};
 use crate::cache::Cache;
 use crate::engine::{Engine, digest, read, verify};
 use crate::error::ComponentError;
 use crate::interface;
+use crate::precompiled::is_code;
 use std::path::Path;
+use std::sync::Arc;
+use words::granted;
+
+mod words;
 
 /// What [`inspect`] found.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -20,8 +25,13 @@ pub struct Inspection {
     pub cause: Option<String>,
     /// What it imports: each with whether this host has it.
     pub imports: Vec<Finding>,
+    /// Whose lines the board's are: `sim` or `linux`; nothing without a board.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend: Option<&'static str>,
     /// What the board's entry grants it; empty without a board.
     pub grants: Vec<String>,
+    /// What the entry grants and the component has no call for.
+    pub unused: Vec<String>,
     /// What is missing for it to run, each with a remedy.
     pub missing: Vec<String>,
 }
@@ -43,13 +53,19 @@ pub struct Finding {
 pub fn inspect(component: &Path, board: Option<&BoardFile>) -> Result<Inspection, ComponentError> {
     let name = component.display().to_string();
     let bytes = read(component)?;
-    let engine =
-        Engine::new(Cache::default_directory().and_then(|directory| Cache::open(&directory).ok()))
-            .map_err(|cause| ComponentError::Invalid {
-                name: name.clone(),
-                cause,
-            })?;
-    let compiled = engine.compile(&name, &bytes)?;
+    let cache = Cache::default_directory();
+    let engine = engine(
+        &name,
+        cache.and_then(|directory| Cache::open(&directory).ok()),
+    )?;
+    let entries = board.map_or_else(Vec::new, |board| entries_for(board, component));
+    let compiled = if is_code(&bytes) {
+        let found = digest(&bytes);
+        let trusted = entries.iter().any(|entry| entry.digest() == Some(found));
+        engine.take(component, &bytes, trusted)?.0
+    } else {
+        engine.compile(&name, &bytes)?
+    };
     let imports: Vec<Finding> = interface::imports(engine.wasmtime(), &compiled)
         .into_iter()
         .map(finding)
@@ -59,19 +75,38 @@ pub fn inspect(component: &Path, board: Option<&BoardFile>) -> Result<Inspection
         .err()
         .map(|error| error.to_string());
     let mut missing: Vec<String> = cause.iter().cloned().collect();
-    let mut grants = Vec::new();
+    let (mut grants, mut unused) = (Vec::new(), Vec::new());
     if let Some(board) = board {
-        let entries = entries_for(board, component);
         if entries.is_empty() {
             missing.push(format!("the board `{}` has no driver with this component; add a `[[driver]]` with `component = \"{}\"`", board.path().display(), component.display()));
         }
         for entry in entries {
-            grants.extend(granted(entry));
+            grants.extend(granted(board, entry));
             let meant = verify(component, entry.digest(), digest(&bytes));
             missing.extend(meant.err().map(|error| error.to_string()));
-            missing.extend(lacking(entry, &imports, |function| {
-                interface::can_call(engine.wasmtime(), &compiled, function)
-            }));
+            for difference in differences(entry) {
+                let can_call =
+                    |function: &&str| interface::can_call(engine.wasmtime(), &compiled, function);
+                match (difference.calls.iter().any(can_call), difference.grants) {
+                    (true, false) => missing.push(difference.missing),
+                    (false, true) => unused.push(difference.unused),
+                    (true, true) | (false, false) => {}
+                }
+            }
+            for (bus, table, grants) in buses(entry) {
+                let driver = entry.name.get_ref();
+                let interface = format!("/{table}@");
+                let imports = imports.iter().any(|one| one.import.contains(&interface));
+                match (imports, grants) {
+                    (true, false) => missing.push(format!(
+                        "`{driver}` uses devices on {bus} buses, but its entry grants none; add `[driver.{table}]`"
+                    )),
+                    (false, true) => unused.push(format!(
+                        "`{driver}` is granted devices on {bus} buses, and has no call for them"
+                    )),
+                    (true, true) | (false, false) => {}
+                }
+            }
         }
     }
     Ok(Inspection {
@@ -79,8 +114,28 @@ pub fn inspect(component: &Path, board: Option<&BoardFile>) -> Result<Inspection
         loads: cause.is_none(),
         cause,
         imports,
+        backend: board.map(|board| board.board.backend.name()),
         grants,
+        unused,
         missing,
+    })
+}
+
+/// Compiles a component for this machine and this host: a file that a board can
+/// name in its place, with its digest as `sha256`.
+///
+/// # Errors
+/// Why it would not load.
+pub fn compile(component: &Path) -> Result<Vec<u8>, ComponentError> {
+    let name = component.display().to_string();
+    let bytes = read(component)?;
+    engine(&name, None)?.precompile(&name, &bytes)
+}
+
+fn engine(name: &str, cache: Option<Cache>) -> Result<Arc<Engine>, ComponentError> {
+    Engine::new(cache).map_err(|cause| ComponentError::Invalid {
+        name: name.to_owned(),
+        cause,
     })
 }
 
@@ -128,93 +183,66 @@ fn entries_for<'a>(board: &'a BoardFile, component: &Path) -> Vec<&'a DriverEntr
         .collect()
 }
 
-fn granted(entry: &DriverEntry) -> Vec<String> {
-    let driver = entry.name.get_ref();
-    let pins = entry.gpio_in_order().into_iter().map(|(name, pin)| {
-        let edges = pin.edges.map_or(String::new(), |edges| match edges {
-            PinEdges::HighLevel => ", interrupts while high".to_owned(),
-            PinEdges::LowLevel => ", interrupts while low".to_owned(),
-            PinEdges::Rising | PinEdges::Falling | PinEdges::Both => format!(
-                ", interrupts on {} edges",
-                format!("{edges:?}").to_lowercase()
-            ),
-        });
-        format!(
-            "`{driver}`: pin `{name}` = line `{}`, {}{edges}",
-            pin.line.get_ref(),
-            format!("{:?}", pin.direction).to_lowercase()
-        )
-    });
-    let provides = entry.provides.iter().map(|service| {
-        format!(
-            "`{driver}`: may publish the service `{}`",
-            service.get_ref()
-        )
-    });
-    let uses = entry
-        .uses
-        .iter()
-        .map(|service| format!("`{driver}`: may open the service `{}`", service.get_ref()));
-    let ports = entry.serial.iter().map(|(name, port)| {
-        let place = port.place().map_or("", |place| place.get_ref());
-        format!("`{driver}`: port `{name}` = `{place}`, {} baud", port.baud)
-    });
-    let i2c = entry.i2c_in_order().into_iter().map(|(name, device)| {
-        let (bus, address) = (device.bus.get_ref(), device.address());
-        format!("`{driver}`: I2C device `{name}` = bus `{bus}`, address {address}")
-    });
-    let spi = entry.spi_in_order().into_iter().map(|(name, device)| {
-        format!(
-            "`{driver}`: SPI device `{name}` = bus `{}`, chip select {}, mode {}, {} Hz",
-            device.bus.get_ref(),
-            device.chip_select,
-            device.mode,
-            device.clock
-        )
-    });
-    let devices = ports.chain(i2c).chain(spi);
-    pins.chain(devices).chain(provides).chain(uses).collect()
+/// One kind of grant, held against the calls that need it. Names are chosen at run
+/// time, so only whole kinds can differ here.
+struct Difference {
+    calls: &'static [&'static str],
+    /// Whether the entry grants any.
+    grants: bool,
+    missing: String,
+    unused: String,
 }
 
-/// What the component can ask for and the entry leaves empty. Names are chosen
-/// at run time, so only whole kinds can be missing here.
-fn lacking(
-    entry: &DriverEntry,
-    imports: &[Finding],
-    can_call: impl Fn(&str) -> bool,
-) -> Vec<String> {
+/// Devices on buses, whose calls have the same names: which bus, its table and
+/// interface, and whether the entry grants any.
+fn buses(entry: &DriverEntry) -> [(&'static str, &'static str, bool); 2] {
+    [
+        ("I2C", "i2c", !entry.i2c.is_empty()),
+        ("SPI", "spi", !entry.spi.is_empty()),
+    ]
+}
+
+fn differences(entry: &DriverEntry) -> [Difference; 4] {
     let driver = entry.name.get_ref();
-    let mut missing = Vec::new();
-    if can_call("[static]pin.open") && entry.gpio.is_empty() {
-        missing.push(format!(
-            "`{driver}` uses pins, but its entry grants none; add `[driver.gpio]`"
-        ));
-    }
-    if can_call("[static]port.open") && entry.serial.is_empty() {
-        missing.push(format!(
-            "`{driver}` uses serial ports, but its entry grants none; add `[driver.serial]`"
-        ));
-    }
-    let has = |part: &str| imports.iter().any(|import| import.import.contains(part));
-    let buses = [
-        ("I2C", "i2c", entry.i2c.is_empty()),
-        ("SPI", "spi", entry.spi.is_empty()),
-    ];
-    let lacking = |&(_, table, is_empty): &(_, &str, bool)| is_empty && has(&format!("/{table}@"));
-    for (bus, table, _) in buses.into_iter().filter(lacking) {
-        missing.push(format!(
-            "`{driver}` uses devices on {bus} buses, but its entry grants none; add `[driver.{table}]`"
-        ));
-    }
-    if can_call("publish") && entry.provides.is_empty() {
-        missing.push(format!(
-            "`{driver}` publishes services, but its entry names none; add them to `provides`"
-        ));
-    }
-    if can_call("[static]client.open") && entry.uses.is_empty() {
-        missing.push(format!(
-            "`{driver}` opens services, but its entry names none; add them to `uses`"
-        ));
-    }
-    missing
+    let difference = |calls, grants, does: &str, what: &str, where_to: &str| Difference {
+        calls,
+        grants,
+        missing: format!("`{driver}` {does} {what}, but its entry grants none; {where_to}"),
+        unused: format!("`{driver}` is granted {what}, and has no call for them"),
+    };
+    let (pins, ports) = (!entry.gpio.is_empty(), !entry.serial.is_empty());
+    let (provides, uses) = (!entry.provides.is_empty(), !entry.uses.is_empty());
+    // A service can be pins alone, and so are the board's own.
+    let opens: &[_] = &["[static]client.open", "[static]pin.open"];
+    let opens = if pins && uses { opens } else { &opens[..1] };
+    [
+        difference(
+            &["[static]pin.open"],
+            pins,
+            "uses",
+            "pins",
+            "add `[driver.gpio]`",
+        ),
+        difference(
+            &["[static]port.open"],
+            ports,
+            "uses",
+            "serial ports",
+            "add `[driver.serial]`",
+        ),
+        difference(
+            &["publish", "publish-pins"],
+            provides,
+            "publishes",
+            "services",
+            "add them to `provides`",
+        ),
+        difference(
+            opens,
+            uses,
+            "opens",
+            "services of other drivers",
+            "add them to `uses`",
+        ),
+    ]
 }

@@ -17,6 +17,14 @@
 //! # }
 //! ```
 //!
+//! `examples/embed.rs` does all that the program does with a board: it checks a
+//! component against a board file, reads status, limits and logs, calls, reloads
+//! with state, stops and starts, looks at supervision, safe states and crash
+//! reports, changes power and the board itself. For a service of one's own,
+//! [`control`] has the socket, [`Sandbox`] drops rights, [`BoardFile::lock`] keeps
+//! others from the same board, [`Watch`] reloads what was built anew, and
+//! [`Board::stuck_loops`] is for a watchdog.
+//!
 //! A driver is hostile until proven otherwise: whatever it does ends itself at
 //! most. What it may use is bounded by [`Limits`], what it may touch by its
 //! entry in the [`BoardFile`]; the rest does not exist for it.
@@ -50,7 +58,9 @@ mod log;
 mod mail;
 mod mailbox;
 mod ports;
+mod precompiled;
 mod published_pins;
+mod rate;
 mod recording;
 mod requests;
 mod safe_state;
@@ -73,7 +83,7 @@ pub use board::{Board, Builder, Cancel, Changes, Mode, Request, SelectorName};
 pub use board_file::BoardFile;
 pub use crash::{CrashReport, HandlerCall, SetAside};
 pub use error::{BoardError, ComponentError, ErrorCode, RequestError};
-pub use inspect::{Finding, Inspection, inspect};
+pub use inspect::{Finding, Inspection, compile, inspect};
 pub use limits::{LimitHit, Limits, LimitsEntry};
 pub use log::LogLine;
 pub use loopgate_devices as devices;
@@ -82,6 +92,7 @@ pub use recording::VcdFile;
 pub use requests::Reply;
 pub use sandbox::{Sandbox, SandboxError, SandboxStatus};
 pub use service::Selector;
-pub use status::{BusStatus, DriverStatus, Handed, PowerState, Reload, State, Status};
+pub use stack::THREAD_STACK;
+pub use status::{BusStatus, DriverStatus, Handed, PowerState, Reload, Revoked, State, Status};
 pub use text::{is_printable, printable};
 pub use watch::Watch;

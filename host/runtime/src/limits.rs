@@ -1,6 +1,7 @@
 //! What a driver may use, and the words in which it is told that it used more.
 
 use crate::units::{Bytes, Rate, Span, show_bytes, show_span};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The limits of one driver instance, as effective.
@@ -47,6 +48,10 @@ pub struct Limits {
     pub filters: u32,
     /// Requests pending at a time, and as many of the driver's own.
     pub requests: u32,
+    /// Calls of the host in a second, of every kind.
+    pub host_calls: u64,
+    /// Percent of the time of its loop, in any second.
+    pub loop_share: u32,
     /// Bytes of log a second.
     pub log: u64,
     /// What a version may leave to the next one, in bytes.
@@ -88,6 +93,8 @@ impl Default for Limits {
             filter_budget: 100_000_000,
             filters: 16,
             requests: 256,
+            host_calls: 1_000_000,
+            loop_share: 100,
             log: 16 << 10,
             state: 128 << 10,
             drain: Duration::from_secs(1),
@@ -131,6 +138,12 @@ pub struct LimitsEntry {
     filters: Option<u32>,
     /// Requests pending at a time, and as many of the driver's own: 1 to 65536.
     requests: Option<u32>,
+    /// Calls of the host in a second, of every kind: 100 to 1000000000. As many
+    /// more can come at once after a rest.
+    host_calls: Option<u64>,
+    /// Percent of the time of its loop that its handlers may take in any second,
+    /// those that they call included: 1 to 100, which is no limit.
+    loop_share: Option<u32>,
     /// Log that is kept: up to 64 MiB a second.
     log: Option<Rate>,
     /// State that a version leaves to the next one in a reload: up to 16 MiB.
@@ -190,6 +203,14 @@ impl LimitsEntry {
             )?,
             filters: count("filters", self.filters, default.filters, 256)?,
             requests: count("requests", self.requests, default.requests, 65_536)?,
+            host_calls: number(
+                "host-calls",
+                self.host_calls,
+                default.host_calls,
+                100..=1_000_000_000,
+                "",
+            )?,
+            loop_share: count("loop-share", self.loop_share, default.loop_share, 100)?,
             log: bytes(
                 "log",
                 self.log.map(|rate| Bytes(rate.0)),
@@ -243,13 +264,23 @@ fn span(
 }
 
 fn instructions(name: &str, given: Option<u64>, default: u64, most: u64) -> Result<u64, String> {
-    const LEAST: u64 = 1_000;
+    number(name, given, default, 1_000..=most, " instructions")
+}
+
+fn number(
+    name: &str,
+    given: Option<u64>,
+    default: u64,
+    range: RangeInclusive<u64>,
+    of: &str,
+) -> Result<u64, String> {
     let value = given.unwrap_or(default);
-    if (LEAST..=most).contains(&value) {
+    if range.contains(&value) {
         return Ok(value);
     }
+    let (least, most) = range.into_inner();
     Err(format!(
-        "limit `{name}` is {value} instructions, but must be between {LEAST} and {most}"
+        "limit `{name}` is {value}{of}, but must be between {least} and {most}"
     ))
 }
 
@@ -307,7 +338,7 @@ pub enum LimitHit {
     #[error("limit `filter-budget`: more than {0} instructions in one second")]
     FilterBudget(u64),
     /// The stack of a filter is used up.
-    #[error("more than {} of stack in one call", show_bytes(crate::filter::STACK as u64))]
+    #[error("limit `stack`: more than {} of stack in one call of a filter", show_bytes(crate::filter::STACK as u64))]
     FilterStack,
     /// Too many filters.
     #[error("limit `filters`: more than {0} sources with a filter at a time")]
@@ -326,6 +357,23 @@ pub enum LimitHit {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// Too many calls of the host.
+    #[error("limit `host-calls`: more than {0} calls of the host in a second")]
+    HostCalls(u64),
+    /// Its handlers took too much of its loop's time.
+    #[error("limit `loop-share`: its handlers took more than {0} % of its loop's time in a second")]
+    LoopShare(u32),
+    /// Too many guests on one stack.
+    #[error("limit `nesting`: more than {NESTING} drivers that call one another on one stack")]
+    Nesting,
+    /// An interrupt source was full.
+    #[error(
+        "limit `occurrences`: more than {0} waited in one interrupt source; the oldest are lost"
+    )]
+    Occurrences(u32),
+    /// Too many requests that it has received.
+    #[error("limit `requests`: more than {0} pending at a time")]
+    Pending(u32),
     /// Too many requests of its own.
     #[error("limit `requests`: more than {0} submitted and not completed")]
     Requests(u32),
@@ -351,6 +399,9 @@ mod tests {
     #[test]
     fn what_is_out_of_range_names_the_limit() {
         for (text, name) in [
+            ("host-calls = 99", "`host-calls`"),
+            ("loop-share = 0", "`loop-share`"),
+            ("loop-share = 101", "`loop-share`"),
             ("memory = \"1 GiB\"", "`memory`"),
             ("handler-cpu = \"0 ms\"", "`handler-cpu`"),
             ("handles = 0", "`handles`"),

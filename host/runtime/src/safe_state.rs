@@ -16,6 +16,19 @@ impl Driver {
         state.unwrap_or_default() != OnDeath::Input
     }
 
+    /// It is on the board no more, and `next` of its name, if there is one, in its
+    /// place. What it has left at rest goes on where that has the same pin, and
+    /// else is released: the line can be another's now.
+    pub(crate) fn leave_at_rest(&self, next: Option<&Arc<Self>>) {
+        let lines = std::mem::take(&mut *self.at_rest.0.lock());
+        for (pin, line) in lines {
+            let same = |next: &&Arc<Self>| next.entry.gpio.get(&pin) == self.entry.gpio.get(&pin);
+            if let Some(next) = next.filter(same) {
+                next.at_rest.0.lock().insert(pin, line);
+            }
+        }
+    }
+
     /// It lets an output of the board go. Those that other drivers publish are
     /// theirs to see to.
     pub(crate) fn rest(&self, pin: &str, line: Arc<dyn GpioLine>) {

@@ -5,6 +5,7 @@ use crate::bindings::loopgate::driver::request::{self as wit_request, Arguments}
 use crate::driver::{Driver, Handler, Subject};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
+use crate::limits::LimitHit;
 use crate::requests::{Client, Outcome, Pending, Reply, Requests, Turns};
 use crate::submission::{Queue, Submission};
 use loopgate_workloop::{CommandGate, Context, EventSource as _, Wakeups};
@@ -259,6 +260,8 @@ impl Service {
                 }
                 handlers.call_cancelled(&mut *store, id)?;
                 Err(if can_wait {
+                    let hit = LimitHit::Pending(self.driver.limits.requests);
+                    self.driver.log.host(&hit.to_string());
                     ErrorCode::NoResources
                 } else {
                     ErrorCode::Busy

@@ -209,7 +209,7 @@ impl SharedLines {
         }))
     }
 
-    /// Has those leave that mask a line for too long.
+    /// Ends masks that have lasted for too long.
     fn expire(self: &Arc<Self>, now: Instant) {
         let names: Vec<_> = self.lines.lock().keys().cloned().collect();
         for name in names {

@@ -1,6 +1,6 @@
 //! The simulated board as the board file describes it.
 
-use crate::board_file::{BoardFile, Level, PinBias, PlayEntry, Pull};
+use crate::board_file::{Backend, BoardFile, Level, PinBias, PlayEntry, Pull};
 use crate::error::BoardError;
 use crate::recording::{Recorder, VcdFile};
 use crate::time::Time;
@@ -18,7 +18,8 @@ pub(crate) struct Simulation {
     /// than fail in the middle; played once the drivers run.
     plays: Vec<Play>,
     stimuli: Vec<(std::time::Duration, String, bool)>,
-    real_time: bool,
+    /// It has lines, and real time in which they change.
+    has_player: bool,
     recorder: Option<Recorder>,
     player: Option<sim::Player>,
     /// Behind the player, so that it is completed when that has stopped.
@@ -54,7 +55,18 @@ impl Simulation {
             })
             .collect();
         stimuli.sort_by_key(|stimulus| stimulus.0);
-        let board = SimBoard::new(time.clock(), lines(file));
+        let simulated = file.board.backend == Backend::Sim;
+        if let (Some(vcd), false) = (vcd, simulated) {
+            return Err(BoardError::Invalid {
+                place: file.path().display().to_string(),
+                message: format!(
+                    "the lines are the kernel's, which are not recorded to `{}`; leave the recording out, or use `backend = \"sim\"`",
+                    vcd.path().display()
+                ),
+            });
+        }
+        let lines = if simulated { lines(file) } else { Vec::new() };
+        let board = SimBoard::new(time.clock(), lines);
         vcd.map_or(Ok(()), |vcd| refuse_overwriting(file, vcd))?;
         Ok(Self {
             plays: file
@@ -64,7 +76,7 @@ impl Simulation {
                 .map(|play| open(file, play))
                 .collect::<Result<_, _>>()?,
             stimuli,
-            real_time: matches!(time, Time::Real(_)),
+            has_player: simulated && matches!(time, Time::Real(_)),
             recorder: vcd.map(|vcd| vcd.create(&board)).transpose()?,
             player: None,
             recording: None,
@@ -79,7 +91,14 @@ impl Simulation {
     /// Lines that only drivers of this file have. Those that are there stay as
     /// they are.
     pub(crate) fn add_lines(&self, file: &BoardFile) {
-        self.board.add_lines(lines(file));
+        if file.board.backend == Backend::Sim {
+            self.board.add_lines(lines(file));
+        }
+    }
+
+    /// What comes is not on record any more.
+    pub(crate) fn end_recording(&mut self) {
+        self.recording = None;
     }
 
     /// Plays stimuli and recordings from `start` on; in real time on a thread
@@ -96,7 +115,7 @@ impl Simulation {
         for play in std::mem::take(&mut self.plays) {
             self.play(&play, start)?;
         }
-        if self.real_time {
+        if self.has_player {
             let player = self.board.spawn_player().map_err(|error| {
                 BoardError::Host(format!("no thread for the simulated board: {error}"))
             })?;

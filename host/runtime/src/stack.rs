@@ -7,9 +7,11 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Stack for the threads that run handlers: every nested guest may use its
-/// limit, since the engine measures each from where its call begins.
-pub(crate) const THREAD_STACK: usize = NESTING as usize * (STACK + HOST_FRAMES) + (512 << 10);
+/// Stack for a thread that runs handlers, or starts, stops and calls drivers: every
+/// nested guest may use its limit, since the engine measures each from where its
+/// call begins. A program's first thread may not do: not every C library tells how
+/// far its stack can grow.
+pub const THREAD_STACK: usize = NESTING as usize * (STACK + HOST_FRAMES) + (512 << 10);
 
 /// A guest on this thread's stack.
 pub(crate) struct Entered(());
@@ -17,13 +19,16 @@ pub(crate) struct Entered(());
 /// Admits one more guest on this thread's stack, unless there are too many
 /// already or the thread (a client's, of whatever size) has no room for it.
 pub(crate) fn enter() -> Option<Entered> {
-    let depth = DEPTH.get();
-    let room = stacker::remaining_stack().is_none_or(|left| left >= STACK + HOST_FRAMES);
-    if depth >= NESTING || !room {
-        return None;
-    }
-    DEPTH.set(depth + 1);
-    Some(Entered(()))
+    has_room().then(|| {
+        DEPTH.set(DEPTH.get() + 1);
+        Entered(())
+    })
+}
+
+/// Whether one more would be admitted.
+pub(crate) fn has_room() -> bool {
+    let room = || stacker::remaining_stack().is_none_or(|left| left >= STACK + HOST_FRAMES);
+    DEPTH.get() < NESTING && room()
 }
 
 impl Drop for Entered {

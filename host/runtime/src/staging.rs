@@ -15,12 +15,13 @@ use crate::limits::LimitHit;
 use crate::requests::Turns;
 use crate::service::Service;
 use crate::status::Handed;
+use crate::structural::Open;
 use loopgate_devices::gpio::{Error, GpioLine};
 use loopgate_workloop::{
     CommandGate, Context, EventSource, Instant, InterruptEventSource, TimerEventSource,
 };
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 mod late;
 
@@ -44,14 +45,20 @@ pub(crate) struct Staging {
     software: HashMap<u32, Arc<InterruptEventSource>>,
     timers: HashMap<u32, Arc<TimerEventSource>>,
     gates: HashMap<u32, (Arc<CommandGate>, Arc<Turns>)>,
-    /// The clients that it has opened, by their handles.
-    pub(crate) clients: Vec<(Arc<Service>, u32)>,
+    pub(crate) clients: Vec<StagedClient>,
     /// The outputs that it has opened and the last version had not.
-    late: Vec<Arc<LateLine>>,
+    late: Vec<Weak<LateLine>>,
     changes: Vec<(Arc<dyn EventSource>, Change)>,
     changes_max: u32,
     /// How many pins and ports there were.
     devices: (usize, usize),
+}
+
+/// A client that it has opened. Its provider hears of it at the commit.
+pub(crate) struct StagedClient {
+    pub(crate) service: Arc<Service>,
+    pub(crate) handle: u32,
+    pub(crate) open: Arc<Open>,
 }
 
 /// What is done to a source at the commit.
@@ -100,15 +107,16 @@ impl Staging {
         Box::new(staging)
     }
 
-    /// An output that is opened at the commit, if it is there still.
-    pub(crate) fn output(&mut self, line: Arc<LateLine>) {
-        self.late.retain(LateLine::is_held);
-        self.late.push(line);
+    /// An output that is driven at the commit, if it is there still.
+    pub(crate) fn output(&mut self, line: &Arc<LateLine>) {
+        self.late.retain(|line| line.strong_count() > 0);
+        self.late.push(Arc::downgrade(line));
     }
 
-    /// The last thing that can fail: new outputs are driven.
+    /// The last thing that can fail, by a fault of their devices: new outputs, all
+    /// of which are had, are driven.
     pub(crate) fn open_outputs(&self) -> Result<(), Error> {
-        let mut held = self.late.iter().filter(|line| line.is_held());
+        let mut held = self.late.iter().filter_map(Weak::upgrade);
         held.try_for_each(|line| line.open())
     }
 
@@ -271,6 +279,9 @@ impl Guest {
         std::mem::swap(&mut self.requests, &mut last.requests);
         std::mem::swap(&mut self.submissions, &mut last.submissions);
         self.submissions.rename_clients(&staging.clients);
+        for client in &staging.clients {
+            client.open.counts();
+        }
         let mut new = Vec::new();
         for service in &mut self.services {
             let mut known = last.services.iter();

@@ -3,7 +3,7 @@
 use crate::limits::Limits;
 use crate::sandbox::SandboxStatus;
 use crate::service::Selector;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A board and everything on it.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -13,6 +13,8 @@ pub struct Status {
     pub version: &'static str,
     /// The board file.
     pub board: String,
+    /// Whose lines drivers have: `sim` or `linux`.
+    pub backend: &'static str,
     /// `real` or `virtual`.
     pub clock: &'static str,
     /// Whether it sleeps.
@@ -88,6 +90,9 @@ pub struct DriverStatus {
     /// shared lines, and why.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub left_lines: BTreeMap<String, String>,
+    /// Grants of its entry that were withdrawn, by name.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub revoked: BTreeSet<String>,
     /// Its open serial ports, by its own names for them.
     pub ports: BTreeMap<String, PortStatus>,
     /// What it may use.
@@ -141,6 +146,28 @@ pub struct Handed {
     pub services: u64,
     /// Requests of other drivers that waited, and of its own that were not over.
     pub requests: u64,
+}
+
+/// What became of a grant that was withdrawn: all of its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Revoked {
+    /// The driver.
+    pub driver: String,
+    /// The name.
+    pub grant: String,
+    /// Open pins that were closed.
+    pub pins: u64,
+    /// Open serial ports.
+    pub ports: u64,
+    /// Interrupt sources that their lines fed.
+    pub interrupts: u64,
+    /// Open clients of a service.
+    pub clients: u64,
+    /// Requests of the driver's that were not over.
+    pub requests: u64,
+    /// Interrupts that waited, and count as lost.
+    pub lost: u64,
 }
 
 /// Where a driver is in its life.

@@ -6,6 +6,7 @@ use loopgate_workloop::Context;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Something that is so or not, in turn.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,17 +146,17 @@ impl Neighbours {
         })
     }
 
-    /// A service, or pins, of this instance is opened, until what is returned is
-    /// dropped.
+    /// A service, or pins, of this instance is opened, from when
+    /// [`counts`](Open::counts) is called until what is returned is dropped.
     pub(crate) fn open(self: &Arc<Self>, service: &str, client: &str) -> Open {
         let subject = Subject::Client {
             service: service.to_owned(),
             client: client.to_owned(),
         };
-        self.note(&subject, |count| count + 1);
         Open {
             provider: self.clone(),
             subject,
+            counts: AtomicBool::new(false),
         }
     }
 
@@ -203,11 +204,23 @@ impl Neighbours {
 pub(crate) struct Open {
     provider: Arc<Neighbours>,
     subject: Subject,
+    counts: AtomicBool,
+}
+
+impl Open {
+    /// The provider is to know of it.
+    pub(crate) fn counts(&self) {
+        if !self.counts.swap(true, Relaxed) {
+            self.provider.note(&self.subject, |count| count + 1);
+        }
+    }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.provider.note(&self.subject, |count| count - 1);
+        if *self.counts.get_mut() {
+            self.provider.note(&self.subject, |count| count - 1);
+        }
     }
 }
 

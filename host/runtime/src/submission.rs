@@ -5,6 +5,7 @@ use crate::error::ErrorCode;
 use crate::limits::{LimitHit, Limits};
 use crate::requests::Outcome;
 use crate::service::Service;
+use crate::staging::StagedClient;
 use loopgate_workloop::Instant;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -115,6 +116,14 @@ impl Submissions {
         });
     }
 
+    /// The driver may not use this service any more. How many were not over.
+    pub(crate) fn withdraw(&self, service: &str) -> u64 {
+        let open = self.open.values();
+        let of = open.filter(|open| open.request.service.name == service);
+        of.filter(|open| open.give_up(Err(ErrorCode::Aborted)))
+            .count() as u64
+    }
+
     pub(crate) fn expire(&self, now: Instant) {
         self.give_up(ErrorCode::TimedOut, |sent| {
             sent.deadline.is_some_and(|deadline| deadline <= now)
@@ -129,12 +138,12 @@ impl Submissions {
 
     /// The next version goes on with these: each belongs to its handle of the
     /// service; without one it is as if the handle was dropped.
-    pub(crate) fn rename_clients(&self, clients: &[(Arc<Service>, u32)]) {
+    pub(crate) fn rename_clients(&self, clients: &[StagedClient]) {
         for open in self.open.values() {
             let sent = &open.request;
             let mut clients = clients.iter();
-            match clients.find(|(service, _)| Arc::ptr_eq(service, &sent.service)) {
-                Some((_, client)) => sent.client.store(*client, Relaxed),
+            match clients.find(|client| Arc::ptr_eq(&client.service, &sent.service)) {
+                Some(client) => sent.client.store(client.handle, Relaxed),
                 None => {
                     open.give_up(Err(ErrorCode::Aborted));
                 }

@@ -1,10 +1,11 @@
 //! Reloads drivers whose component's file changes.
 
 use crate::Board;
+use crate::error::ErrorCode;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::OwnedFd;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,10 @@ const SETTLED: Duration = Duration::from_millis(100);
 /// How often to look where the system does not tell: no inotify, or a folder
 /// that does not exist now.
 const GLANCE: Duration = Duration::from_secs(1);
+
+/// After how long a version that was refused as `busy` is tried again, at first and
+/// at last: each time twice as long.
+const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(32)];
 
 /// Whatever can happen to a file in a folder.
 const EVENTS: WatchFlags = WatchFlags::CREATE
@@ -36,8 +41,9 @@ const OTHERWISE: WatchFlags = WatchFlags::DELETE_SELF
 
 /// Watches the components of a board, and reloads a driver when the content of
 /// its component's file changes ([`Board::reload`]). A version that cannot be
-/// loaded leaves the old one running; what came of it is in the log. A driver
-/// that was stopped stays so.
+/// loaded leaves the old one running; what came of it is in the log. One that is
+/// refused because the driver is `busy` is tried again, at first after a second and
+/// at last every 32. A driver that was stopped stays so.
 ///
 /// Dropping it ends the watch. It keeps the board: drop it before.
 pub struct Watch {
@@ -101,12 +107,24 @@ struct Watcher {
     changed: Arc<OwnedFd>,
 }
 
+/// Reloads that were refused as `busy`, by their drivers.
+#[derive(Default)]
+struct Refused(BTreeMap<String, Again>);
+
+struct Again {
+    /// Which was not replaced. Another one is not this watch's, and counts.
+    generation: u64,
+    after: Duration,
+    at: Instant,
+}
+
 /// Tells that a file may have changed.
 type Stamp = (SystemTime, u64, u64);
 
 impl Watcher {
     fn run(&self) {
         let mut seen = None;
+        let mut refused = Refused::default();
         loop {
             // Before the look: what changes after it wakes us.
             let told = self.watch_folders();
@@ -122,23 +140,48 @@ impl Watcher {
                     }
                     now = later;
                 }
-                self.reload();
+                for name in self.board.changed_drivers() {
+                    tracing::info!("{name}: its component has changed, reloading");
+                    self.reload(&name, AGAIN[0], &mut refused);
+                }
                 seen = Some(now);
                 // What is watched may not be what is there now.
                 continue;
             }
-            if self.wait((!told).then_some(GLANCE)) {
+            for (name, again) in refused.due(Instant::now()) {
+                let generation = self.board.driver_state(&name).map(|(_, number)| number);
+                if generation.is_ok_and(|number| number == again.generation) {
+                    let after = (2 * again.after).min(AGAIN[1]);
+                    self.reload(&name, after, &mut refused);
+                }
+            }
+            let glance = (!told).then_some(GLANCE);
+            let again = refused.wait(Instant::now());
+            if self.wait(glance.into_iter().chain(again).min()) {
                 return;
             }
         }
     }
 
-    fn reload(&self) {
-        for name in self.board.changed_drivers() {
-            tracing::info!("{name}: its component has changed, reloading");
-            if let Err(error) = self.board.reload(&name) {
-                tracing::error!("{error}");
-            }
+    /// Notes where it is to be tried again.
+    fn reload(&self, name: &str, after: Duration, refused: &mut Refused) {
+        refused.0.remove(name);
+        let Err(error) = self.board.reload(name) else {
+            return;
+        };
+        if error.code != ErrorCode::Busy {
+            tracing::error!("{error}");
+            return;
+        }
+        tracing::warn!("{error}; it is tried again in {after:?}");
+        if let Ok((_, generation)) = self.board.driver_state(name) {
+            let at = Instant::now() + after;
+            let again = Again {
+                generation,
+                after,
+                at,
+            };
+            refused.0.insert(name.to_owned(), again);
         }
     }
 
@@ -208,6 +251,20 @@ impl Watcher {
             while rustix::io::read(inotify, &mut events).is_ok_and(|length| length > 0) {}
         }
         ended
+    }
+}
+
+impl Refused {
+    /// Takes those whose turn it is.
+    fn due(&mut self, now: Instant) -> Vec<(String, Again)> {
+        let due = self.0.extract_if(.., |_, again| again.at <= now);
+        due.collect()
+    }
+
+    /// How long until the next one's, if there is any.
+    fn wait(&self, now: Instant) -> Option<Duration> {
+        let next = self.0.values().map(|again| again.at).min()?;
+        Some(next.saturating_duration_since(now))
     }
 }
 

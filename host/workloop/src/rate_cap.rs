@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::clock::Clock;
 use crate::error::Error;
+use crate::instant::Instant;
 use crate::interrupt::{InterruptLine, InterruptSink, Occurrence, Trigger};
 use crate::sync::Mutex;
 
@@ -16,6 +18,7 @@ use crate::sync::Mutex;
 pub struct RateCapped {
     line: Arc<dyn InterruptLine>,
     per_second: u32,
+    arrival: Option<Arc<dyn Clock>>,
     sink: Mutex<Option<Arc<Capped>>>,
 }
 
@@ -23,6 +26,7 @@ pub struct RateCapped {
 struct Capped {
     sink: Arc<dyn InterruptSink>,
     per_second: u32,
+    arrival: Option<Arc<dyn Clock>>,
     state: Mutex<State>,
 }
 
@@ -41,7 +45,22 @@ impl RateCapped {
         Self {
             line,
             per_second,
+            arrival: None,
             sink: Mutex::new(None),
+        }
+    }
+
+    /// As [`new`](Self::new), by the time of `clock` at which each interrupt comes:
+    /// for a line whose time stamps are not the host's own. Who gives those could
+    /// otherwise repeat one for ever, and silence the line.
+    pub fn by_arrival(
+        line: Arc<dyn InterruptLine>,
+        per_second: u32,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            arrival: Some(clock),
+            ..Self::new(line, per_second)
         }
     }
 }
@@ -58,6 +77,7 @@ impl InterruptLine for RateCapped {
         let capped = Arc::new(Capped {
             sink,
             per_second: self.per_second,
+            arrival: self.arrival.clone(),
             state: Mutex::new(State::default()),
         });
         self.line.register(capped.clone())?;
@@ -97,7 +117,9 @@ impl Capped {
 
 impl InterruptSink for Capped {
     fn interrupt_occurred(&self, occurrence: Occurrence) {
-        let (passes, lost) = self.state.lock().admit(occurrence, self.per_second);
+        let clock = self.arrival.as_ref();
+        let at = clock.map_or(occurrence.timestamp, |clock| clock.now());
+        let (passes, lost) = self.state.lock().admit(at, self.per_second);
         self.report(lost);
         if passes {
             self.sink.interrupt_occurred(occurrence);
@@ -112,8 +134,8 @@ impl InterruptSink for Capped {
 impl State {
     /// Whether the occurrence comes through, and how many to report as lost
     /// before it.
-    fn admit(&mut self, occurrence: Occurrence, per_second: u32) -> (bool, u32) {
-        let second = occurrence.timestamp.as_nanos() / 1_000_000_000;
+    fn admit(&mut self, at: Instant, per_second: u32) -> (bool, u32) {
+        let second = at.as_nanos() / 1_000_000_000;
         if self.second != second {
             (self.second, self.told) = (second, 0);
         }

@@ -23,7 +23,7 @@ use fan::{Fan, Slot, Switch};
 /// - Who has never switched on, or has switched off, is not called and holds
 ///   nothing (\[91\] deviates): a driver could silence its neighbours for ever.
 /// - Who masks the line for longer than its [`Share::hold`] leaves it, and
-///   cannot come back by the same share.
+///   cannot come back by the same share, unless it is [`Share::excused`].
 /// - A level that nobody claims is looked at again every
 ///   [`LOOK_AGAIN`](SharedLine::LOOK_AGAIN): the device of a driver that is gone
 ///   may keep it active, and no line tells when another device joins in.
@@ -43,6 +43,10 @@ pub struct Share {
     pub only: Option<bool>,
     /// How long it may mask the line for the others.
     pub hold: Duration,
+    /// Whether a mask since then only ends at its time, and it stays: it is switched
+    /// off then, until it switches on. Asked with the line's lock held, so it
+    /// answers at once.
+    pub excused: Box<dyn Fn(Instant) -> bool + Send + Sync>,
     /// Called once, with no lock held, after the sharer had to leave: by
     /// [`SharedLine::expire`], or by whoever ends its mask too late.
     pub overrun: Box<dyn Fn() + Send + Sync>,
@@ -114,8 +118,8 @@ impl SharedLine {
         })
     }
 
-    /// Has those leave whose mask has lasted for too long at `now`, looks again
-    /// where that is due, and arms the watch for the next time.
+    /// Ends the masks that have lasted for too long at `now`, looks again where
+    /// that is due, and arms the watch for the next time.
     pub fn expire(&self, now: Instant) {
         let overdue = self.0.fan.take_overdue(now);
         self.0.settle();
@@ -126,10 +130,13 @@ impl SharedLine {
 impl Core {
     /// Switches the line to what the sharers want now. Where another thread,
     /// or this one further up, is just switching it, that one looks again: the
-    /// line is called with no lock held, and calls back.
+    /// line is called with no lock held, and calls back. Once on, it is the watch
+    /// that switches it on again for another thread, which could ask without end.
     fn settle(&self) {
-        while let Some(switching) = self.fan.begin_switching() {
+        let mut has_switched_on = false;
+        while let Some(switching) = self.fan.begin_switching(has_switched_on) {
             if switching.on {
+                has_switched_on = true;
                 self.line.enable();
             } else {
                 self.line.disable();

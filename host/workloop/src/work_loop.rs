@@ -199,6 +199,20 @@ impl WorkLoop {
         self.unlink(cx, source).or_else(|result| result)
     }
 
+    /// As [`withdraw_event_source`](WorkLoop::withdraw_event_source) of each of
+    /// these that is on this loop, in one walk over the chain: for who has many.
+    pub fn withdraw_event_sources(&self, cx: &Context, sources: &[Arc<dyn EventSource>]) {
+        let _closed = self.gate().closed(cx);
+        let removed = self.chain.remove_all(sources);
+        if removed.is_empty() {
+            return;
+        }
+        self.shared.mark_chain_changed();
+        for source in &removed {
+            retire(cx, source);
+        }
+    }
+
     /// Moves a source of this loop to the end of the chain, waiting for the
     /// gate: as a removal and an addition, but its device does not notice, and
     /// nothing that happens meanwhile goes uncounted.

@@ -127,6 +127,7 @@ fn a_shared_line_allocates_nothing() {
         let line = shared.share(Share {
             only: None,
             hold: Duration::from_secs(1),
+            excused: Box::new(|_| false),
             overrun: Box::new(|| panic!("it is quick")),
         });
         let filter = move |_, o: Occurrence| {

@@ -142,7 +142,7 @@ fn tokens() -> String {
 fn waited() -> String {
     let endless = delay(Duration::from_nanos(u64::MAX));
     let endless = endless.map_or_else(|error| error.code().name(), |()| "ok");
-    let told = until_error(|| delay(10.millis()));
+    let told = until_error(|| delay(70.millis()));
     format!("endless: {endless}; {told}")
 }
 

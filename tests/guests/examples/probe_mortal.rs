@@ -1,5 +1,7 @@
 //! Panics over chosen interrupts of its input `in`, or when it is told to, and
-//! logs each call: for what becomes of interrupts and outputs then.
+//! logs each call: for what becomes of interrupts and outputs then. With config
+//! `survives` it panics over the interrupt after so many; its output `out`, if it
+//! has one, is then high while a handler of interrupts runs.
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +16,8 @@ const EDGES: u32 = 4;
 struct Mortal {
     /// Numbers of interrupts.
     deadly: Vec<u64>,
+    /// How many interrupts it outlives.
+    survives: Option<u64>,
     edges: u64,
     source: Option<Interrupt>,
     out: Option<OutputPin>,
@@ -39,6 +43,10 @@ impl Driver for Mortal {
         });
         Ok(Self {
             deadly: deadly.split(' ').filter_map(|n| n.parse().ok()).collect(),
+            survives: match cx.config("survives") {
+                Some(_) => Some(cx.config_or("survives", 0)?),
+                None => None,
+            },
             edges: 0,
             source: edges.map(|edges| cx.interrupt(&edges)).transpose()?,
             out: out.transpose()?,
@@ -48,6 +56,9 @@ impl Driver for Mortal {
     }
 
     fn interrupt(&mut self, _: InterruptId, event: Interrupts) -> Result<()> {
+        if let Some(survives) = self.survives {
+            return self.outlive(survives, event.count);
+        }
         let source = self.source.as_ref().ok_or(ErrorCode::NotReady)?;
         let taken: Vec<u64> = source
             .take_occurrences(event.count)
@@ -69,6 +80,15 @@ impl Driver for Mortal {
             _ => return Err(ErrorCode::BadArgument.into()),
         }
         Ok(().into())
+    }
+}
+
+impl Mortal {
+    fn outlive(&mut self, survives: u64, count: u32) -> Result<()> {
+        self.out.as_ref().map_or(Ok(()), OutputPin::set_high)?;
+        assert!(self.edges < survives, "one too many");
+        self.edges += u64::from(count);
+        self.out.as_ref().map_or(Ok(()), OutputPin::set_low)
     }
 }
 

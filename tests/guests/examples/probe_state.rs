@@ -1,7 +1,8 @@
 //! Counts what reaches it, and leaves the counts to its next version. In the
 //! board entry's config `save`, `start` and `restore` say in which odd way it
 //! does that in a reload (see `save`, `misbehave_in_start` and `restore`), and
-//! `bytes` how long the state is at least. `edges` is `level` where `in` interrupts
+//! `bytes` how long the state is at least; with `stop` as `dawdles` its `stop` takes
+//! its time. `edges` is `level` where `in` interrupts
 //! as long as it is high.
 
 #![forbid(unsafe_code)]
@@ -47,6 +48,7 @@ struct Probe {
     pending: Vec<Pending>,
     save: String,
     restore: String,
+    stop: String,
     bytes: usize,
     out: Option<OutputPin>,
     input: Option<Interrupt>,
@@ -99,6 +101,7 @@ impl Driver for Probe {
             pending: Vec::new(),
             save: odd("save"),
             restore: odd("restore"),
+            stop: odd("stop"),
             bytes: cx.config_or("bytes", 0)?,
             // Driven low, if it is not adopted.
             out: Some(cx.output("out")?),
@@ -126,6 +129,7 @@ impl Driver for Probe {
             // Of a version that nobody knows, and nothing of the kind.
             "lies" => return Saved::new(VERSION + 1, "nonsense"),
             "lies-quietly" => return Saved::new(VERSION, "nonsense"),
+            "shouts" => info!("{}", "a".repeat(100_000)),
             "huge" => return Saved::new(VERSION, &vec![7_u8; 600 << 10]),
             _ => {}
         }
@@ -226,6 +230,9 @@ impl Driver for Probe {
 
     /// Seen from outside, if it is ever called.
     fn stop(&mut self) {
+        if self.stop == "dawdles" {
+            let _ = delay(200.millis());
+        }
         let _ = self.set(true);
     }
 }
@@ -271,6 +278,11 @@ impl Probe {
             "floods" => loop {
                 self.timer.cancel_timeout();
             },
+            "two" => {
+                drop(cx.output_high("new")?);
+                let new = cx.output_high("new")?;
+                std::mem::forget((new, cx.output_high("also")?));
+            }
             "new" => {
                 let new = cx.output_high("new")?;
                 self.tell(

@@ -30,7 +30,7 @@ macro_rules! misbehaves {
         impl sdk::Driver for Guest {
             fn start(cx: &sdk::Context) -> sdk::Result<Self> {
                 let guest = Self($crate::Trigger::arm(cx)?);
-                guest.when($crate::When::Start);
+                guest.0.started(cx.cause(), $misbehave);
                 Ok(guest)
             }
 
@@ -58,6 +58,49 @@ macro_rules! misbehaves {
                 _: sdk::Result<sdk::Reply>,
             ) -> sdk::Result<()> {
                 self.when($crate::When::Completed);
+                Ok(())
+            }
+
+            fn pin_read(&mut self, _: u32) -> sdk::Result<bool> {
+                self.when($crate::When::PinRead);
+                Ok(true)
+            }
+
+            fn pin_write(&mut self, _: u32, _: bool) -> sdk::Result<()> {
+                self.when($crate::When::PinWrite);
+                Ok(())
+            }
+
+            fn pin_configure(&mut self, _: u32, _: Option<bool>) -> sdk::Result<()> {
+                self.when($crate::When::PinConfigure);
+                Ok(())
+            }
+
+            fn structural(&mut self, _: sdk::StructuralEvent, _: &str) -> sdk::Readiness {
+                self.when($crate::When::Structural);
+                sdk::Readiness::Ready
+            }
+
+            fn allow_power_change(&mut self, _: sdk::PowerState) -> bool {
+                self.when($crate::When::AllowPowerChange);
+                true
+            }
+
+            fn set_power_state(&mut self, _: sdk::PowerState) -> sdk::Result<sdk::PowerChange> {
+                self.when($crate::When::SetPowerState);
+                Ok(sdk::PowerChange::Made)
+            }
+
+            fn power_state_did_change(&mut self, _: sdk::PowerState) {
+                self.when($crate::When::PowerStateDidChange);
+            }
+
+            fn save(&self) -> sdk::Result<sdk::Saved> {
+                self.0.save($misbehave)
+            }
+
+            fn restore(&mut self, _: &sdk::Saved) -> sdk::Result<()> {
+                self.when($crate::When::Restore);
                 Ok(())
             }
 

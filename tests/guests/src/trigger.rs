@@ -23,22 +23,56 @@ pub enum When {
     /// When a request is over that a timer, as for `Timer`, has submitted to
     /// the service `echo`.
     Completed,
+    /// In `save`, when it is reloaded.
+    Save,
+    /// In `start`, when it takes another version's place.
+    Reload,
+    /// In `restore`.
+    Restore,
+    /// When another driver opens or closes the pin `P` that it publishes under
+    /// the service that config `service` names, reads it, or drives it.
+    PinConfigure,
+    /// See `PinConfigure`.
+    PinRead,
+    /// See `PinConfigure`.
+    PinWrite,
+    /// When another driver opens a service as for `Command`.
+    Structural,
+    /// When the board is to sleep, is set to sleep, or sleeps.
+    AllowPowerChange,
+    /// See `AllowPowerChange`.
+    SetPowerState,
+    /// See `AllowPowerChange`.
+    PowerStateDidChange,
 }
+
+/// The moments, as config `when` has them.
+const MOMENTS: &[(&str, When)] = &[
+    ("start", When::Start),
+    ("interrupt", When::Interrupt),
+    ("timer", When::Timer),
+    ("command", When::Command),
+    ("stop", When::Stop),
+    ("cancelled", When::Cancelled),
+    ("completed", When::Completed),
+    ("save-state", When::Save),
+    ("reload", When::Reload),
+    ("restore-state", When::Restore),
+    ("pin-configure", When::PinConfigure),
+    ("pin-read", When::PinRead),
+    ("pin-write", When::PinWrite),
+    ("structural", When::Structural),
+    ("allow-power-change", When::AllowPowerChange),
+    ("set-power-state", When::SetPowerState),
+    ("power-state-did-change", When::PowerStateDidChange),
+];
 
 impl FromStr for When {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "start" => Ok(Self::Start),
-            "interrupt" => Ok(Self::Interrupt),
-            "timer" => Ok(Self::Timer),
-            "command" => Ok(Self::Command),
-            "stop" => Ok(Self::Stop),
-            "cancelled" => Ok(Self::Cancelled),
-            "completed" => Ok(Self::Completed),
-            _ => Err(()),
-        }
+        let known = MOMENTS.iter().find(|(name, _)| *name == text);
+        known.map(|(_, when)| *when).ok_or(())
     }
 }
 
@@ -65,7 +99,8 @@ impl Trigger {
     pub fn arm(cx: &Context) -> Result<Self> {
         let when = cx.config("when").and_then(|text| text.parse().ok());
         let Some(when) = when else {
-            let what = "config `when` must be a handler: `start`, `interrupt`, `timer`, `command`, `stop`, `cancelled` or `completed`";
+            let names: Vec<&str> = MOMENTS.iter().map(|(name, _)| *name).collect();
+            let what = format!("config `when` must be one of {}", names.join(", "));
             return Err(Error::new(ErrorCode::BadArgument, what));
         };
         let amount = cx.config("amount").and_then(|text| text.parse().ok());
@@ -81,16 +116,19 @@ impl Trigger {
         })
     }
 
-    /// A request has come: misbehaves, or leaves it pending until its client
-    /// gives up.
+    /// A request has come: misbehaves, leaves it pending until its client gives
+    /// up, or is there to be opened.
     pub fn command(&self, request: &Request, misbehave: fn(&Self) -> Reply) -> Reply {
-        if self.when != When::Cancelled {
-            return misbehave(self);
+        match self.when {
+            When::Cancelled => {
+                let (pending, reply) = request.defer();
+                // It is never answered.
+                std::mem::forget(pending);
+                reply
+            }
+            When::Structural => ().into(),
+            _ => misbehave(self),
         }
-        let (pending, reply) = request.defer();
-        // It is never answered.
-        std::mem::forget(pending);
-        reply
     }
 
     /// The timer has expired: misbehaves, or submits what is to be completed.
@@ -110,6 +148,27 @@ impl Trigger {
         Ok(())
     }
 
+    /// It is started, with this cause.
+    pub fn started(&self, cause: Cause, misbehave: fn(&Self) -> Reply) {
+        self.when(When::Start, misbehave);
+        if cause == Cause::Reload {
+            self.when(When::Reload, misbehave);
+        }
+    }
+
+    /// A state, where a reload is to come as far as the moment.
+    ///
+    /// # Errors
+    ///
+    /// `unsupported` at other moments.
+    pub fn save(&self, misbehave: fn(&Self) -> Reply) -> Result<Saved> {
+        self.when(When::Save, misbehave);
+        match self.when {
+            When::Save | When::Reload | When::Restore => Saved::new(1, &()),
+            _ => Err(ErrorCode::Unsupported.into()),
+        }
+    }
+
     /// Misbehaves if `when` is the moment, and logs what came of it.
     pub fn when(&self, when: When, misbehave: fn(&Self) -> Reply) {
         if when == self.when {
@@ -126,13 +185,24 @@ enum Source {
     Interrupt { _pin: InputPin, _edges: Interrupt },
     Timer { _timer: Timer },
     Service { _service: Service },
+    Pins { _pins: PublishedPins },
     Submission { client: Client, _timer: Timer },
 }
 
 impl Source {
     fn create(cx: &Context, when: When) -> Result<Self> {
         Ok(match when {
-            When::Start | When::Stop => Self::None,
+            When::Start
+            | When::Stop
+            | When::Save
+            | When::Reload
+            | When::Restore
+            | When::AllowPowerChange
+            | When::SetPowerState
+            | When::PowerStateDidChange => Self::None,
+            When::PinConfigure | When::PinRead | When::PinWrite => Self::Pins {
+                _pins: cx.publish_pins(crate::service_name(cx, "misbehave"), &["P"])?,
+            },
             When::Interrupt => {
                 let pin = cx.input("in")?;
                 let edges = cx.interrupt(&pin.edges(Edges::Both)?)?;
@@ -146,7 +216,7 @@ impl Source {
                 client: cx.client("echo")?,
                 _timer: timer(cx)?,
             },
-            When::Command | When::Cancelled => {
+            When::Command | When::Cancelled | When::Structural => {
                 let service = cx
                     .service(crate::service_name(cx, "misbehave"))
                     .selector(1, "misbehave", "", "what came of it, where anything does")

@@ -24,6 +24,8 @@ pub struct Hostile {
 pub enum Verdict {
     /// It fails, and the cause says this.
     Fails(&'static str),
+    /// One of its instances fails over this, and another goes on.
+    Outlived(&'static str),
     /// It goes on, and tells this of what it got.
     Tells(&'static str),
     /// It goes on.
@@ -185,6 +187,7 @@ pub fn handler(when: &str) -> &str {
     match when {
         "interrupt" => "interrupt-occurred",
         "timer" => "timeout-occurred",
+        "reload" => "start",
         other => other,
     }
 }

@@ -2,6 +2,7 @@
 //! `cargo xtask build` left in the target directory.
 #![forbid(unsafe_code)]
 
+pub mod fuzzing;
 pub mod hostile;
 pub mod log;
 pub mod program;

@@ -2,7 +2,7 @@
 //! neighbours misses an edge.
 
 use loopgate_integration::hostile::corpus::{
-    Attempt, BUSES, HANDLERS, IMPORTS, MODULES, REQUESTS, random,
+    AROUND, Attempt, BUSES, HANDLERS, IMPORTS, MODULES, RELOADS, REQUESTS, SLOW, random,
 };
 use loopgate_integration::hostile::run::{run, run_virtually};
 
@@ -15,6 +15,16 @@ fn all_are_well(attempts: &[Attempt]) {
 #[test]
 fn no_handler_is_a_way_out() {
     all_are_well(HANDLERS);
+}
+
+#[test]
+fn no_driver_around_it_is_a_way_out() {
+    all_are_well(AROUND);
+}
+
+#[test]
+fn no_reload_is_a_way_out() {
+    all_are_well(RELOADS);
 }
 
 #[test]
@@ -51,7 +61,9 @@ fn what_nobody_wrote_harms_nobody() {
 /// asserted: in virtual time one thread serves all of them.
 #[test]
 fn in_virtual_time_nobody_is_later_than_rule_13_allows() {
-    let attempts = [HANDLERS, IMPORTS, BUSES, REQUESTS].into_iter().flatten();
+    let attempts = [HANDLERS, AROUND, SLOW, RELOADS, IMPORTS, BUSES, REQUESTS]
+        .into_iter()
+        .flatten();
     let reports: Vec<_> = attempts.map(run_virtually).collect();
     let late: Vec<_> = reports
         .iter()

@@ -213,3 +213,24 @@ fn lines_that_are_shared_otherwise_are_refused_with_a_remedy() {
     );
     assert_eq!(change(&board, &more).changed, ["two"]);
 }
+
+/// An output at rest is the next driver's of that name, or free.
+#[test]
+fn rule_14_what_a_driver_leaves_at_rest_does_not_bar_who_comes_after_it() {
+    let mortal = |name: &str, more: &str| {
+        let rest = format!(
+            "config = {{ out = \"high\", service = \"{name}\" }}\nprovides = [\"{name}\"]\n{more}\n\
+             [driver.gpio]\nout = {{ line = \"OUT\", direction = \"output\", on-death = \"low\" }}"
+        );
+        entry(name, &guest("probe_mortal"), &rest)
+    };
+    let board = virtual_board(mortal("one", ""));
+    assert_eq!(change(&board, &mortal("one", OTHER)).changed, ["one"]);
+    assert_running(&board, "one");
+    let changes = change(&board, &mortal("two", ""));
+    assert_eq!(
+        (changes.removed, changes.added),
+        (vec!["one".into()], vec!["two".into()])
+    );
+    assert_running(&board, "two");
+}

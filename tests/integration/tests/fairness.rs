@@ -9,7 +9,7 @@ fn ticks_beside(how: &str, span: Duration) -> u64 {
     let hog = entry(
         "hog",
         &guest("hostile_hog"),
-        &format!("config = {{ how = \"{how}\" }}"),
+        &format!("config = {{ how = \"{how}\" }}\nlimits = {{ host-calls = 1000000000 }}"),
     );
     let pins = "provides = [\"counter\"]\n[driver.gpio]\nin = { line = \"IN\", direction = \"input\", edges = \"both\" }";
     let board = virtual_board(format!(

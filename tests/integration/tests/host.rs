@@ -1,7 +1,7 @@
 //! The host itself: what it drops, how it ends, how its board file changes.
 
 use loopgate_integration::program::Program;
-use loopgate_integration::{driver, entry, guest, until};
+use loopgate_integration::{cache, driver, entry, guest, until};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -285,6 +285,26 @@ fn an_end_in_order_has_a_limit() {
     assert_eq!(program.wait(), Some(1));
 }
 
+/// A change of the board waits for a change of its power, which waits for a driver.
+#[test]
+fn an_end_does_not_wait_for_the_board_file_to_be_read_again() {
+    let later = entry(
+        "later",
+        &guest("probe_power"),
+        "provides = [\"power\", \"power-control\"]\nconfig = { answer = \"60000\" }",
+    );
+    let program = Program::prepared(&format!("{SIM}{later}"), &["--stop-limit", "30 s"], |_| ());
+    let mut sleeps = program.command(&["power", "sleep"]).spawn().unwrap();
+    until("the driver was told", || {
+        let log = program.says(&["logs", "later"]);
+        log.contains("set Sleep")
+    });
+    program.signal("-HUP");
+    program.signal("-TERM");
+    assert_eq!(program.wait(), Some(0));
+    let _ = sleeps.wait();
+}
+
 #[test]
 fn a_second_signal_ends_at_once() {
     let mut program = slow_to_stop(&["--stop-limit", "1 h"]);
@@ -294,4 +314,91 @@ fn a_second_signal_ends_at_once() {
         program.has_ended()
     });
     assert_eq!(program.wait(), Some(1));
+}
+
+/// The last level of each line in a recording.
+fn last_levels(vcd: &Path) -> std::collections::BTreeMap<String, char> {
+    let text = std::fs::read_to_string(vcd).unwrap();
+    let names: Vec<(&str, &str)> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("$var wire 1 ")?.split_once(' '))
+        .collect();
+    let level = |id: &str| {
+        let mut changes = text.lines().rev();
+        changes.find_map(|line| line.strip_suffix(id)?.chars().next())
+    };
+    names
+        .into_iter()
+        .map(|(id, rest)| {
+            let name = rest.trim_end_matches(" $end").to_owned();
+            (name, level(id).expect("each line has a level"))
+        })
+        .collect()
+}
+
+#[test]
+fn rule_14_outputs_are_in_their_safe_states_when_the_host_was_ended() {
+    // Each is driven to the other level first, as far as it has one.
+    let states = [
+        ("low", "high", '0'),
+        ("high", "low", '1'),
+        ("input", "high", '0'),
+        ("hold", "high", '1'),
+    ];
+    let driver = |(state, level, _): &(&str, &str, char)| {
+        let rest = format!(
+            "provides = [\"{state}\"]\nconfig = {{ service = \"{state}\", out = \"{level}\" }}\n[driver.gpio]\n\
+             out = {{ line = \"{state}\", direction = \"output\", on-death = \"{state}\" }}"
+        );
+        entry(state, &guest("probe_mortal"), &rest)
+    };
+    let board = format!("{SIM}{}", states.iter().map(driver).collect::<String>());
+    for signal in ["-TERM", "-INT"] {
+        let outside = tempfile::tempdir().unwrap();
+        let vcd = outside.path().join("lines.vcd");
+        let program = Program::prepared(&board, &["--vcd", vcd.to_str().unwrap()], |_| ());
+        let shown = program.says(&["sim", "show", "--json"]);
+        let shown: Value = serde_json::from_str(&shown).unwrap();
+        for line in shown.as_array().unwrap() {
+            let (_, level, _) = states.iter().find(|state| line["name"] == state.0).unwrap();
+            assert_eq!(line["high"], *level == "high", "{line}");
+        }
+        program.signal(signal);
+        assert_eq!(program.wait(), Some(0));
+        let expected = states.map(|(state, _, level)| (state.to_owned(), level));
+        assert_eq!(last_levels(&vcd), expected.into(), "{signal}");
+    }
+}
+
+/// What a trap leaves, under this much of a sandbox.
+fn crash_report(sandbox: &str) -> Value {
+    let rest = "provides = [\"bad\"]\nconfig = { when = \"command\", service = \"bad\" }";
+    let board = format!("{SIM}{}", entry("bad", &guest("hostile_trap"), rest));
+    let program = Program::prepared(&board, &["--sandbox", sandbox], |_| ());
+    fails(&program, &["call", "bad", "1"]);
+    let path = || program.status()["restarts"]["crash-report"].clone();
+    until("the report is written", || path().is_string());
+    let path = path();
+    let path = Path::new(path.as_str().unwrap());
+    assert!(path.starts_with(cache()), "{}", path.display());
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_trap_leaves_its_report_also_where_the_host_is_held() {
+    let kernel = Program::prepared(&blink(), &["--no-watch"], put_blink);
+    let sandbox = if is_held(&kernel) { "require" } else { "off" };
+    let report = crash_report(sandbox);
+    assert_eq!(report["driver"], "bad");
+    assert_eq!(report["handler"], "command");
+    assert_eq!(report["then"], "failed");
+    let cause = report["cause"].as_str().unwrap();
+    assert!(cause.contains("unreachable"), "{cause}");
+    let innermost = report["backtrace"][0].to_string();
+    assert!(!innermost.is_empty(), "{report}");
+    let calls = report["calls"].as_array().unwrap().iter();
+    let calls: Vec<_> = calls
+        .map(|call| call["handler"].as_str().unwrap())
+        .collect();
+    assert_eq!(calls, ["start", "command"]);
 }

@@ -263,3 +263,22 @@ fn check_names_each_kind_that_an_entry_leaves_empty() {
         }
     }
 }
+
+#[test]
+fn check_tells_what_is_granted_and_has_no_use() {
+    let rest = "provides = [\"d\"]\n[driver.gpio]\nled = { line = \"LED\", direction = \"output\" }\n\
+                [driver.serial]\nport = { sim = \"S\" }";
+    let text = format!(
+        "[board]\nbackend = \"sim\"\n{}",
+        entry("d", &driver("blink"), rest)
+    );
+    let board = BoardFile::parse(&text, "board.toml").unwrap();
+    let found = loopgate::inspect(&driver("blink"), Some(&board)).unwrap();
+    assert!(found.missing.is_empty(), "{found:?}");
+    assert_eq!(found.grants.len(), 3, "{found:?}");
+    let unused = [
+        "`d` is granted serial ports, and has no call for them",
+        "`d` is granted services, and has no call for them",
+    ];
+    assert_eq!(found.unused, unused);
+}

@@ -1,7 +1,9 @@
 //! A chain of drivers, each deep in its own stack when it calls the next.
 
 use loopgate::{Board, Request};
-use loopgate_integration::{assert_running, entry, guest, real_board, until, virtual_board};
+use loopgate_integration::{
+    assert_running, entry, guest, logged, real_board, until, virtual_board,
+};
 
 /// `links` drivers, of which `link1` calls `link2` and so on; `first` is more
 /// config for `link1`, `each` more for each entry.
@@ -56,6 +58,7 @@ fn eight_deep_recursions_fit_on_an_ordinary_thread() {
 fn the_ninth_is_refused() {
     let board = virtual_board(chain(9, "", ""));
     assert_eq!(on_an_ordinary_thread(&board), (8, "no-resources".into()));
+    assert!(logged(&board, "link8", "limit `nesting`: more than 8"));
     assert_all_running(&board, 9);
 }
 

@@ -126,3 +126,61 @@ fn a_host_that_is_killed_while_it_fills_the_cache_leaves_a_good_one() {
         }
     }
 }
+
+/// What `loopgate compile` makes of a component, and the line that it prints.
+fn compiled(folder: &Path, component: &Path) -> (PathBuf, String) {
+    let file = folder.join("driver.cwasm");
+    let mut compile = command(folder);
+    compile.arg("compile").arg(component).arg("-o").arg(&file);
+    let output = compile.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(printed, format!("sha256 = \"{}\"\n", digest(&file)));
+    (file, printed)
+}
+
+#[test]
+fn compiled_code_is_loaded_with_its_digest_and_not_without() {
+    let folder = tempfile::tempdir().unwrap();
+    // One with filters, which are compiled for themselves.
+    let (file, sha256) = compiled(folder.path(), &guest("probe_filter"));
+    let rest = "provides = [\"filter\"]\n[driver.gpio]\n\
+        other = { line = \"OTHER\", direction = \"input\" }\n\
+        in = { line = \"IN\", direction = \"input\", edges = \"both\" }";
+    let board = virtual_board(entry("good", &file, &format!("{sha256}{rest}")));
+    assert_running(&board, "good");
+    board.sim().set("IN", true).unwrap();
+    let counts = board.status().drivers[0].counts;
+    assert_eq!(counts.claimed + counts.declined, 1, "its filter was asked");
+    let board = virtual_board(entry("bad", &file, rest));
+    let (bad, cause) = state(&board, "bad");
+    assert_eq!(bad, State::Failed);
+    assert!(
+        cause.contains("only where the board file has its digest"),
+        "{cause}"
+    );
+}
+
+#[test]
+fn compiled_code_is_checked_against_the_entry_that_has_its_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, sha256) = compiled(folder.path(), &driver("blink"));
+    let board = folder.path().join("board.toml");
+    let checked = |sha256: &str| {
+        let rest =
+            format!("{sha256}[driver.gpio]\nled = {{ line = \"LED\", direction = \"output\" }}");
+        let blink = entry("blink", &file, &rest);
+        std::fs::write(&board, format!("[board]\nbackend = \"sim\"\n{blink}")).unwrap();
+        let mut check = command(folder.path());
+        check.arg("check").arg(&file).arg("--board").arg(&board);
+        check.output().unwrap()
+    };
+    let good = checked(&sha256);
+    assert!(good.status.success(), "{good:?}");
+    let printed = String::from_utf8(good.stdout).unwrap();
+    assert!(printed.contains("loopgate:driver/gpio"), "{printed}");
+    let bad = checked("");
+    assert_eq!(bad.status.code(), Some(1));
+    let said = String::from_utf8(bad.stderr).unwrap();
+    assert!(said.contains("digest"), "{said}");
+}

@@ -322,6 +322,32 @@ fn a_changed_component_is_reloaded() {
     assert_eq!(state(&board, "button").0, State::Stopped);
 }
 
+/// Its file does not change again.
+#[test]
+fn a_changed_component_that_was_refused_as_busy_is_tried_again() {
+    let component = Component::of(&guest("probe_state"));
+    let rest = "provides = [\"state\", \"held\"]\nlimits = { drain = \"1 ms\" }\n[driver.gpio]\n\
+        in = { line = \"IN\", direction = \"input\", edges = \"both\" }\n\
+        out = { line = \"OUT\", direction = \"output\" }";
+    let board = Arc::new(real_board(entry("button", &component.path(), rest)));
+    let _watch = Watch::new(board.clone()).unwrap();
+    std::thread::scope(|scope| {
+        let held = scope.spawn(|| board.call("held", Request::named("wait")));
+        until("it has begun", || {
+            board.status().drivers[0].usage.requests == 1
+        });
+        // The same, with an empty custom section.
+        let mut version = std::fs::read(guest("probe_state")).unwrap();
+        version.extend([0, 2, 1, b'x']);
+        component.write(&version);
+        until("it is refused", || logged(&board, "not reloaded"));
+        assert_eq!(generation(&board), 1);
+        board.call("state", Request::named("free")).unwrap();
+        held.join().unwrap().unwrap();
+    });
+    until("it is reloaded", || runs(&board, 2));
+}
+
 /// As where a new release is a new folder, and a link tells which one counts.
 #[test]
 fn a_folder_that_becomes_another_one_is_a_change() {

@@ -1,6 +1,7 @@
 //! Rule 16: a new version that does not get as far as the commit leaves the old
 //! one as if nothing had been tried.
 
+use loopgate::devices::gpio::{Direction, GpioController as _, LineRequest};
 use loopgate::{Board, ErrorCode, Request};
 use loopgate_integration::{assert_running, driver, entry, guest, logged, virtual_board};
 use std::path::Path;
@@ -201,4 +202,41 @@ fn rule_16_rolled_back_a_hundred_times_and_replaced_then() {
         scene.board.reload("probe").unwrap_err();
     }
     scene.goes_on("a hundred times");
+}
+
+/// The second of two new outputs is somebody else's.
+#[test]
+fn rule_16_a_new_output_is_not_driven_where_another_is_not_to_be_had() {
+    let also = "also = { line = \"ALSO\", direction = \"output\" }";
+    let probe = board_of(&guest("probe_state"), "start = \"two\"") + also;
+    let board = virtual_board(probe);
+    assert_running(&board, "probe");
+    let request = LineRequest::new("ALSO", "somebody", Direction::Input);
+    let holder = board.sim().request(&request).unwrap();
+    let error = board.reload("probe").unwrap_err();
+    assert_eq!(error.code, ErrorCode::Aborted, "{error}");
+    let lines = board.sim().show();
+    let new = lines.iter().find(|line| line.name == "NEW").unwrap();
+    assert_eq!((new.edges, &new.consumer), (0, &None));
+    // It is to be had now, and both are driven.
+    drop(holder);
+    board.reload("probe").unwrap();
+    let lines = board.sim().show();
+    for name in ["NEW", "ALSO"] {
+        let line = lines.iter().find(|line| line.name == name).unwrap();
+        assert!(line.high, "{name}");
+        assert_eq!(line.consumer.as_deref(), Some("probe"), "{name}");
+    }
+}
+
+/// What it logs in `save-state` is not held by what its state may have.
+#[test]
+fn a_version_that_says_too_much_in_save_state_is_over() {
+    let component = tempfile::tempdir().unwrap();
+    let path = component.path().join("driver.wasm");
+    std::fs::copy(guest("probe_state"), &path).unwrap();
+    let board = virtual_board(board_of(&path, "save = \"shouts\""));
+    board.reload("probe").unwrap();
+    assert!(logged(&board, "probe", "limit `payload`"));
+    assert_running(&board, "probe");
 }

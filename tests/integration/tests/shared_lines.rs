@@ -337,21 +337,60 @@ fn every_edge_reaches_the_neighbour_of_a_driver_killed_ten_times() {
     }
 }
 
-/// The line is masked for it while its gate is closed for the new version's `start`.
-#[test]
-fn a_pin_that_has_to_leave_during_a_reload_with_state_is_told_as_left() {
-    let rest = "provides = [\"state\", \"held\"]\n\
-        config = { edges = \"level\", start = \"dawdles\" }\n\
-        limits = { line-hold = \"20 ms\" }\n[driver.gpio]\n\
-        in = { line = \"IN\", direction = \"input\", edges = \"high-level\", shared = true }\n\
-        out = { line = \"OUT\", direction = \"output\" }";
-    let drivers = entry("probe", &guest("probe_state"), rest) + &sharer("a", "", "");
-    let board = real_board(drivers);
+/// A driver that has the line masked while its gate is closed for a reload, for
+/// longer than it may mask it. What its reload came to.
+fn masked_in_a_reload(config: &str) -> (Board, Result<(), String>) {
+    let rest = format!(
+        "provides = [\"state\", \"held\"]\nconfig = {{ edges = \"level\", {config} }}\n\
+         limits = {{ line-hold = \"100 ms\" }}\n[driver.gpio]\n\
+         in = {{ line = \"IN\", direction = \"input\", edges = \"high-level\", shared = true }}\n\
+         out = {{ line = \"OUT\", direction = \"output\" }}"
+    );
+    let neighbour = sharer("a", "", "work-loop = \"dedicated\"");
+    let board = real_board(entry("probe", &guest("probe_state"), &rest) + &neighbour);
     assert_running(&board, "probe");
     // It stays up: there always is an interrupt that waits.
     board.sim().set("IN", true).unwrap();
     until("it is interrupted", || ask(&board, "state", "counts") > 0);
-    board.reload("probe").unwrap();
-    let cause = left(&board, "probe").expect("it is in nobody's handler");
-    assert!(cause.contains("limit `line-hold`"), "{cause}");
+    let came = std::thread::scope(|scope| {
+        let reload = scope.spawn(|| board.reload("probe"));
+        board.sim().set("a", true).unwrap();
+        until("its neighbour is served", || {
+            ask(&board, "a", "counted") > 0
+        });
+        board.sim().set("a", false).unwrap();
+        reload.join().unwrap()
+    });
+    (board, came.map(drop).map_err(|error| error.to_string()))
+}
+
+#[test]
+fn rule_16_a_masked_line_stays_a_drivers_whatever_becomes_of_its_reload() {
+    for (config, done) in [
+        ("start = \"dawdles\"", true),
+        ("start = \"dawdles\", restore = \"traps\"", false),
+        ("save = \"unsupported\", stop = \"dawdles\"", true),
+        ("save = \"unsupported\", start = \"dawdles\"", true),
+    ] {
+        let (board, came) = masked_in_a_reload(config);
+        assert_eq!(came.is_ok(), done, "{config}: {came:?}");
+        assert_eq!(left(&board, "probe"), None, "{config}");
+        assert_running(&board, "probe");
+        let before = ask(&board, "state", "counts");
+        until("it is interrupted again", || {
+            ask(&board, "state", "counts") > before
+        });
+    }
+}
+
+/// The limit holds for its handlers as before.
+#[test]
+fn a_driver_that_was_reloaded_still_leaves_for_its_own_handler() {
+    let drivers = stepper() + &sharer("b", OVERRUNS, LIMIT);
+    let board = real_board(drivers);
+    wire(&board);
+    board.reload("b").unwrap();
+    raise(&board, "b");
+    until("it is told that b left", || left(&board, "b").is_some());
+    board.sim().set("STOP", true).unwrap();
 }

@@ -197,6 +197,36 @@ fn rule_16_effects_are_withheld_until_the_commit() {
     }
 }
 
+/// A provider hears of a new client at the commit, and of one that never was
+/// not at all.
+#[test]
+fn rule_16_a_service_is_not_opened_for_all_to_see_before_the_commit() {
+    for (how, heard) in [("refuses", ""), ("", "ClientOpened expander")] {
+        let echo = entry("echo", &guest("probe_echo"), "provides = [\"echo\"]");
+        let told =
+            "provides = [\"expander\"]\nwork-loop = \"dedicated\"\nconfig = { told = \"yes\" }";
+        let expander = entry("expander", &guest("probe_publish"), told);
+        let rest = format!(
+            "uses = [\"echo\", \"expander\"]\nprovides = [\"misbehave\"]\n\
+             config = {{ how = \"{how}\", other = \"expander\" }}\n\
+             [driver.gpio]\nled = {{ line = \"LED\", direction = \"output\" }}\n\
+             [driver.serial]\nport = {{ sim = \"PORT\" }}"
+        );
+        let board =
+            virtual_board(echo + &expander + &entry("user", &guest("hostile_state"), &rest));
+        board.run_for(MILLISECOND);
+        assert_eq!(board.reload("user").is_ok(), how.is_empty());
+        board.run_for(MILLISECOND);
+        let report = board.call("expander", Request::named("report")).unwrap();
+        assert_eq!(String::from_utf8(report.data).unwrap(), heard);
+        board.stop_driver("user").unwrap();
+        board.run_for(MILLISECOND);
+        let report = board.call("expander", Request::named("report")).unwrap();
+        let closed = heard.replace("Opened", "Closed");
+        assert_eq!(String::from_utf8(report.data).unwrap(), closed);
+    }
+}
+
 #[test]
 fn rule_16_nothing_is_adopted_twice() {
     let board = board("start = \"twice\"");

@@ -48,6 +48,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("paths in documents", named_paths::exist),
     ("lints", tools::lints),
     ("lints of the components", tools::guest_lints),
+    ("lints of the emulated machine", tools::machine_lints),
     ("documentation", tools::documentation),
 ];
 

@@ -10,8 +10,10 @@ mod build;
 mod check;
 mod contract_reference;
 mod demo;
+mod fuzz;
 mod generated;
 mod guests;
+mod kernel;
 mod miri;
 mod process;
 mod rules;
@@ -21,7 +23,7 @@ mod workspace;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use workspace::Workspace;
 
 /// A command, as `help` and the README show it.
@@ -67,6 +69,11 @@ const TASKS: &[Task] = &[
         run: bench::hostile,
     },
     Task {
+        usage: "kernel [--arch NAME] [--json]",
+        about: "the device suite and the program on kernels with simulated GPIO, under QEMU",
+        run: kernel::run,
+    },
+    Task {
         usage: "rules [--json]",
         about: "which rule is held by which tests; `--results FILE` judges what `test` printed",
         run: rules::run,
@@ -91,6 +98,11 @@ const TASKS: &[Task] = &[
         about: "the work-loop core's tests under Miri (needs a nightly toolchain)",
         run: miri::run,
     },
+    Task {
+        usage: "fuzz --minutes N [--target T]",
+        about: "bytes that nobody would write, N minutes for each target (needs cargo-fuzz and a nightly)",
+        run: fuzz::run,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -112,10 +124,32 @@ fn main() -> ExitCode {
         Ok(Outcome::Failed) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<Misuse>() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }
+
+/// An error of whoever asked.
+#[derive(Debug)]
+struct Misuse(String);
+
+impl Misuse {
+    fn error(what: impl Into<String>) -> anyhow::Error {
+        Self(what.into()).into()
+    }
+}
+
+impl std::fmt::Display for Misuse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misuse {}
 
 impl Task {
     fn name(&self) -> &'static str {
@@ -141,6 +175,8 @@ fn help() -> String {
 fn no_arguments(arguments: &[String]) -> Result<()> {
     match arguments.first() {
         None => Ok(()),
-        Some(argument) => bail!("unexpected argument `{argument}`: this command takes none"),
+        Some(argument) => Err(Misuse::error(format!(
+            "unexpected argument `{argument}`: this command takes none"
+        ))),
     }
 }

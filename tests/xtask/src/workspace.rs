@@ -122,7 +122,7 @@ impl Workspace {
 
     pub(crate) fn selected(&self, selection: Selection) -> impl Iterator<Item = &Package> {
         let folders: &[&str] = match selection {
-            Selection::Host => &["host", "tests/integration", "tests/bench"],
+            Selection::Host => &["host", "tests/integration", "tests/bench", "tests/devices"],
             Selection::Guests => &["guest-sdk", "sample-drivers"],
             Selection::Xtask => &["tests/xtask"],
         };

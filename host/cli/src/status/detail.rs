@@ -37,6 +37,11 @@ pub(super) fn text(driver: &Driver) -> String {
         text += &told(reload);
         text.push('\n');
     }
+    if !driver.revoked.is_empty() {
+        text += "  revoked       ";
+        text += &plain(&driver.revoked.join(", "));
+        text.push('\n');
+    }
     text += &figures("counts", &driver.counts);
     text += &figures("usage", &driver.usage);
     text += &figures("limits", &driver.limits);
@@ -118,6 +123,7 @@ fn figure(name: &str, value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Number(number) => match number.as_u64() {
             Some(bytes) if name == "log" => format!("{}/s", show_bytes(bytes)),
+            Some(percent) if name == "loop-share" => format!("{percent} %"),
             Some(bytes) if BYTES.contains(&name) => show_bytes(bytes),
             _ => number.to_string(),
         },

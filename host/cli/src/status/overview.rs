@@ -47,9 +47,12 @@ pub(super) fn text(board: &Overview) -> String {
     });
     let power = board.power.as_ref();
     let power = power.map(|power| format!(", power {}", plain(power)));
+    let backend = board.backend.as_ref();
+    let backend = backend.map(|backend| format!(", backend {}", plain(backend)));
     format!(
-        "{}, {} clock{}, up {}\n{}\n{}{gap}{failures}",
+        "{}{}, {} clock{}, up {}\n{}\n{}{gap}{failures}",
         plain(&board.board),
+        backend.unwrap_or_default(),
         plain(&board.clock),
         power.unwrap_or_default(),
         time(board.uptime_ns),

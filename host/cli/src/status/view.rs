@@ -12,6 +12,8 @@ use serde_json::Value;
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Overview {
     pub(super) board: String,
+    /// Absent where the host is older.
+    pub(super) backend: Option<String>,
     pub(super) clock: String,
     /// Absent where the host is older.
     pub(super) power: Option<String>,
@@ -47,6 +49,8 @@ pub(super) struct Driver {
     pub(super) pins: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) left_lines: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) revoked: Vec<String>,
     pub(super) limits: BTreeMap<String, Value>,
     pub(super) usage: BTreeMap<String, Value>,
     pub(super) counts: BTreeMap<String, Value>,

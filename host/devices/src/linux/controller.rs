@@ -1,21 +1,20 @@
-//! The thread that serves every port: their primary context.
+//! The thread that serves every device: their primary context.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use std::{fs, io};
 
-use loopgate_workloop::{Clock, InterruptLine};
+use loopgate_workloop::Clock;
 use parking_lot::Mutex;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 
+use super::gpio::Line;
 use super::port::{PIECE, Port};
-use crate::serial::{Counts, Device, Error, PortRequest, SerialController, SerialPort};
 
 /// How often a vanished device is looked for. Not by `inotify`: the folder of
 /// a link (`/dev/serial/by-id`) vanishes with its last link.
@@ -25,22 +24,21 @@ const RETRY: Timespec = Timespec {
     tv_nsec: RETRY_AFTER.as_nanos() as i64,
 };
 
-/// The `epoll` key of the eventfd; ports count from 1.
+/// The `epoll` key of the eventfd; devices count from 1.
 const WAKE: u64 = 0;
 
-/// The kernel's serial ports, and pseudo-terminals that are made on request.
-///
-/// One thread serves all of them. It sleeps while nothing comes or goes, and
-/// looks four times a second for devices that have vanished. It ends when this
-/// and every open port was dropped.
-pub struct SerialPorts {
-    controller: Arc<Controller>,
-}
-
-/// The thread's owner.
-struct Controller {
+/// The thread's owner. It sleeps while nothing comes or goes, and looks four
+/// times a second for devices that have vanished. Dropping this ends it.
+pub(super) struct Controller {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// A device that is open.
+#[derive(Clone)]
+pub(super) enum Served {
+    Port(Arc<Port>),
+    Line(Arc<Line>),
 }
 
 struct Shared {
@@ -48,25 +46,13 @@ struct Shared {
     epoll: Arc<OwnedFd>,
     wake: OwnedFd,
     stop: AtomicBool,
-    // Lock order: `opening` before `ports`, and that before a port's own.
-    opening: Mutex<u64>,
-    ports: Mutex<BTreeMap<u64, Arc<Port>>>,
+    last: AtomicU64,
+    // Lock order: before a device's own.
+    served: Mutex<BTreeMap<u64, Served>>,
 }
 
-/// A port in the hands of its holder.
-struct OpenPort {
-    id: u64,
-    port: Arc<Port>,
-    controller: Arc<Controller>,
-}
-
-impl SerialPorts {
-    /// Starts the thread. `clock` gives occurrences their time stamps.
-    ///
-    /// # Errors
-    ///
-    /// What the operating system says of a thread and two descriptors.
-    pub fn new(clock: Arc<dyn Clock>) -> io::Result<Self> {
+impl Controller {
+    pub(super) fn start(clock: Arc<dyn Clock>) -> io::Result<Self> {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN)?;
@@ -75,30 +61,49 @@ impl SerialPorts {
             epoll: Arc::new(epoll),
             wake,
             stop: AtomicBool::new(false),
-            opening: Mutex::new(WAKE),
-            ports: Mutex::default(),
+            last: AtomicU64::new(WAKE),
+            served: Mutex::default(),
         });
-        let thread = thread::Builder::new().name("serial".to_owned()).spawn({
+        let thread = thread::Builder::new().name("devices".to_owned()).spawn({
             let shared = Arc::clone(&shared);
             move || shared.run()
         })?;
         Ok(Self {
-            controller: Arc::new(Controller {
-                shared,
-                thread: Some(thread),
-            }),
+            shared,
+            thread: Some(thread),
         })
     }
-}
 
-impl SerialController for SerialPorts {
-    fn open(&self, request: &PortRequest) -> Result<Arc<dyn SerialPort>, Error> {
-        let (id, port) = self.controller.shared.open(request)?;
-        Ok(Arc::new(OpenPort {
-            id,
-            port,
-            controller: Arc::clone(&self.controller),
-        }))
+    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+
+    pub(super) fn epoll(&self) -> &Arc<OwnedFd> {
+        &self.shared.epoll
+    }
+
+    /// The `epoll` key of a device that is about to be opened.
+    pub(super) fn next_id(&self) -> u64 {
+        self.shared.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Serves a device from now on.
+    pub(super) fn add(&self, id: u64, served: Served) {
+        self.shared.served.lock().insert(id, served);
+    }
+
+    pub(super) fn remove(&self, id: u64) {
+        let removed = self.shared.served.lock().remove(&id);
+        drop(removed);
+    }
+
+    /// What `f` finds first among the ports.
+    pub(super) fn find_port<R>(&self, f: impl Fn(&Port) -> Option<R>) -> Option<R> {
+        let served = self.shared.served.lock();
+        served.values().find_map(|served| match served {
+            Served::Port(port) => f(port),
+            Served::Line(_) => None,
+        })
     }
 }
 
@@ -108,7 +113,7 @@ impl Drop for Controller {
         // It fails only where the counter is full, and then it wakes too.
         let _ = rustix::io::write(&self.shared.wake, &1u64.to_ne_bytes());
         if let Some(thread) = self.thread.take()
-            // A sink may have dropped the last port.
+            // A sink may have dropped the last device.
             && thread.thread().id() != thread::current().id()
         {
             // A sink's panic has been reported by the panic hook.
@@ -118,29 +123,6 @@ impl Drop for Controller {
 }
 
 impl Shared {
-    fn open(&self, request: &PortRequest) -> Result<(u64, Arc<Port>), Error> {
-        // Two at once would find each other's device free.
-        let mut last = self.opening.lock();
-        if let Some(consumer) = self.holder(&request.device) {
-            return Err(Error::Busy {
-                device: request.device.to_string(),
-                consumer: Some(consumer),
-            });
-        }
-        *last += 1;
-        let id = *last;
-        let port = Arc::new(Port::open(id, request, &self.epoll, &self.clock)?);
-        self.ports.lock().insert(id, Arc::clone(&port));
-        Ok((id, port))
-    }
-
-    /// Who holds this device, also while it is gone.
-    fn holder(&self, device: &Device) -> Option<String> {
-        let ports = self.ports.lock();
-        let same = ports.values().find(|port| is_same(port.device(), device))?;
-        Some(same.consumer().to_owned())
-    }
-
     fn run(&self) {
         let mut scratch = Box::new([0; PIECE]);
         let mut events = Vec::with_capacity(32);
@@ -168,72 +150,42 @@ impl Shared {
             let _ = rustix::io::read(&self.wake, &mut [0; 8]);
             return false;
         }
-        let port = self.ports.lock().get(&id).cloned();
-        port.is_some_and(|port| port.serve(flags, scratch))
+        let served = self.served.lock().get(&id).cloned();
+        match served {
+            Some(Served::Port(port)) => port.serve(flags, scratch),
+            Some(Served::Line(line)) => line.serve(flags),
+            None => false,
+        }
     }
 
     /// Looks for vanished devices, and says when to look again; `None` where
     /// all are there.
     fn retry(&self) -> Option<Instant> {
         let gone = self.gone();
-        for port in &gone {
-            port.retry();
-        }
-        let left = gone.iter().any(|port| port.is_gone());
+        gone.iter().for_each(Served::retry);
+        let left = gone.iter().any(Served::is_gone);
         left.then(|| Instant::now() + RETRY_AFTER)
     }
 
-    fn gone(&self) -> Vec<Arc<Port>> {
-        let ports = self.ports.lock();
-        ports
-            .values()
-            .filter(|port| port.is_gone())
-            .cloned()
-            .collect()
+    fn gone(&self) -> Vec<Served> {
+        let served = self.served.lock();
+        let gone = served.values().filter(|served| served.is_gone());
+        gone.cloned().collect()
     }
 }
 
-impl SerialPort for OpenPort {
-    fn read(&self, max: usize, into: &mut Vec<u8>) -> Result<usize, Error> {
-        self.port.read(max, into)
+impl Served {
+    fn is_gone(&self) -> bool {
+        match self {
+            Self::Port(port) => port.is_gone(),
+            Self::Line(line) => line.is_gone(),
+        }
     }
 
-    fn write(&self, bytes: &[u8]) -> Result<usize, Error> {
-        self.port.write(bytes)
+    fn retry(&self) {
+        match self {
+            Self::Port(port) => port.retry(),
+            Self::Line(line) => line.retry(),
+        }
     }
-
-    fn readable(&self) -> Result<Arc<dyn InterruptLine>, Error> {
-        let line = self.port.signals().readable.line();
-        line.ok_or_else(|| self.port.has("readable"))
-    }
-
-    fn writable(&self) -> Result<Arc<dyn InterruptLine>, Error> {
-        let line = self.port.signals().writable.line();
-        line.ok_or_else(|| self.port.has("writable"))
-    }
-
-    fn counts(&self) -> Counts {
-        self.port.counts()
-    }
-}
-
-impl Drop for OpenPort {
-    fn drop(&mut self) {
-        self.controller.shared.ports.lock().remove(&self.id);
-        self.port.release();
-    }
-}
-
-/// Whether two names are of one device. A device by two names that are both
-/// gone cannot be told; opening it finds the other's lock then.
-fn is_same(a: &Device, b: &Device) -> bool {
-    match (a, b) {
-        (Device::Path(a), Device::Path(b)) => a == b || resolved(a) == resolved(b),
-        (Device::Pty { link: a }, Device::Pty { link: b }) => a == b,
-        _ => false,
-    }
-}
-
-fn resolved(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -8,7 +8,7 @@ use loopgate_workloop::{Instant, InterruptLine, InterruptSink, Trigger};
 use super::delivery::Notice;
 use super::pin::Pin;
 use super::{Pins, SimBoard};
-use crate::gpio::{Edges, Error, GpioController, GpioLine, LineInfo, LineRequest};
+use crate::gpio::{Edges, Error, GpioController, GpioLine, LineInfo, LineRequest, Reservation};
 
 /// An interrupt of a pin, as the board keeps it.
 pub(super) struct InterruptState {
@@ -21,21 +21,28 @@ pub(super) struct InterruptState {
 }
 
 impl GpioController for SimBoard {
-    fn request(&self, request: &LineRequest) -> Result<Arc<dyn GpioLine>, Error> {
+    fn reserve(&self, request: &LineRequest) -> Result<Box<dyn Reservation>, Error> {
         request.validate()?;
         let board = self
             .this
             .upgrade()
             .expect("a board is made and kept in an `Arc`");
-        let pin = self.transact(|pins| pins.open(request, self.clock.now()))?;
-        Ok(Arc::new(OpenLine {
-            pin: Arc::new(OpenPin { board, pin }),
+        let pin = self.pins.lock().reserve(request)?;
+        Ok(Box::new(ReservedLine {
+            pin: OpenPin { board, pin },
+            request: request.clone(),
         }))
     }
 
     fn lines(&self) -> Vec<LineInfo> {
         self.pins.lock().all.iter().map(Pin::info).collect()
     }
+}
+
+/// A line that is held, and neither driven nor biased.
+struct ReservedLine {
+    pin: OpenPin,
+    request: LineRequest,
 }
 
 /// A requested line.
@@ -53,6 +60,15 @@ struct OpenPin {
 struct SimInterrupt {
     pin: Arc<OpenPin>,
     trigger: Trigger,
+}
+
+impl Reservation for ReservedLine {
+    fn open(self: Box<Self>) -> Result<Arc<dyn GpioLine>, Error> {
+        let Self { pin, request } = *self;
+        let board = &pin.board;
+        board.transact(|pins| pins.open(pin.pin, &request, board.clock.now()));
+        Ok(Arc::new(OpenLine { pin: Arc::new(pin) }))
+    }
 }
 
 impl GpioLine for OpenLine {
@@ -186,7 +202,7 @@ impl Pins {
         }
     }
 
-    fn open(&mut self, request: &LineRequest, now: Instant) -> Result<usize, Error> {
+    fn reserve(&mut self, request: &LineRequest) -> Result<usize, Error> {
         let index = self.find(&request.line)?;
         if let Some(consumer) = self.all[index].consumer() {
             return Err(Error::Busy {
@@ -194,9 +210,13 @@ impl Pins {
                 consumer: consumer.to_owned(),
             });
         }
+        self.all[index].reserve(&request.consumer);
+        Ok(index)
+    }
+
+    fn open(&mut self, index: usize, request: &LineRequest, now: Instant) {
         self.change(index, now, |pin| pin.hold(request));
         self.all[index].start_debounce(request.debounce);
-        Ok(index)
     }
 
     fn close(&mut self, index: usize, now: Instant) {

@@ -85,6 +85,18 @@ impl Pin {
         }
     }
 
+    /// Nobody else can have it from now on. It stays as it is.
+    pub(super) fn reserve(&mut self, consumer: &str) {
+        self.holder = Some(Holder {
+            consumer: consumer.to_owned(),
+            output: None,
+            bias: Bias::AsIs,
+            drive: Drive::PushPull,
+            active_low: false,
+            debounce: None,
+        });
+    }
+
     // Whoever changes who drives the pin calls `update` after it: see
     // `Pins::change`.
 

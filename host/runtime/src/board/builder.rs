@@ -1,7 +1,7 @@
 //! Setting a board up.
 
 use super::{Board, NamedLoop, Roster, power::Power};
-use crate::board_file::{BoardFile, ClockKind, DriverEntry, Lock, Placement};
+use crate::board_file::{Backend, BoardFile, ClockKind, DriverEntry, Lock, Placement};
 use crate::buses::{Brought, Buses};
 use crate::cache::Cache;
 use crate::crash;
@@ -16,7 +16,9 @@ use crate::shared_lines::SharedLines;
 use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
 use crate::time::Time;
+use loopgate_devices::gpio::GpioController;
 use loopgate_devices::i2c::{Address, I2cBus};
+use loopgate_devices::linux::KernelDevices;
 use loopgate_devices::sim::i2c::SimI2cDevice;
 use loopgate_devices::sim::spi::SimSpiDevice;
 use loopgate_workloop::{Context, SystemClock, VirtualClock, Waits, WorkLoop};
@@ -171,14 +173,21 @@ impl Builder {
         };
         let engine = Engine::new(self.cache.open()).map_err(BoardError::Host)?;
         let writer = self.crashes.writer(&file)?;
+        file.check_clock(matches!(time, Time::Virtual(_)))?;
         let simulation = Simulation::new(&file, &time, self.vcd.as_ref())?;
+        let kernel = Arc::new(KernelDevices::new(time.clock()));
+        let gpio: Arc<dyn GpioController> = match file.board.backend {
+            Backend::Sim => simulation.board().clone(),
+            Backend::Linux => kernel.clone(),
+        };
         let mut board = Board {
             started: time.now(),
             engine,
             services: Arc::new(Services::new(&file)),
             published_pins: Arc::new(PublishedPins::new(time.clock())),
             waits: Waits::new(),
-            ports: Ports::new(&file, time.clock()),
+            gpio,
+            ports: Ports::new(&file, time.clock(), kernel),
             buses: Buses::new(&file, &time, simulation.board(), self.brought)?,
             simulation,
             power: Power::default(),
@@ -189,6 +198,7 @@ impl Builder {
             roster: RwLock::new(Arc::new(Roster::empty(Arc::new(file)))),
             changing: Mutex::new(self.lock),
             watches: Mutex::default(),
+            stopped: false.into(),
         };
         board.watch_shared_lines()?;
         let nobody = board.roster();
@@ -297,6 +307,7 @@ impl Board {
                 driver.entry == *entry
                     && driver.component == component
                     && Arc::ptr_eq(&driver.work_loop, &on.work_loop)
+                    && driver.grants.revoked().is_empty()
                     && file.granted_pins_of(entry) == before.file.granted_pins_of(entry)
             };
             let there = before.driver(entry.name.get_ref()).filter(same).cloned();
@@ -315,7 +326,7 @@ impl Board {
         Surroundings {
             engine: self.engine.clone(),
             devices: Devices {
-                gpio: self.simulation.board().clone(),
+                gpio: self.gpio.clone(),
                 serial: self.ports.clone(),
                 buses: self.buses.clone(),
                 shared: self.shared.clone(),
@@ -335,7 +346,7 @@ impl Board {
     /// The lines that drivers share, if any, watched on a loop of their own.
     fn watch_shared_lines(&mut self) -> Result<(), BoardError> {
         let file = self.file();
-        let gpio = self.simulation.board().clone();
+        let gpio = self.gpio.clone();
         let Some(lines) = SharedLines::new(&file, gpio, self.time.clock()) else {
             return Ok(());
         };

@@ -10,6 +10,7 @@ use loopgate_workloop::Context;
 use parking_lot::MutexGuard;
 use rustix::fd::OwnedFd;
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Weak};
 
 /// What a change of the board came to, by the names of the drivers. How those
@@ -62,7 +63,8 @@ impl Board {
     /// # Errors
     ///
     /// [`BoardError::Invalid`] where more than the drivers is another: the
-    /// hardware cannot change under them. The board is as it was then.
+    /// hardware cannot change under them; [`BoardError::Stopped`]. The board is as
+    /// it was then.
     pub fn change_to(&self, file: BoardFile) -> Result<Changes, BoardError> {
         self.change(&mut self.changing.lock(), file)
     }
@@ -94,6 +96,9 @@ impl Board {
         }
         // A change of power goes from driver to driver.
         let _power = self.power.changing.lock();
+        if self.stopped.load(SeqCst) {
+            return Err(BoardError::Stopped);
+        }
         let after = Arc::new(self.place_drivers(&Arc::new(file), &before)?);
         self.simulation.add_lines(&after.file);
         self.ports.add(&after.file);
@@ -115,6 +120,9 @@ impl Board {
             *self.roster.write() = after.clone();
             // Somebody who found one in the old roster may have started it.
             self.end(cx, before, Some(&gone));
+            for driver in &gone {
+                driver.leave_at_rest(after.driver(&driver.name));
+            }
             self.services.used_by(cx, &after.file);
             self.published_pins.grant(&after.file);
             let started = start_waiting(cx, after, Vec::new(), |driver| !before.has(driver));

@@ -6,7 +6,7 @@ use crate::bindings::exports::loopgate::driver::handlers::Cause;
 use crate::driver::{Driver, Manner, Reloaded, Started};
 use crate::error::{ErrorCode, RequestError};
 use crate::log::LogLine;
-use crate::status::{Reload, State};
+use crate::status::{Reload, Revoked, State};
 use crate::time::Time;
 use loopgate_workloop::{Clock as _, Context};
 use std::path::PathBuf;
@@ -140,6 +140,32 @@ impl Board {
             Reloaded::NotLoaded(cause) => refused(ErrorCode::BadArgument, cause),
             Reloaded::Refused(code, cause) => refused(code, cause),
             Reloaded::Begun(reload) => alive(&driver).map(|()| reload),
+        }
+    }
+
+    /// Withdraws a grant of a driver's entry, by name: a pin, a serial port or a
+    /// service that it uses with the pins of that service; all of them where the
+    /// name is that of several. Once this has returned nothing that the driver has
+    /// open of it works any more: outputs have taken their safe state, interrupts
+    /// that wait are lost, its requests of that service are cancelled, and what it
+    /// calls is `not-granted`, in later instances as well. A handler that runs is
+    /// waited for. Where the board becomes what its file says ([`Board::reread`],
+    /// [`Board::change_to`]) the driver is stopped and started with all of its
+    /// grants. From any thread, but not from within a handler.
+    ///
+    /// # Errors
+    ///
+    /// `no-device` where there is no such driver, `bad-argument` where its entry
+    /// grants nothing of this name.
+    pub fn revoke(&self, name: &str, grant: &str) -> Result<Revoked, RequestError> {
+        loop {
+            let driver = self.driver(name)?;
+            let revoked = Context::with_current(|cx| driver.revoke(cx, grant))
+                .map_err(|reason| RequestError::new(ErrorCode::BadArgument, reason))?;
+            // A change of the board may have put another in its place meanwhile.
+            if self.roster().has(&driver) {
+                return Ok(revoked);
+            }
         }
     }
 

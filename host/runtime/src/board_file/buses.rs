@@ -379,3 +379,8 @@ impl<'a> Places<'a> {
         Ok(())
     }
 }
+
+/// The kernel's buses are named by their files.
+pub(crate) fn is_kernels(bus: &str) -> bool {
+    bus.starts_with('/')
+}

@@ -13,13 +13,18 @@ use toml::Spanned;
 pub struct GpioEntry {
     /// The line, as the kernel names it (`gpioinfo` lists them), for example
     /// `GPIO17`; or a pin of another driver, as `SERVICE:PIN`, where `uses` names
-    /// the service. Such a pin has no `bias`, `debounce` or `shared`.
+    /// the service. Such a pin has no `bias`, `drive`, `debounce` or `shared`. With
+    /// `backend = "linux"` also by its place, for example `gpiochip0:17`: the chip's
+    /// name or label, and the number of the line on it.
     pub line: Spanned<String>,
     /// Which way it may be used.
     pub direction: PinDirection,
     /// What pulls it while nothing drives it.
     #[serde(default)]
     pub bias: PinBias,
+    /// How an output drives: both levels, or only one, and else lets go.
+    #[serde(default)]
+    pub drive: PinDrive,
     /// Which edges of an input may interrupt, or which level; without it, none.
     #[serde(default)]
     pub edges: Option<PinEdges>,
@@ -85,6 +90,19 @@ pub enum PinBias {
     Disabled,
 }
 
+/// How an output drives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PinDrive {
+    /// Both levels.
+    #[default]
+    PushPull,
+    /// Only the lower voltage; for the higher one it lets go.
+    OpenDrain,
+    /// Only the higher voltage; for the lower one it lets go.
+    OpenSource,
+}
+
 /// Which edges may interrupt, or which level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -115,6 +133,9 @@ impl GpioEntry {
         }
         if self.on_death.is_some() {
             return Some("an input, and `on-death` is for outputs; leave it out");
+        }
+        if self.drive != PinDrive::PushPull {
+            return Some("an input, and `drive` is for outputs; leave it out");
         }
         let edges = self.edges.map(gpio::Edges::from);
         let capped = self.rate_cap.is_some();
@@ -153,7 +174,11 @@ impl GpioEntry {
                 PinBias::PullDown => gpio::Bias::PullDown,
                 PinBias::Disabled => gpio::Bias::Disabled,
             },
-            drive: gpio::Drive::PushPull,
+            drive: match self.drive {
+                PinDrive::PushPull => gpio::Drive::PushPull,
+                PinDrive::OpenDrain => gpio::Drive::OpenDrain,
+                PinDrive::OpenSource => gpio::Drive::OpenSource,
+            },
             active_low: self.active_low,
             debounce: self.debounce.map(|span| span.0),
             edges: self.edges.map(Into::into),

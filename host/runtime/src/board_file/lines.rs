@@ -34,7 +34,7 @@ impl<'a> Lines<'a> {
             }
             return Ok(());
         };
-        let place = self.source.place(first.line.span());
+        let place = || self.source.place(first.line.span());
         let name = line.get_ref();
         let message = if *latest == owner {
             format!(
@@ -42,11 +42,13 @@ impl<'a> Lines<'a> {
             )
         } else if !entry.shared {
             format!(
-                "line `{name}` is shared by `{holder}` ({place}), but not by `{owner}`; write `shared = true` here, too, or use another line"
+                "line `{name}` is shared by `{holder}` ({}), but not by `{owner}`; write `shared = true` here, too, or use another line",
+                place()
             )
         } else if let Some(setting) = entry.differs_from(first) {
             format!(
-                "line `{name}` is shared with `{holder}` ({place}), whose `{setting}` is another; make them the same"
+                "line `{name}` is shared with `{holder}` ({}), whose `{setting}` is another; make them the same",
+                place()
             )
         } else {
             *latest = owner;

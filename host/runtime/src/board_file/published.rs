@@ -1,7 +1,7 @@
 //! Lines that are pins of other drivers: `SERVICE:PIN`, where the driver's
 //! `uses` names the service.
 
-use super::{BoardFile, DriverEntry, GpioEntry, PinBias};
+use super::{BoardFile, DriverEntry, GpioEntry, PinBias, PinDrive};
 use crate::error::BoardError;
 use crate::published_pins::NAME_MAX;
 use std::collections::{BTreeSet, HashSet};
@@ -80,6 +80,8 @@ impl BoardFile {
         }
         let lacks = if pin.bias != PinBias::AsIs {
             "bias"
+        } else if pin.drive != PinDrive::PushPull {
+            "drive"
         } else if pin.debounce.is_some() {
             "debounce"
         } else if pin.shared {
@@ -120,7 +122,7 @@ impl BoardFile {
 
 impl DriverEntry {
     /// Service and name of a pin that another driver publishes.
-    fn published<'a>(&self, pin: &'a GpioEntry) -> Option<(&'a str, &'a str)> {
+    pub(crate) fn published<'a>(&self, pin: &'a GpioEntry) -> Option<(&'a str, &'a str)> {
         let line = pin.line.get_ref();
         self.uses.iter().find_map(|service| {
             let name = line.strip_prefix(service.get_ref().as_str())?;

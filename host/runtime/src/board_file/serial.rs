@@ -26,6 +26,10 @@ pub struct SerialEntry {
     /// Further speeds that the driver may ask for.
     #[serde(default)]
     pub bauds: Vec<u32>,
+    /// The lowest and the highest of the speeds that the driver may ask for
+    /// besides, for example `[1200, 115200]`.
+    #[serde(default)]
+    pub baud_range: Vec<u32>,
     /// What the port holds in each direction: 64 B to 1 MiB.
     #[serde(default = "default_buffer")]
     pub buffer: Bytes,
@@ -51,6 +55,15 @@ impl SerialEntry {
     /// What the port holds in each direction, in bytes.
     pub fn buffer(&self) -> u64 {
         self.buffer.0
+    }
+
+    /// Whether the driver may have the port at this speed.
+    pub(crate) fn grants(&self, baud: u32) -> bool {
+        let in_range = match self.baud_range[..] {
+            [least, most] => (least..=most).contains(&baud),
+            _ => false,
+        };
+        baud == self.baud || self.bauds.contains(&baud) || in_range
     }
 
     /// What to ask the backend for.
@@ -87,6 +100,12 @@ impl SerialEntry {
         if self.baud == 0 || self.bauds.contains(&0) {
             return Err(format!(
                 "port `{name}` of `{driver}` has a speed of 0; write its bits a second, for example `baud = 9600`"
+            ));
+        }
+        let range = &self.baud_range[..];
+        if !matches!(range, [] | [1..=u32::MAX, _]) || !range.is_sorted() {
+            return Err(format!(
+                "port `{name}` of `{driver}`: `baud-range` is {range:?}; write the lowest and the highest speed, for example `[1200, 115200]`"
             ));
         }
         if !(64..=1 << 20).contains(&self.buffer()) {

@@ -2,6 +2,7 @@
 
 use crate::error::BoardError;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::PathBuf;
 use toml::Spanned;
 
@@ -13,7 +14,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn place(&self, span: std::ops::Range<usize>) -> String {
+    pub(super) fn place(&self, span: Range<usize>) -> String {
         let line = 1 + self
             .text
             .as_bytes()
@@ -25,7 +26,7 @@ impl Source {
     }
 
     /// What the parser says, with the line that it says it of.
-    pub(super) fn unreadable(&self, span: std::ops::Range<usize>, message: &str) -> BoardError {
+    pub(super) fn unreadable(&self, span: Range<usize>, message: &str) -> BoardError {
         let before = self.text.get(..span.start).unwrap_or("");
         let line = self
             .text
@@ -36,7 +37,7 @@ impl Source {
         self.invalid(span, &format!("`{line}`: {message}"))
     }
 
-    pub(super) fn invalid(&self, span: std::ops::Range<usize>, message: &str) -> BoardError {
+    pub(super) fn invalid(&self, span: Range<usize>, message: &str) -> BoardError {
         BoardError::Invalid {
             place: self.place(span),
             message: message.replace('\n', ", ").trim_end().to_owned(),
@@ -50,7 +51,9 @@ pub(super) struct Unique<'a> {
     /// What would do as well, for people.
     or_else: &'static str,
     source: &'a Source,
-    seen: HashMap<&'a str, (String, &'a str)>,
+    /// Where it stands, and whose it is. A place is looked for in the whole
+    /// text: only once there is something to say about it.
+    seen: HashMap<&'a str, (Range<usize>, &'a str)>,
 }
 
 impl<'a> Unique<'a> {
@@ -73,10 +76,11 @@ impl<'a> Unique<'a> {
         name: &'a Spanned<String>,
         owner: &'a str,
     ) -> Result<(), BoardError> {
-        let place = self.source.place(name.span());
-        let Some((first, holder)) = self.seen.insert(name.get_ref(), (place, owner)) else {
+        let here = (name.span(), owner);
+        let Some((first, holder)) = self.seen.insert(name.get_ref(), here) else {
             return Ok(());
         };
+        let first = self.source.place(first);
         let kind = self.kind;
         let message = if holder == owner {
             format!(

@@ -65,7 +65,8 @@ impl Client {
             Request::Start { .. } | Request::Stop { .. } => Duration::from_mins(1),
             // Requests that have begun may take a minute to end.
             Request::Reload { .. } => Duration::from_mins(2),
-            Request::ReloadBoard => Duration::from_mins(10),
+            // A `start` on the driver's loop may take as long.
+            Request::ReloadBoard | Request::Revoke { .. } => Duration::from_mins(10),
             // Each driver has its time for the change.
             Request::Power { .. } => super::TIMEOUT_MAX,
             _ => Duration::ZERO,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hex;
-use crate::{Changes, LogLine, PowerState, RequestError};
+use crate::{Changes, LogLine, PowerState, RequestError, Revoked};
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,14 @@ pub enum Request {
         /// Whether requests that have begun are ended.
         #[serde(default)]
         force: bool,
+    },
+    /// Withdraws a grant of a driver's, see [`Board::revoke`](crate::Board::revoke):
+    /// [`Response::Revoked`].
+    Revoke {
+        /// The driver.
+        driver: String,
+        /// The grant's name.
+        grant: String,
     },
     /// Changes the board to what its file says now, see
     /// [`Board::reread`](crate::Board::reread): [`Response::Changes`].
@@ -143,6 +151,8 @@ pub enum Response<S = serde_json::Value> {
     },
     /// To [`Request::ReloadBoard`].
     Changes(Changes),
+    /// To [`Request::Revoke`].
+    Revoked(Revoked),
     /// To [`Request::Logs`].
     Logs(Vec<LogLine>),
     /// The request failed, or could not be read.

@@ -15,7 +15,7 @@ use crate::units::{show_bytes, show_span};
 use loopgate_workloop::{Context, Event, Wakeups};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Instant;
 
 /// What came of a reload.
@@ -60,6 +60,26 @@ enum Saved {
 
 type Refusal = (ErrorCode, String);
 
+/// While the driver is kept from its handlers; over on drop.
+struct Replacing<'a>(&'a Driver);
+
+impl<'a> Replacing<'a> {
+    fn begin(driver: &'a Driver) -> Self {
+        driver.replaced.store(u64::MAX, Release);
+        Self(driver)
+    }
+}
+
+impl Drop for Replacing<'_> {
+    fn drop(&mut self) {
+        let now = self.0.time.now().as_nanos();
+        self.0.replaced.store(now, Release);
+    }
+}
+
+/// It cannot, in the gate.
+const GONE: &str = "the running version has ended";
+
 /// What who waits for the end of begun requests sleeps on. No request has an
 /// event of this key.
 const DRAINED: u64 = u64::MAX;
@@ -77,16 +97,23 @@ impl Driver {
             let made = self.instantiate(&Arc::new(loaded));
             made.map_err(|death| death.cause)
         });
-        let instance = match made {
-            Ok(instance) => instance,
+        let mut next = match made {
+            Ok(instance) => Some(instance),
             Err(cause) => return Reloaded::NotLoaded(cause),
         };
+        let replacing = Replacing::begin(self);
         self.work_loop.close_gate(cx);
-        let exchanged = self.exchange(cx, instance, manner);
+        let exchanged = self.exchange(cx, &mut next, manner);
+        // Refused: what it holds is the running version's again. Itself it is dropped
+        // with the gate open, which takes longer.
+        if let Some(refused) = &mut next {
+            refused.store.data_mut().let_go();
+        }
         self.stop_draining();
         let opened = Instant::now();
         // Closed above by this very context.
         let _ = self.work_loop.open_gate(cx);
+        drop(replacing);
         match exchanged {
             Ok(exchanged) => Reloaded::Begun(self.keep_report(exchanged, opened)),
             Err((code, cause)) => {
@@ -104,6 +131,12 @@ impl Driver {
     /// Whether new requests wait, for those that have begun to end.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Relaxed)
+    }
+
+    /// Whether the host has kept it from its handlers after that instant, or does
+    /// now: a shared line that it has masked since then was not for it to open.
+    pub(crate) fn was_replaced_after(&self, since: loopgate_workloop::Instant) -> bool {
+        since.as_nanos() < self.replaced.load(Acquire)
     }
 
     /// Tells who waits for the end of begun requests to look again. In the gate.
@@ -126,29 +159,27 @@ impl Driver {
     }
 
     /// With the gate closed by `cx`, which sleeps in it while requests have to
-    /// end. On an error nothing has changed.
+    /// end. On an error nothing has changed, and `next` is there still.
     fn exchange(
         self: &Arc<Self>,
         cx: &Context,
-        instance: Instance,
+        next: &mut Option<Instance>,
         manner: Manner<'_>,
     ) -> Result<Exchanged, Refusal> {
         let mut until = None;
         loop {
             let since = Instant::now();
             if self.life().state != State::Running {
-                return Ok(self.start_afresh(cx, instance, since, None));
+                return self.start_afresh(cx, next, since, None);
             }
             let (version, state) = match self.save()? {
                 Saved::State(version, state) => (version, state),
-                Saved::Stateless => return Ok(self.start_afresh(cx, instance, since, None)),
-                Saved::Died(death) => {
-                    return Ok(self.start_afresh(cx, instance, since, Some(death)));
-                }
+                Saved::Stateless => return self.start_afresh(cx, next, since, None),
+                Saved::Died(death) => return self.start_afresh(cx, next, since, Some(death)),
             };
             let begun = self.begun();
             if begun.is_empty() {
-                return self.take_over(cx, instance, (version, &state), since);
+                return self.take_over(cx, next, (version, &state), since);
             }
             if manner.force {
                 self.end_requests(cx, &begun);
@@ -169,7 +200,8 @@ impl Driver {
             return Ok(Saved::Stateless);
         };
         // One list cannot be longer than its memory: what is too long is refused
-        // below, and need not end the instance.
+        // below, and need not end the instance. What it calls meanwhile is held by
+        // `Guest::within_payload`.
         let limits = &self.limits;
         instance
             .store
@@ -217,10 +249,11 @@ impl Driver {
     fn start_afresh(
         self: &Arc<Self>,
         cx: &Context,
-        instance: Instance,
+        next: &mut Option<Instance>,
         since: Instant,
         died: Option<Death>,
-    ) -> Exchanged {
+    ) -> Result<Exchanged, Refusal> {
+        let instance = next.take().ok_or_else(|| aborted(GONE))?;
         let lost = self.counters.counts().lost;
         let waiting = |guest: &mut Guest| guest.waiting(self.time.now());
         let events_waiting = self.with_guest(waiting).unwrap_or(0);
@@ -236,7 +269,7 @@ impl Driver {
         self.live(State::Starting, None);
         self.begin(cx, instance, heritage, Cause::Reload);
         let handed_over = self.with_guest(|guest| guest.heritage.taken);
-        Exchanged {
+        Ok(Exchanged {
             since,
             reload: Reload {
                 generation: self.generation(),
@@ -247,7 +280,7 @@ impl Driver {
                 handed_over: handed_over.unwrap_or_default(),
             },
             last: None,
-        }
+        })
     }
 
     /// The new version's `start` and `restore-state`, beside the old one; then
@@ -255,20 +288,21 @@ impl Driver {
     fn take_over(
         self: &Arc<Self>,
         cx: &Context,
-        mut instance: Instance,
+        next: &mut Option<Instance>,
         (version, state): (u32, &[u8]),
         since: Instant,
     ) -> Result<Exchanged, Refusal> {
         let lost = self.counters.counts().lost;
         let left = self.left_lines();
         let staging = self.with_guest(|guest| Staging::of(guest));
-        let staging = staging.ok_or_else(|| aborted("the running version has ended"))?;
+        let staging = staging.ok_or_else(|| aborted(GONE))?;
+        let instance = next.as_mut().ok_or_else(|| aborted(GONE))?;
         instance.store.data_mut().phase = Phase::Staged(staging);
-        self.rehearse(&mut instance, version, state)?;
+        self.rehearse(instance, version, state)?;
         let waiting = |guest: &mut Guest| guest.waiting(self.time.now());
         let events_waiting = self.with_guest(waiting).unwrap_or(0);
-        let before = self.instance.lock().replace(instance);
-        let mut before = before.ok_or_else(|| aborted("the running version has ended"))?;
+        let before = std::mem::replace(&mut *self.instance.lock(), next.take());
+        let mut before = before.ok_or_else(|| aborted(GONE))?;
         // Those begin anew. One that had to leave since then is adopted, and stays so.
         self.left_lines
             .lock()

@@ -10,6 +10,7 @@ use crate::board_file::{Budget, Restart};
 use crate::crash::{CrashReport, HandlerCall, SetAside};
 use crate::death;
 use crate::engine::Loaded;
+use crate::grants::Named;
 use crate::guest::Guest;
 use crate::heritage::Heritage;
 use crate::status::{Restarts, State};
@@ -198,6 +199,13 @@ impl Supervision {
         std::mem::take(&mut *self.estate.lock())
     }
 
+    /// What the next instance is not to have.
+    pub(super) fn withdraw(&self, cx: &Context, driver: &Driver, grant: &Named) {
+        let mut estate = self.take_estate();
+        estate.withdraw(cx, driver, grant);
+        *self.estate.lock() = estate;
+    }
+
     fn next_at(&self) -> Option<Instant> {
         self.progress.lock().next.as_ref().map(|next| next.at)
     }
@@ -326,8 +334,9 @@ impl Driver {
                 format!("{then}: {cause}; mend it, and `loopgate start {name}`"),
             ),
         };
-        self.log.failure(&text);
+        // First: who reads of it finds it so in the status.
         self.live(state, Some(cause.to_owned()));
+        self.log.failure(&text);
         then
     }
 

@@ -3,6 +3,8 @@
 use crate::driver::Driver;
 use crate::error::ErrorCode;
 use crate::guest::Guest;
+use crate::limits::LimitHit;
+use crate::stack;
 use crate::ticker::TICK;
 use loopgate_workloop::Context;
 use std::time::Duration;
@@ -20,6 +22,10 @@ impl Guest {
     ) -> Result<R, ErrorCode> {
         if !self.clock.may_call_down() {
             return Err(ErrorCode::TimedOut);
+        }
+        if !stack::has_room() {
+            self.driver.log.host(&LimitHit::Nesting.to_string());
+            return Err(ErrorCode::NoResources);
         }
         Context::with_current(|cx| {
             if !other.work_loop.try_close_gate(cx) {

@@ -7,6 +7,7 @@ use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::gpio::{Direction, Edge, Host, HostPin};
 use crate::board_file::GpioEntry;
 use crate::error::ErrorCode;
+use crate::grants::Named;
 use crate::guest::Guest;
 use crate::heritage::LineName;
 use crate::published_pins::PublishedPin;
@@ -20,9 +21,20 @@ use wasmtime::component::Resource;
 pub struct Pin {
     name: String,
     output: bool,
-    line: Arc<dyn GpioLine>,
+    /// None once the grant was withdrawn.
+    line: Option<Arc<dyn GpioLine>>,
     /// Where it is a pin of another driver.
     published: Option<Arc<PublishedPin>>,
+}
+
+impl Pin {
+    /// Takes away what is behind it, where it is one of these; whether it is an
+    /// output stands beside.
+    pub(crate) fn withdraw(&mut self, grant: &Named) -> Option<(String, bool, Arc<dyn GpioLine>)> {
+        let line = self.line.take_if(|_| grant.pins.contains(&self.name))?;
+        self.published = None;
+        Some((self.name.clone(), self.output, line))
+    }
 }
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
@@ -39,7 +51,10 @@ impl HostPin for Guest {
         if let Some(input) = pin.published.clone().filter(|_| !pin.output) {
             return Ok(self.read_published(&input).map_err(Into::into));
         }
-        let answer = pin.line.is_high();
+        let Some(line) = &pin.line else {
+            return Ok(Err(self.withdrawn(pin)));
+        };
+        let answer = line.is_high();
         Ok(answer.map_err(|error| self.device_error(&error)))
     }
 
@@ -48,13 +63,16 @@ impl HostPin for Guest {
         if !pin.output {
             return Ok(Err(WitErrorCode::NotPermitted));
         }
+        let Some(line) = &pin.line else {
+            return Ok(Err(self.withdrawn(pin)));
+        };
         if let Err(code) = self.may_act() {
             return Ok(Err(code.into()));
         }
         if let Some(output) = pin.published.clone() {
             return Ok(self.write_published(&output, high).map_err(Into::into));
         }
-        let answer = pin.line.set(high);
+        let answer = line.set(high);
         Ok(answer.map_err(|error| self.device_error(&error)))
     }
 
@@ -70,6 +88,10 @@ impl HostPin for Guest {
         if pin.output {
             return Ok(Err(WitErrorCode::NotPermitted));
         }
+        let is_published = pin.published.is_some();
+        let Some(line) = pin.line.clone() else {
+            return Ok(Err(self.withdrawn(pin)));
+        };
         if let Err(reason) = self.driver.grants.edges(&pin.name, edges) {
             return Ok(Err(self.refused(&reason)));
         }
@@ -82,7 +104,6 @@ impl HostPin for Guest {
             return Ok(Err(WitErrorCode::NotPermitted));
         }
         let name = LineName::Pin(pin.name.clone(), edges);
-        let line = pin.line.clone();
         if let Some((source, fed)) = self.staging().and_then(|staging| staging.fed(&name)) {
             return Ok(self.line(Feed::Adopted(source, fed)).map_err(Into::into));
         }
@@ -98,7 +119,7 @@ impl HostPin for Guest {
         };
         match interrupt {
             Ok(interrupt) => {
-                let interrupt = self.capped(&name, interrupt);
+                let interrupt = self.capped(&name, interrupt, is_published);
                 let feed = Feed::Line(name, Arc::new(line), interrupt);
                 Ok(self.line(feed).map_err(Into::into))
             }
@@ -110,6 +131,9 @@ impl HostPin for Guest {
         let Pin {
             name, output, line, ..
         } = self.table.delete(pin)?;
+        let Some(line) = line else {
+            return Ok(());
+        };
         if output && self.driver.keeps(&name) {
             // Staged, it is the last version's still.
             if !self.handing_over && !self.is_staged() {
@@ -152,7 +176,7 @@ impl Guest {
         self.push(Pin {
             name: name.to_owned(),
             output,
-            line,
+            line: Some(line),
             published,
         })
         .ok_or(ErrorCode::NoResources)
@@ -189,10 +213,10 @@ impl Guest {
             (None, _) if published.is_some() => self.may_act().and(Err(ErrorCode::Busy)),
             (None, Some(initial)) => {
                 let wanted = entry.request(&self.driver.name, initial);
-                let gpio = self.driver.devices.gpio.clone();
-                let line = LateLine::new(gpio, wanted, initial);
+                let line = LateLine::new(&*self.driver.devices.gpio, &wanted, initial)
+                    .map_err(|error| ErrorCode::from(self.device_error(&error)))?;
                 if let Some(staging) = self.staging() {
-                    staging.output(line.clone());
+                    staging.output(&line);
                 }
                 Ok(line)
             }
@@ -223,16 +247,32 @@ impl Guest {
         opened.map_err(|error| self.device_error(&error).into())
     }
 
-    /// The line with the rate that its entry allows.
-    fn capped(&self, name: &LineName, line: Arc<dyn InterruptLine>) -> Arc<dyn InterruptLine> {
+    /// The line with the rate that its entry allows. What a provider says of the
+    /// time of its pins is its own.
+    fn capped(
+        &self,
+        name: &LineName,
+        line: Arc<dyn InterruptLine>,
+        is_published: bool,
+    ) -> Arc<dyn InterruptLine> {
         let cap = match name {
             LineName::Pin(pin, _) => self.driver.grants.rate_cap(pin),
             LineName::Readable(_) | LineName::Writable(_) => None,
         };
         match cap {
+            Some(per_second) if is_published => {
+                let clock = self.driver.time.clock();
+                Arc::new(RateCapped::by_arrival(line, per_second, clock))
+            }
             Some(per_second) => Arc::new(RateCapped::new(line, per_second)),
             None => line,
         }
+    }
+
+    /// The grant of a pin was withdrawn that is open still.
+    fn withdrawn(&self, pin: &Pin) -> WitErrorCode {
+        let refused = self.driver.grants.pin(&pin.name, pin.output);
+        refused.map_or_else(|reason| self.refused(&reason), |_| WitErrorCode::NotGranted)
     }
 
     /// The log says why, since a code cannot.
@@ -244,7 +284,10 @@ impl Guest {
     fn device_error(&self, error: &Error) -> WitErrorCode {
         self.driver.log.host(&error.to_string());
         match error {
-            Error::NoLine { .. } => WitErrorCode::NoDevice,
+            Error::NoLine { .. }
+            | Error::Ambiguous { .. }
+            | Error::Denied { .. }
+            | Error::Gone { .. } => WitErrorCode::NoDevice,
             Error::Busy { .. } | Error::HasInterrupt { .. } => WitErrorCode::Busy,
             Error::NotOutput { .. } => WitErrorCode::NotPermitted,
             Error::Unsupported { .. } => WitErrorCode::Unsupported,

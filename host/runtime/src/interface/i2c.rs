@@ -33,8 +33,12 @@ impl HostDevice for Guest {
         this: Resource<Device>,
         operations: Vec<Operation>,
     ) -> wasmtime::Result<Made> {
-        let Device { device, .. } = self.table.get(&this)?;
+        let Device { name, device } = self.table.get(&this)?;
         let device = device.clone();
+        if let Err(reason) = self.driver.grants.i2c(name) {
+            self.driver.log.host(&reason);
+            return Ok(Err(BusError::Other(WitErrorCode::NotGranted)));
+        }
         self.i2c_transaction(&device, operations)
     }
 

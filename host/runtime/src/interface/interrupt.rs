@@ -2,6 +2,7 @@
 
 use crate::bindings::loopgate::driver::interrupt::{Host, HostLine};
 use crate::error::ErrorCode;
+use crate::grants::Named;
 use crate::guest::Guest;
 use crate::heritage::{Fed, Holder, LineName};
 use loopgate_workloop::{Context, InterruptEventSource, InterruptLine};
@@ -18,12 +19,27 @@ pub(crate) enum Feed {
     Inherited(LineName),
     /// The line feeds this source of the last version's, which stands by.
     Adopted(Arc<InterruptEventSource>, Fed),
+    /// The grant of it was withdrawn.
+    Withdrawn,
 }
 
 impl Line {
     /// For the one source that it may feed; nothing the second time.
     pub(crate) fn take(&mut self) -> Option<Feed> {
-        self.0.take()
+        match self.0 {
+            Some(Feed::Withdrawn) => Some(Feed::Withdrawn),
+            _ => self.0.take(),
+        }
+    }
+
+    /// Takes away what is behind it, where it is one of these.
+    pub(crate) fn withdraw(&mut self, grant: &Named) -> Option<Feed> {
+        let feed = self.0.as_mut().filter(|feed| match feed {
+            Feed::Line(name, ..) | Feed::Inherited(name) => grant.has_line(name),
+            Feed::Adopted(_, fed) => grant.has_line(&fed.name),
+            Feed::Withdrawn => false,
+        })?;
+        Some(std::mem::replace(feed, Feed::Withdrawn))
     }
 }
 
@@ -43,7 +59,7 @@ impl Guest {
     pub(super) fn line(&mut self, feed: Feed) -> Result<Resource<Line>, ErrorCode> {
         let inherited = match &feed {
             Feed::Inherited(name) => Some(name.clone()),
-            Feed::Line(..) | Feed::Adopted(..) => None,
+            Feed::Line(..) | Feed::Adopted(..) | Feed::Withdrawn => None,
         };
         let handle = self.push(Line(Some(feed)));
         if let (None, Some(name)) = (&handle, inherited) {

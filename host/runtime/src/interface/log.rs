@@ -5,6 +5,7 @@ use crate::guest::Guest;
 
 impl Host for Guest {
     fn log(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
+        self.within_payload(message.len())?;
         self.driver.log.driver(level, &message);
         Ok(())
     }

@@ -30,7 +30,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 /// each component, in the version it asks for.
 pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
-    Driver::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
+    Driver::add_to_linker::<_, HasSelf<_>>(&mut linker, Guest::counted)?;
     wasi_i2c::add_to_linker(&mut linker)?;
     Ok(linker)
 }

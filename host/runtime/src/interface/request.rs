@@ -5,8 +5,10 @@ use crate::bindings::loopgate::driver::request::{
     self as wit, Arguments, Host, HostClient, Queueing, Reply,
 };
 use crate::error::ErrorCode;
+use crate::grants::Named;
 use crate::guest::Guest;
 use crate::service::{Circumstances, Selector, Service};
+use crate::staging::StagedClient;
 use crate::structural::Open;
 use crate::submission::{self, Mailbox, Queue, Sent, Submission};
 use loopgate_workloop::{EventSource as _, Instant};
@@ -26,7 +28,15 @@ const TEXT_MAX: usize = 256;
 /// the provider and dies with it.
 pub struct Client {
     service: Arc<Service>,
-    _open: Open,
+    /// None once the grant was withdrawn.
+    open: Option<Arc<Open>>,
+}
+
+impl Client {
+    /// Closes it, where it is of that service.
+    pub(crate) fn withdraw(&mut self, grant: &Named) -> Option<Arc<Open>> {
+        self.open.take_if(|_| grant.is_service(&self.service.name))
+    }
 }
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
@@ -50,6 +60,8 @@ impl Host for Guest {
         id: u64,
         outcome: Result<Reply, WitErrorCode>,
     ) -> Answer<()> {
+        let length = outcome.as_ref().map_or(0, |reply| reply.data.len());
+        self.within_payload(length)?;
         let outcome = outcome
             .map(Into::into)
             .map_err(|code| match ErrorCode::from(code) {
@@ -75,16 +87,23 @@ impl HostClient for Guest {
         if let Err(code) = self.may_open() {
             return Ok(Err(code.into()));
         }
-        let opened = self.driver.services.open(&service, &self.driver.name);
+        let (services, staged) = (&self.driver.services, self.is_staged());
+        let opened = services.open(&service, &self.driver.name, staged);
         let Some((service, open)) = opened else {
             return Ok(Err(WitErrorCode::NoDevice));
         };
+        let open = Arc::new(open);
         let client = self.push(Client {
             service: service.clone(),
-            _open: open,
+            open: Some(open.clone()),
         });
         if let (Some(client), Some(staging)) = (&client, self.staging()) {
-            staging.clients.push((service, client.rep()));
+            let handle = client.rep();
+            staging.clients.push(StagedClient {
+                service,
+                handle,
+                open,
+            });
         }
         Ok(client.ok_or(WitErrorCode::NoResources))
     }
@@ -126,7 +145,9 @@ impl HostClient for Guest {
         deadline: u64,
         context: u32,
     ) -> Answer<u64> {
-        let service = self.table.get(&this)?.service.clone();
+        let Some(service) = self.granted(&this)? else {
+            return Ok(Err(WitErrorCode::NotGranted));
+        };
         let reply_max = self.reply_max(reply_max);
         let admitted = self.admit(&service, &arguments, reply_max);
         let submission = admitted.map(|Admitted { id, mailbox, queue }| {
@@ -155,7 +176,7 @@ impl HostClient for Guest {
         let rep = this.rep();
         self.submissions.cancel_all(rep);
         if let Some(staging) = self.staging() {
-            staging.clients.retain(|&(_, client)| client != rep);
+            staging.clients.retain(|client| client.handle != rep);
         }
         self.table.delete(this)?;
         Ok(())
@@ -171,6 +192,18 @@ struct Admitted {
 }
 
 impl Guest {
+    /// The service of an open client, unless its grant was withdrawn.
+    fn granted(&self, client: &Resource<Client>) -> wasmtime::Result<Option<Arc<Service>>> {
+        let client = self.table.get(client)?;
+        if client.open.is_some() {
+            return Ok(Some(client.service.clone()));
+        }
+        if let Err(reason) = self.driver.grants.uses(&client.service.name) {
+            self.driver.log.host(&reason);
+        }
+        Ok(None)
+    }
+
     /// What a new request of this driver's own needs, if it may have one.
     fn admit(
         &mut self,
@@ -369,7 +402,9 @@ impl Guest {
         timeout: Option<u64>,
         immediate: bool,
     ) -> Answer<Reply> {
-        let service = self.table.get(client)?.service.clone();
+        let Some(service) = self.granted(client)? else {
+            return Ok(Err(WitErrorCode::NotGranted));
+        };
         let circumstances = Circumstances {
             may_wait: false,
             immediate,

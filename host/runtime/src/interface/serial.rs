@@ -4,6 +4,7 @@ use super::interrupt::{Feed, Line};
 use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::serial::{Host, HostPort};
 use crate::error::ErrorCode;
+use crate::grants::Named;
 use crate::guest::Guest;
 use crate::heritage::{LineName, OpenPort};
 use loopgate_devices::serial::{Error, SerialPort};
@@ -15,7 +16,15 @@ use wasmtime::component::Resource;
 /// An open port. Dropping it releases the device.
 pub struct Port {
     name: String,
-    open: OpenPort,
+    /// None once the grant was withdrawn.
+    open: Option<OpenPort>,
+}
+
+impl Port {
+    /// Takes away what is behind it, where it is that one.
+    pub(crate) fn withdraw(&mut self, grant: &Named) -> Option<OpenPort> {
+        self.open.take_if(|_| grant.is_port(&self.name))
+    }
 }
 
 type Answer<T> = wasmtime::Result<Result<T, WitErrorCode>>;
@@ -34,7 +43,10 @@ impl HostPort for Guest {
         // What is lowered into the guest is bounded like what comes from it.
         let max = max.min(self.driver.limits.payload as u32) as usize;
         let mut bytes = Vec::new();
-        let OpenPort { port, taken, .. } = &self.table.get(&this)?.open;
+        let this = self.table.get(&this)?;
+        let Some(OpenPort { port, taken, .. }) = &this.open else {
+            return Ok(Err(self.withdrawn_port(this)));
+        };
         let read = port.read(max, &mut bytes);
         taken.fetch_add(bytes.len() as u64, Relaxed);
         Ok(match read {
@@ -44,11 +56,15 @@ impl HostPort for Guest {
     }
 
     fn write(&mut self, this: Resource<Port>, bytes: Vec<u8>) -> Answer<u32> {
+        self.within_payload(bytes.len())?;
         if let Err(code) = self.may_act() {
             return Ok(Err(code.into()));
         }
-        let written = self.table.get(&this)?.open.port.write(&bytes);
-        Ok(match written {
+        let this = self.table.get(&this)?;
+        let Some(open) = &this.open else {
+            return Ok(Err(self.withdrawn_port(this)));
+        };
+        Ok(match open.port.write(&bytes) {
             Ok(written) => Ok(written as u32),
             Err(error) => Err(self.port_error(&error)),
         })
@@ -56,25 +72,27 @@ impl HostPort for Guest {
 
     fn readable(&mut self, this: Resource<Port>) -> Answer<Resource<Line>> {
         let this = self.table.get(&this)?;
-        let (name, port) = (
-            LineName::Readable(this.name.clone()),
-            this.open.port.clone(),
-        );
+        let Some(open) = &this.open else {
+            return Ok(Err(self.withdrawn_port(this)));
+        };
+        let (name, port) = (LineName::Readable(this.name.clone()), open.port.clone());
         Ok(self.port_line(name, port, |port| port.readable()))
     }
 
     fn writable(&mut self, this: Resource<Port>) -> Answer<Resource<Line>> {
         let this = self.table.get(&this)?;
-        let (name, port) = (
-            LineName::Writable(this.name.clone()),
-            this.open.port.clone(),
-        );
+        let Some(open) = &this.open else {
+            return Ok(Err(self.withdrawn_port(this)));
+        };
+        let (name, port) = (LineName::Writable(this.name.clone()), open.port.clone());
         Ok(self.port_line(name, port, |port| port.writable()))
     }
 
     fn drop(&mut self, this: Resource<Port>) -> wasmtime::Result<()> {
         let Port { name, open } = self.table.delete(this)?;
-        self.heritage.give_back_port(name, open);
+        if let Some(open) = open {
+            self.heritage.give_back_port(name, open);
+        }
         Ok(())
     }
 }
@@ -115,7 +133,7 @@ impl Guest {
         driver.opened_port(name, &open);
         self.push(Port {
             name: name.to_owned(),
-            open,
+            open: Some(open),
         })
         .ok_or(ErrorCode::NoResources)
     }
@@ -138,6 +156,14 @@ impl Guest {
                 .map_err(Into::into),
             Err(error) => Err(self.port_error(&error)),
         }
+    }
+
+    /// The grant of a port was withdrawn that is open still.
+    fn withdrawn_port(&self, port: &Port) -> WitErrorCode {
+        if let Err(reason) = self.driver.grants.port(&port.name, 0) {
+            self.driver.log.host(&reason);
+        }
+        WitErrorCode::NotGranted
     }
 
     /// The log says why, since a code cannot.

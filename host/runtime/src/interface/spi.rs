@@ -32,8 +32,12 @@ impl HostDevice for Guest {
         this: Resource<Device>,
         operations: Vec<Operation>,
     ) -> wasmtime::Result<Made> {
-        let Device { device, .. } = self.table.get(&this)?;
+        let Device { name, device } = self.table.get(&this)?;
         let device = device.clone();
+        if let Err(reason) = self.driver.grants.spi(name) {
+            self.driver.log.host(&reason);
+            return Ok(Err(BusError::Other(WitErrorCode::NotGranted)));
+        }
         self.spi_transaction(&device, operations)
     }
 

@@ -11,7 +11,8 @@ use crate::guest::Guest;
 use crate::time::Time;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{
-    Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
+    Component, ComponentNamedList, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource,
+    ResourceType,
 };
 use wasmtime::{Result, StoreContextMut, bail};
 
@@ -104,6 +105,22 @@ fn define_resource(to: &mut LinkerInstance<'_, Guest>, name: &str) -> Result<()>
     to.resource(name, ty, |_, _| Ok(()))
 }
 
+/// A function whose calls count, as those of every import.
+fn counted<P, R>(
+    to: &mut LinkerInstance<'_, Guest>,
+    name: &str,
+    function: impl Fn(StoreContextMut<'_, Guest>, P) -> Result<R> + Send + Sync + 'static,
+) -> Result<()>
+where
+    P: ComponentNamedList + Lift + 'static,
+    R: ComponentNamedList + Lower + 'static,
+{
+    to.func_wrap(name, move |mut store, arguments| {
+        store.data_mut().counted();
+        function(store, arguments)
+    })
+}
+
 fn define_function(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str) -> Result<()> {
     match interface {
         "wasi:cli/environment" | "wasi:cli/exit" | "wasi:filesystem/preopens" => {
@@ -113,10 +130,10 @@ fn define_function(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &s
             define_standard_stream(to, name)
         }
         "wasi:cli/terminal-stdin" => {
-            to.func_wrap(name, |_, ()| Ok((None::<Resource<TerminalInput>>,)))
+            counted(to, name, |_, ()| Ok((None::<Resource<TerminalInput>>,)))
         }
         "wasi:cli/terminal-stdout" | "wasi:cli/terminal-stderr" => {
-            to.func_wrap(name, |_, ()| Ok((None::<Resource<TerminalOutput>>,)))
+            counted(to, name, |_, ()| Ok((None::<Resource<TerminalOutput>>,)))
         }
         "wasi:io/streams" => define_stream_function(to, name),
         "wasi:clocks/monotonic-clock" | "wasi:clocks/wall-clock" => {
@@ -135,13 +152,22 @@ fn define_environment(
     name: &str,
 ) -> Result<()> {
     match name {
-        "get-environment" => to.func_wrap(name, |_, ()| Ok((Vec::<(String, String)>::new(),))),
-        "get-arguments" => to.func_wrap(name, |_, ()| Ok((Vec::<String>::new(),))),
-        "initial-cwd" => to.func_wrap(name, |_, ()| Ok((None::<String>,))),
-        "get-directories" => to.func_wrap(name, |_, ()| Ok((Vec::<(Resource<resource::Descriptor>, String)>::new(),))),
-        "exit" => to.func_wrap(name, |_, (status,): (std::result::Result<(), ()>,)| -> Result<()> {
-            bail!("the driver called `exit` with {}; a driver ends by returning from its handlers", if status.is_ok() { "success" } else { "failure" })
+        "get-environment" => counted(to, name, |_, ()| Ok((Vec::<(String, String)>::new(),))),
+        "get-arguments" => counted(to, name, |_, ()| Ok((Vec::<String>::new(),))),
+        "initial-cwd" => counted(to, name, |_, ()| Ok((None::<String>,))),
+        "get-directories" => counted(to, name, |_, ()| {
+            Ok((Vec::<(Resource<resource::Descriptor>, String)>::new(),))
         }),
+        "exit" => counted(
+            to,
+            name,
+            |_, (status,): (std::result::Result<(), ()>,)| -> Result<()> {
+                bail!(
+                    "the driver called `exit` with {}; a driver ends by returning from its handlers",
+                    if status.is_ok() { "success" } else { "failure" }
+                )
+            },
+        ),
         _ => refuse(to, interface, name),
     }
 }
@@ -151,11 +177,11 @@ const STDERR: u32 = 2;
 
 fn define_standard_stream(to: &mut LinkerInstance<'_, Guest>, name: &str) -> Result<()> {
     match name {
-        "get-stdin" => to.func_wrap(name, |_, ()| Ok((Resource::<InputStream>::new_own(0),))),
-        "get-stdout" => to.func_wrap(name, |_, ()| {
+        "get-stdin" => counted(to, name, |_, ()| Ok((Resource::<InputStream>::new_own(0),))),
+        "get-stdout" => counted(to, name, |_, ()| {
             Ok((Resource::<OutputStream>::new_own(STDOUT),))
         }),
-        _ => to.func_wrap(name, |_, ()| {
+        _ => counted(to, name, |_, ()| {
             Ok((Resource::<OutputStream>::new_own(STDERR),))
         }),
     }
@@ -166,50 +192,52 @@ type Streamed<T> = (std::result::Result<T, StreamError>,);
 fn define_stream_function(to: &mut LinkerInstance<'_, Guest>, name: &str) -> Result<()> {
     match name {
         // Standard input is at its end: reading it neither waits nor gives anything.
-        "[method]input-stream.read" | "[method]input-stream.blocking-read" => to.func_wrap(
+        "[method]input-stream.read" | "[method]input-stream.blocking-read" => counted(
+            to,
             name,
             |_, _: (Resource<InputStream>, u64)| -> Result<Streamed<Vec<u8>>> {
                 Ok((Err(StreamError::Closed),))
             },
         ),
-        "[method]input-stream.skip" | "[method]input-stream.blocking-skip" => to.func_wrap(
+        "[method]input-stream.skip" | "[method]input-stream.blocking-skip" => counted(
+            to,
             name,
             |_, _: (Resource<InputStream>, u64)| -> Result<Streamed<u64>> {
                 Ok((Err(StreamError::Closed),))
             },
         ),
-        "[method]output-stream.check-write" => to.func_wrap(
+        "[method]output-stream.check-write" => counted(
+            to,
             name,
             |_, _: (Resource<OutputStream>,)| -> Result<Streamed<u64>> { Ok((Ok(WRITE_MAX),)) },
         ),
         // They write to the log at once, and so never block either.
         "[method]output-stream.write" | "[method]output-stream.blocking-write-and-flush" => {
-            to.func_wrap(name, write)
+            counted(to, name, write)
         }
-        "[method]output-stream.flush" | "[method]output-stream.blocking-flush" => to.func_wrap(
+        "[method]output-stream.flush" | "[method]output-stream.blocking-flush" => counted(
+            to,
             name,
             |_, _: (Resource<OutputStream>,)| -> Result<Streamed<()>> { Ok((Ok(()),)) },
         ),
-        "[method]input-stream.subscribe" => to.func_wrap(name, |_, _: (Resource<InputStream>,)| {
+        "[method]input-stream.subscribe" => counted(to, name, |_, _: (Resource<InputStream>,)| {
             Ok((Resource::<Pollable>::new_own(0),))
         }),
-        "[method]output-stream.subscribe" => to
-            .func_wrap(name, |_, _: (Resource<OutputStream>,)| {
+        "[method]output-stream.subscribe" => {
+            counted(to, name, |_, _: (Resource<OutputStream>,)| {
                 Ok((Resource::<Pollable>::new_own(0),))
-            }),
+            })
+        }
         _ => refuse(to, "wasi:io/streams", name),
     }
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the linker asks for functions that can trap"
-)]
 fn write(
     mut store: StoreContextMut<'_, Guest>,
     (stream, bytes): (Resource<OutputStream>, Vec<u8>),
 ) -> Result<Streamed<()>> {
     let guest = store.data_mut();
+    guest.within_payload(bytes.len())?;
     let level = if stream.rep() == STDERR {
         Level::Warn
     } else {
@@ -222,18 +250,20 @@ fn write(
 
 fn define_clock(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str) -> Result<()> {
     match (interface, name) {
-        ("wasi:clocks/monotonic-clock", "now") => to.func_wrap(name, |store, ()| {
+        ("wasi:clocks/monotonic-clock", "now") => counted(to, name, |store, ()| {
             Ok((store.data().driver.time.now().as_nanos(),))
         }),
-        ("wasi:clocks/monotonic-clock", "resolution") => to.func_wrap(name, |_, ()| Ok((1_u64,))),
+        ("wasi:clocks/monotonic-clock", "resolution") => counted(to, name, |_, ()| Ok((1_u64,))),
         // A pollable may exist; what waits for it traps.
         ("wasi:clocks/monotonic-clock", "subscribe-instant" | "subscribe-duration") => {
-            to.func_wrap(name, |_, _: (u64,)| Ok((Resource::<Pollable>::new_own(0),)))
+            counted(to, name, |_, _: (u64,)| {
+                Ok((Resource::<Pollable>::new_own(0),))
+            })
         }
-        ("wasi:clocks/wall-clock", "now") => to.func_wrap(name, |store, ()| {
+        ("wasi:clocks/wall-clock", "now") => counted(to, name, |store, ()| {
             Ok((wall_clock(&store.data().driver.time),))
         }),
-        ("wasi:clocks/wall-clock", "resolution") => to.func_wrap(name, |_, ()| {
+        ("wasi:clocks/wall-clock", "resolution") => counted(to, name, |_, ()| {
             Ok((Datetime {
                 seconds: 0,
                 nanoseconds: 1,
@@ -260,11 +290,11 @@ fn wall_clock(time: &Time) -> Datetime {
 
 fn define_random(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str) -> Result<()> {
     match name {
-        "get-random-bytes" | "get-insecure-random-bytes" => to.func_wrap(name, random_bytes),
-        "get-random-u64" | "get-insecure-random-u64" => {
-            to.func_wrap(name, |mut store, ()| Ok((store.data_mut().random.next(),)))
-        }
-        "insecure-seed" => to.func_wrap(name, |mut store, ()| {
+        "get-random-bytes" | "get-insecure-random-bytes" => counted(to, name, random_bytes),
+        "get-random-u64" | "get-insecure-random-u64" => counted(to, name, |mut store, ()| {
+            Ok((store.data_mut().random.next(),))
+        }),
+        "insecure-seed" => counted(to, name, |mut store, ()| {
             let random = &mut store.data_mut().random;
             Ok(((random.next(), random.next()),))
         }),

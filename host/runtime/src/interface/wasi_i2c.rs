@@ -41,7 +41,10 @@ const EXPORT: &str = "loopgate:driver/wasi-i2c@0.1.0";
 const IMPORTS: [&str; 2] = ["wasi:i2c/i2c@0.2.0-draft", "wasi:i2c/delay@0.2.0-draft"];
 
 /// A bus on which one device is.
-pub struct Bus(I2cDevice);
+pub struct Bus {
+    name: String,
+    device: I2cDevice,
+}
 
 /// Delays have nothing to keep.
 pub struct Delay;
@@ -51,8 +54,8 @@ pub(super) fn is_offered(import: &str) -> bool {
 }
 
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    i2c::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)?;
-    delay::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)
+    i2c::add_to_linker::<_, HasSelf<_>>(linker, Guest::counted)?;
+    delay::add_to_linker::<_, HasSelf<_>>(linker, Guest::counted)
 }
 
 /// Whether the component wants its devices so.
@@ -84,11 +87,15 @@ pub(crate) fn connect(store: &mut Store<Guest>) -> wasmtime::Result<()> {
                 continue;
             }
         };
-        let bus = guest
-            .push(Bus(device))
-            .ok_or(LimitHit::Handles(driver.limits.handles))?;
+        let name = name.to_owned();
+        let bus = Bus {
+            name: name.clone(),
+            device,
+        };
+        let bus = guest.push(bus);
+        let bus = bus.ok_or(LimitHit::Handles(driver.limits.handles))?;
         devices.push(Granted {
-            name: name.to_owned(),
+            name,
             address: entry.address().value,
             bus,
         });
@@ -110,8 +117,10 @@ impl HostI2c for Guest {
         address: u16,
         operations: Vec<Operation>,
     ) -> Answer<Vec<Vec<u8>>> {
-        let device = self.table.get(&this)?.0.clone();
-        if address != device.address().value {
+        let Bus { name, device } = self.table.get(&this)?;
+        let device = device.clone();
+        let is_granted = self.driver.grants.i2c(name).is_ok();
+        if address != device.address().value || !is_granted {
             let absent = ErrorCode::NoAcknowledge(NoAcknowledgeSource::Address);
             return Ok(Err(absent));
         }

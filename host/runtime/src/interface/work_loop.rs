@@ -12,6 +12,7 @@ use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::work_loop::{EventSource as AnySource, Host, HostWorkLoop};
 use crate::driver::Driver;
 use crate::error::ErrorCode;
+use crate::grants::Named;
 use crate::guest::Guest;
 use crate::heritage::{Fed, LineName, retire};
 use crate::mailbox::Post;
@@ -78,21 +79,34 @@ impl Sources {
 
     /// Takes every source off its loop, for good.
     pub(crate) fn remove_all(&mut self, cx: &Context, driver: &Driver) {
-        for (_, (source, _)) in self.interrupts.drain() {
-            retire(cx, driver, &source);
+        let interrupts: Vec<_> = self.interrupts.drain().map(|(_, (s, _))| s).collect();
+        let counting = interrupts.iter().map(|s| s.clone() as Arc<dyn EventSource>);
+        let timers = self.timers.drain().map(|(_, s)| s as Arc<dyn EventSource>);
+        let gates = self.gates.drain();
+        let gates = gates.map(|(_, (s, _))| s as Arc<dyn EventSource>);
+        let others = timers.chain(gates).chain(self.post.take());
+        // There can be tens of thousands, each of which would be looked for.
+        let all: Vec<_> = counting.chain(others).collect();
+        driver.work_loop.withdraw_event_sources(cx, &all);
+        driver.tell_of_filters();
+        for source in &interrupts {
+            driver.counters.lost(source.discard_pending());
         }
-        let post = self.post.take();
-        let timers = self
-            .timers
-            .drain()
-            .map(|(_, source)| source as Arc<dyn EventSource>);
-        let gates = self
-            .gates
-            .drain()
-            .map(|(_, (source, _))| source as Arc<dyn EventSource>);
-        for source in timers.chain(gates).chain(post) {
-            remove(cx, driver, &source);
+    }
+
+    /// Takes those off the loop, for good, that such lines feed.
+    pub(crate) fn withdraw(
+        &mut self,
+        cx: &Context,
+        driver: &Driver,
+        grant: &Named,
+    ) -> Vec<Arc<InterruptEventSource>> {
+        let sources = self.take_fed_by(|line| grant.has_line(line));
+        let sources: Vec<_> = sources.map(|(_, source)| source).collect();
+        for source in &sources {
+            retire(cx, driver, source);
         }
+        sources
     }
 
     /// Gives away those that lines feed, of pins only those that are `good`.
@@ -163,6 +177,11 @@ impl HostWorkLoop for Guest {
     }
 
     fn add_event_source(&mut self, _: Resource<Loop>, source: AnySource) -> Answer<()> {
+        if let AnySource::Interrupt(handle) = &source
+            && self.table.get(handle)?.withdrawn
+        {
+            return Ok(Err(WitErrorCode::NotGranted));
+        }
         let any = self.any(&source)?;
         if self.staged_any(|| any, || Change::Add)? {
             return Ok(Ok(()));

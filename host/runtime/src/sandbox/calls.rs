@@ -6,12 +6,15 @@
 //! the C library has another way then, whichever of its releases this runs with.
 //!
 //! Some are left only in part. Memory is writable or executable, never both at a
-//! time: that is all that compiled code needs. Threads can be made, processes
+//! time, and no memory is mapped twice, once as each: that is all that compiled code
+//! needs. (A private mapping of a file still shows what `write` puts there, until it
+//! is written to itself. No filter can tell such a mapping as it is made executable.)
+//! Limits can be read, not set. Threads can be made, processes
 //! cannot. Sockets are Unix's. Signals go to this process only. Nothing can be
 //! typed into a terminal.
 
 use libc::c_long;
-use seccompiler::SeccompCmpArgLen::Dword;
+use seccompiler::SeccompCmpArgLen::{Dword, Qword};
 use seccompiler::SeccompCmpOp::{Eq, MaskedEq, Ne};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -128,7 +131,6 @@ const EVERYWHERE: &[c_long] = &[
     libc::SYS_getrusage,
     libc::SYS_gettid,
     libc::SYS_getuid,
-    libc::SYS_prlimit64,
     libc::SYS_sysinfo,
     libc::SYS_uname,
 ];
@@ -158,6 +160,9 @@ const HERE: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const HERE: &[c_long] = &[];
 
+/// The bits of a mapping's flags that say whose what is written to it is.
+const MAP_TYPE: u64 = 0xf;
+
 /// What the kernel told this process at its start.
 const PR_GET_AUXV: u64 = 0x4155_5856;
 
@@ -186,6 +191,10 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
     SeccompFilter::new(rules, others, listed, here)?.try_into()
 }
 
+/// What types into a terminal. `libc` has them in a type that differs by C library.
+const TIOCSTI: u64 = 0x5412;
+const TIOCLINUX: u64 = 0x541c;
+
 /// A condition on one argument of a call.
 type Condition = (u8, SeccompCmpOp, u64);
 
@@ -194,11 +203,15 @@ fn in_part() -> Result<Vec<(c_long, Vec<SeccompRule>)>, seccompiler::BackendErro
     let bits = |value: i32| u64::from(value.cast_unsigned());
     let (write, exec) = (bits(libc::PROT_WRITE), bits(libc::PROT_EXEC));
     let not_both: [&[Condition]; 2] = [&[(2, MaskedEq(write), 0)], &[(2, MaskedEq(exec), 0)]];
+    // Nor by a second mapping of the same memory: what is shared, `mremap` can double.
+    let private = (3, MaskedEq(MAP_TYPE), bits(libc::MAP_PRIVATE));
+    let [write_only, exec_only] = not_both.map(|line| [line[0].clone(), private.clone()]);
+    let mapped: [&[Condition]; 2] = [&write_only, &exec_only];
     let thread = bits(libc::CLONE_THREAD);
     let unix: [&[Condition]; 1] = [&[(0, Eq, bits(libc::AF_UNIX))]];
     let own = u64::from(std::process::id());
-    [
-        (libc::SYS_mmap, &not_both[..]),
+    let in_part = [
+        (libc::SYS_mmap, &mapped[..]),
         (libc::SYS_mprotect, &not_both[..]),
         // `clone3` keeps its flags where a filter cannot look.
         (libc::SYS_clone, &[&[(0, MaskedEq(thread), thread)]]),
@@ -213,14 +226,15 @@ fn in_part() -> Result<Vec<(c_long, Vec<SeccompRule>)>, seccompiler::BackendErro
                 &[(0, Eq, PR_GET_AUXV)],
             ],
         ),
-        (
-            libc::SYS_ioctl,
-            &[&[(1, Ne, libc::TIOCSTI), (1, Ne, libc::TIOCLINUX)]],
-        ),
-    ]
-    .into_iter()
-    .map(|(call, lines)| Ok((call, lines.iter().map(rule).collect::<Result<_, _>>()?)))
-    .collect()
+        (libc::SYS_ioctl, &[&[(1, Ne, TIOCSTI), (1, Ne, TIOCLINUX)]]),
+    ];
+    // A pointer to a new limit that is null, in all its bits.
+    let reads = SeccompRule::new(vec![SeccompCondition::new(2, Qword, Eq, 0)?])?;
+    in_part
+        .into_iter()
+        .map(|(call, lines)| Ok((call, lines.iter().map(rule).collect::<Result<_, _>>()?)))
+        .chain([Ok((libc::SYS_prlimit64, vec![reads]))])
+        .collect()
 }
 
 fn rule(line: &&[Condition]) -> Result<SeccompRule, seccompiler::BackendError> {

@@ -66,11 +66,20 @@ impl Services {
     }
 
     /// For another driver, which has it open until it drops what it gets. No
-    /// ending comes in between: see [`end`](Self::end).
-    pub(crate) fn open(&self, name: &str, client: &str) -> Option<(Arc<Service>, Open)> {
+    /// ending comes in between: see [`end`](Self::end). But where it is `staged`,
+    /// it counts as open from the commit on.
+    pub(crate) fn open(
+        &self,
+        name: &str,
+        client: &str,
+        staged: bool,
+    ) -> Option<(Arc<Service>, Open)> {
         let directory = self.directory.read();
         let service = directory.openable(name)?;
         let open = directory.hold_open(&service.driver, name, client)?;
+        if !staged {
+            open.counts();
+        }
         Some((service.clone(), open))
     }
 
@@ -78,7 +87,9 @@ impl Services {
     pub(crate) fn open_pin(&self, service: &str, client: &str) -> Option<Open> {
         let directory = self.directory.read();
         let provider = directory.pins.get(service)?;
-        directory.hold_open(provider, service, client)
+        let open = directory.hold_open(provider, service, client)?;
+        open.counts();
+        Some(open)
     }
 
     /// An instance has pins of a service that others can open from now on.
@@ -152,6 +163,17 @@ impl Services {
             .collect()
     }
 
+    /// A driver may not open this any more, and is told so where it could.
+    pub(crate) fn withdraw(&self, driver: &Driver, service: &str) {
+        let mut directory = self.directory.write();
+        if let Some(users) = directory.users.get_mut(service) {
+            users.retain(|user| *user != driver.name);
+        }
+        if let Some(neighbours) = directory.neighbours.get(&driver.name) {
+            neighbours.note_provider(service, false);
+        }
+    }
+
     /// A driver's `start` has returned: those who may use what it published
     /// meanwhile hear of it now.
     pub(crate) fn announce(&self, driver: &Arc<Driver>) {
@@ -175,8 +197,9 @@ impl Services {
     /// An instance that can be told: it hears from now on what can be opened.
     pub(crate) fn enrol(&self, driver: &Driver, neighbours: &Arc<Neighbours>) {
         let mut directory = self.directory.write();
-        for service in &driver.entry.uses {
-            let service = service.get_ref();
+        let revoked = driver.grants.revoked();
+        let uses = driver.entry.uses.iter().map(toml::Spanned::get_ref);
+        for service in uses.filter(|service| !revoked.contains(*service)) {
             let provider = directory.published.get(service);
             let provider = provider.map(|service| &service.driver);
             let provider = provider.or_else(|| directory.pins.get(service));

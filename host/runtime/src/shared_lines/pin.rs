@@ -49,9 +49,11 @@ impl SharedPin {
         };
         // An interrupt keeps its line open.
         let (driver, pin, hold) = (self.driver.clone(), self.pin.clone(), self.hold.clone());
+        let replaced = driver.clone();
         Share {
             only,
             hold: driver.limits.line_hold,
+            excused: Box::new(move |since| replaced.was_replaced_after(since)),
             overrun: Box::new(move || {
                 let _open = &hold;
                 driver.left_line(&pin);

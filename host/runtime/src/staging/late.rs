@@ -1,47 +1,46 @@
 //! Parts of pins that are had at the commit only.
 
-use loopgate_devices::gpio::{Edges, Error, GpioController, GpioLine, LineRequest};
+use loopgate_devices::gpio::{Edges, Error, GpioController, GpioLine, LineRequest, Reservation};
 use loopgate_workloop::{InterruptLine, InterruptSink, Trigger};
+use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock};
 
-/// An output that is opened at the commit. Until then it reads as what it will
-/// be driven to.
+/// An output that is nobody else's, and driven at the commit. Until then it reads
+/// as what it will be driven to.
 pub(crate) struct LateLine {
-    controller: Arc<dyn GpioController>,
-    wanted: LineRequest,
+    name: String,
     initial: bool,
+    /// Until it is driven.
+    reserved: Mutex<Option<Box<dyn Reservation>>>,
     line: OnceLock<Arc<dyn GpioLine>>,
 }
 
 impl LateLine {
     pub(crate) fn new(
-        controller: Arc<dyn GpioController>,
-        wanted: LineRequest,
+        controller: &dyn GpioController,
+        wanted: &LineRequest,
         initial: bool,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            controller,
-            wanted,
+    ) -> Result<Arc<Self>, Error> {
+        Ok(Arc::new(Self {
+            name: wanted.line.clone(),
             initial,
+            reserved: Mutex::new(Some(controller.reserve(wanted)?)),
             line: OnceLock::new(),
-        })
+        }))
     }
 
-    /// Whether the instance holds it, besides the list of what it has opened.
-    pub(super) fn is_held(self: &Arc<Self>) -> bool {
-        Arc::strong_count(self) > 1
-    }
-
+    /// Drives it. Asked once.
     pub(super) fn open(&self) -> Result<(), Error> {
-        let line = self.controller.request(&self.wanted)?;
-        // Asked once.
-        let _ = self.line.set(line);
+        let reserved = self.reserved.lock().take();
+        if let Some(reserved) = reserved {
+            let _ = self.line.set(reserved.open()?);
+        }
         Ok(())
     }
 
     fn line(&self) -> Result<&Arc<dyn GpioLine>, Error> {
         self.line.get().ok_or_else(|| Error::NotOutput {
-            line: self.wanted.line.clone(),
+            line: self.name.clone(),
         })
     }
 }

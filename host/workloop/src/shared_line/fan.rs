@@ -70,8 +70,12 @@ pub(super) struct Slot {
 pub(super) enum Switch {
     Off,
     On,
-    /// On, but off for all until its work is done; at most until then.
-    Masked(Instant),
+    /// On, but off for all until its work is done.
+    Masked {
+        since: Instant,
+        /// At most.
+        until: Instant,
+    },
 }
 
 /// The right to switch the line; over on drop.
@@ -164,7 +168,7 @@ impl Fan {
         let place = state.slot(id)?;
         let slot = place.as_mut()?;
         let masking = slot.is_masking();
-        let overdue = masking && slot.is_overdue(self.clock.now());
+        let overdue = masking && slot.is_overdue(self.clock.now()) && !slot.is_excused();
         slot.switch = switch;
         slot.asks = switch == Switch::On;
         let overdue = if overdue { expel(place) } else { None };
@@ -174,36 +178,44 @@ impl Fan {
 
     /// Masks the line for a sharer, if it is on.
     pub(super) fn mask(&self, owner: &Owner) {
-        let until = self.clock.now().saturating_add(owner.share.hold);
+        let since = self.clock.now();
+        let until = since.saturating_add(owner.share.hold);
         let mut state = self.state.lock();
         let slot = state.slot(owner.id).and_then(Option::as_mut);
         let Some(slot) = slot.filter(|slot| slot.switch == Switch::On) else {
             return;
         };
-        slot.switch = Switch::Masked(until);
+        slot.switch = Switch::Masked { since, until };
         drop(state);
         self.watch.wake_by(until);
     }
 
-    /// Empties the slots of those whose mask is overdue, and sees to the next
-    /// time that something is to be done.
+    /// Ends the masks that are overdue, empties the slots of those who are not
+    /// excused, and sees to the next time that something is to be done.
     pub(super) fn take_overdue(&self, now: Instant) -> Vec<Slot> {
         let mut state = self.state.lock();
-        let overdue: Vec<Slot> = state
-            .slots
-            .iter_mut()
-            .filter(|place| place.as_ref().is_some_and(|slot| slot.is_overdue(now)))
-            .filter_map(expel)
-            .collect();
         let looks = state.look_again.take_if(|at| *at <= now).is_some();
-        state.due |= looks || !overdue.is_empty();
+        let State { slots, due, .. } = &mut *state;
+        *due |= looks;
+        let mut left = Vec::new();
+        for place in slots {
+            let Some(slot) = place.as_mut().filter(|slot| slot.is_overdue(now)) else {
+                continue;
+            };
+            *due = true;
+            if slot.is_excused() {
+                slot.switch = Switch::Off;
+            } else {
+                left.extend(expel(place));
+            }
+        }
         let masks = state.slots.iter().flatten().filter_map(Slot::masks_until);
         let next = masks.chain(state.look_again).min();
         drop(state);
         if let Some(next) = next {
             self.watch.wake_by(next);
         }
-        overdue
+        left
     }
 
     /// A level was active, and perhaps nobody claimed it.
@@ -227,12 +239,18 @@ impl Fan {
     }
 
     /// Whether the line is to be switched, and how; nothing where somebody is
-    /// at it.
-    pub(super) fn begin_switching(&self) -> Option<Switching<'_>> {
+    /// at it. To switch it on is left to the watch where the caller has
+    /// done that already.
+    pub(super) fn begin_switching(&self, again: bool) -> Option<Switching<'_>> {
         let mut state = self.state.lock();
         let on = state.is_wanted();
         let nothing_to_do = on == state.on && !(on && state.due);
         if state.switching.is_some() || nothing_to_do {
+            return None;
+        }
+        if on && again {
+            drop(state);
+            self.watch.wake_by(self.clock.now());
             return None;
         }
         state.on = on;
@@ -357,7 +375,7 @@ impl Rounds {
 impl Slot {
     fn masks_until(&self) -> Option<Instant> {
         match self.switch {
-            Switch::Masked(until) => Some(until),
+            Switch::Masked { until, .. } => Some(until),
             Switch::Off | Switch::On => None,
         }
     }
@@ -368,6 +386,10 @@ impl Slot {
 
     fn is_overdue(&self, now: Instant) -> bool {
         self.masks_until().is_some_and(|until| until <= now)
+    }
+
+    fn is_excused(&self) -> bool {
+        matches!(self.switch, Switch::Masked { since, .. } if (self.owner.share.excused)(since))
     }
 
     /// Tells who had this slot that it had to leave.

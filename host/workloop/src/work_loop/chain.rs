@@ -1,5 +1,6 @@
 //! The sources of a loop, in the order of their addition.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::event_source::EventSource;
@@ -7,21 +8,21 @@ use crate::sync::Mutex;
 
 /// Two lists: those that are polled, and those (command gates) that are not.
 ///
-/// They are copied on change, so that a pass walks one without a lock and
-/// without caring what its actions do to the chain. Changes are made in the
-/// gate; the locks are for who looks without.
+/// They are copied on change while somebody walks them, so that a pass does so
+/// without a lock and without caring what its actions do to the chain. Changes are
+/// made in the gate; the locks are for who looks without.
 pub(super) struct Chain {
     active: Mutex<Sources>,
     passive: Mutex<Sources>,
 }
 
-pub(super) type Sources = Arc<[Arc<dyn EventSource>]>;
+pub(super) type Sources = Arc<Vec<Arc<dyn EventSource>>>;
 
 impl Chain {
     pub(super) fn new() -> Self {
         Self {
-            active: Mutex::new(Arc::new([])),
-            passive: Mutex::new(Arc::new([])),
+            active: Mutex::new(Arc::default()),
+            passive: Mutex::new(Arc::default()),
         }
     }
 
@@ -39,8 +40,7 @@ impl Chain {
         } else {
             &self.passive
         };
-        let mut list = list.lock();
-        *list = list.iter().cloned().chain([source]).collect();
+        Arc::make_mut(&mut *list.lock()).push(source);
     }
 
     /// Whether it was there. Both lists are searched: what `performs_work`
@@ -51,18 +51,35 @@ impl Chain {
             .any(|list| remove_from(list, source))
     }
 
+    /// Removes all of these in one walk, and gives those that were there.
+    pub(super) fn remove_all(&self, sources: &[Arc<dyn EventSource>]) -> Vec<Arc<dyn EventSource>> {
+        let of: HashSet<usize> = sources.iter().map(address).collect();
+        let mut removed = Vec::new();
+        for list in [&self.active, &self.passive] {
+            let mut list = list.lock();
+            if list.iter().any(|source| of.contains(&address(source))) {
+                let leaving = |source: &mut Arc<dyn EventSource>| of.contains(&address(source));
+                removed.extend(Arc::make_mut(&mut *list).extract_if(.., leaving));
+            }
+        }
+        removed
+    }
+
     pub(super) fn take(&self) -> [Sources; 2] {
-        [&self.active, &self.passive].map(|list| std::mem::replace(&mut *list.lock(), Arc::new([])))
+        [&self.active, &self.passive].map(|list| std::mem::take(&mut *list.lock()))
     }
 }
 
 fn remove_from(list: &Mutex<Sources>, source: &Arc<dyn EventSource>) -> bool {
     let mut list = list.lock();
-    let is_it =
-        |other: &Arc<dyn EventSource>| std::ptr::addr_eq(Arc::as_ptr(other), Arc::as_ptr(source));
-    let there = list.iter().any(is_it);
-    if there {
-        *list = list.iter().filter(|other| !is_it(other)).cloned().collect();
+    let of = address(source);
+    let place = list.iter().position(|other| address(other) == of);
+    if let Some(place) = place {
+        drop(Arc::make_mut(&mut *list).remove(place));
     }
-    there
+    place.is_some()
+}
+
+fn address(source: &Arc<dyn EventSource>) -> usize {
+    Arc::as_ptr(source).addr()
 }

@@ -1,6 +1,7 @@
 //! Filters that are declared: the rate of a line.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use loopgate_workloop::{
     EventSource, InterruptAction, InterruptEventSource, InterruptLine, RateCapped, Trigger,
@@ -57,4 +58,26 @@ fn a_level_line_is_not_capped() {
         bench.settle();
     }
     assert_eq!(bench.log.take(), "1+0 1+0 1+0 1+0 1+0");
+}
+
+/// Its time stamps all say the same.
+#[test]
+fn by_arrival_the_cap_goes_by_the_hosts_own_clock() {
+    let bench = Bench::new();
+    let line = Line::new(Trigger::Edge);
+    let log = bench.log.clone();
+    let action: InterruptAction =
+        Arc::new(move |_, _, i| log.push(format!("{}+{}", i.count, i.lost)));
+    let capped = RateCapped::by_arrival(line.clone(), 2, bench.clock.clone());
+    let source = InterruptEventSource::new(Some(Arc::new(capped)), 16, Some(action)).unwrap();
+    bench.add(&source);
+    source.enable(&bench.cx);
+    for second in 0..2 {
+        bench.clock.advance(Duration::from_secs(1));
+        for _ in 0..4 {
+            line.raise(ms(1)).unwrap();
+        }
+        bench.settle();
+        assert_eq!(bench.log.take(), ["2+1", "2+2"][second]);
+    }
 }

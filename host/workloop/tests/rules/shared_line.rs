@@ -51,6 +51,7 @@ impl Fixture {
         self.shared.share(Share {
             only,
             hold: HOLD,
+            excused: Box::new(move |_| name == "excused"),
             overrun: Box::new(move || log.push(format!("{name}-left"))),
         })
     }
@@ -302,6 +303,36 @@ fn a_mask_that_ends_too_late_ends_with_its_sharer() {
     assert_eq!(bench.log.take(), "");
 }
 
+/// Its work waits: what calls it again is its own `enable`.
+#[test]
+fn an_excused_sharer_is_switched_off_when_its_mask_is_too_old() {
+    let bench = Bench::new();
+    let shared = Fixture::new(&bench, Trigger::Level);
+    let lines = ["excused", "other"].map(|name| {
+        let line = shared.share(name, None);
+        line.register(Arc::new(Sink(name, bench.log.clone())))
+            .unwrap();
+        line.enable();
+        line
+    });
+    lines[0].mask();
+    shared.line.raise(ms(1));
+    bench.advance_to(1_099);
+    assert_eq!(bench.log.take(), "");
+    bench.advance_to(1_100);
+    shared.line.raise(ms(1_100)).unwrap();
+    assert_eq!(bench.log.take(), "other1");
+    lines[0].enable();
+    shared.line.raise(ms(1_101)).unwrap();
+    assert_eq!(bench.log.take(), "excused1 other2");
+    // Too late by itself, before the watch has seen it.
+    lines[0].mask();
+    bench.clock.advance(HOLD);
+    lines[0].enable();
+    shared.line.raise(ms(1_201)).unwrap();
+    assert_eq!(bench.log.take(), "excused2 other3");
+}
+
 #[test]
 fn the_watch_looks_for_the_mask_that_ends_first() {
     let bench = Bench::new();
@@ -311,6 +342,7 @@ fn the_watch_looks_for_the_mask_that_ends_first() {
         let line = shared.shared.share(Share {
             only: None,
             hold: Duration::from_millis(hold),
+            excused: Box::new(|_| false),
             overrun: Box::new(move || log.push(name)),
         });
         line.register(Arc::new(Sink(name, bench.log.clone())))
@@ -410,6 +442,7 @@ fn a_level_that_nobody_claims_is_looked_at_again() {
     let share = shared.share(Share {
         only: None,
         hold: HOLD,
+        excused: Box::new(|_| false),
         overrun: Box::new(|| panic!("it is quick")),
     });
     let source = InterruptEventSource::filtered(share, 4, filter, Some(action)).unwrap();
@@ -445,6 +478,7 @@ fn what_comes_while_the_line_goes_off_waits_for_the_end_of_the_mask() {
         let line = shared.share(Share {
             only: None,
             hold: HOLD,
+            excused: Box::new(|_| false),
             overrun: Box::new(|| panic!("it is quick")),
         });
         line.register(Arc::new(Sink(name, bench.log.clone())))
@@ -485,6 +519,7 @@ fn nobody_has_its_neighbours_called_without_end() {
             let line = shared.share(Share {
                 only: None,
                 hold: HOLD,
+                excused: Box::new(|_| false),
                 overrun: Box::new(|| panic!("it is quick")),
             });
             line.register(count).unwrap();

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use loopgate_workloop::{CommandGate, Context, Error, EventSource, SystemClock, Trigger, WorkLoop};
+use loopgate_workloop::{
+    CommandGate, Context, Error, EventSource, SystemClock, TimerEventSource, Trigger, WorkLoop,
+};
 
 use crate::support::{Bench, Line, Probe, dynamic, interrupt, ms, wait_for};
 
@@ -275,4 +277,32 @@ fn a_panic_on_the_loops_thread_ends_the_loop() {
     work_loop.spawn_thread("loop").unwrap();
     assert_eq!(work_loop.join(&cx), Err(Error::Aborted));
     assert!(!work_loop.run_event_sources(&cx));
+}
+
+#[test]
+fn sources_that_leave_together_leave_alone() {
+    let bench = Bench::new();
+    let timer = || TimerEventSource::new(bench.clock.clone(), None);
+    let (going, staying): (Vec<_>, Vec<_>) = (0..6).map(|_| (timer(), timer())).unzip();
+    let elsewhere = Bench::new();
+    let other = timer();
+    elsewhere.add(&other);
+    for (going, staying) in going.iter().zip(&staying) {
+        bench.add(going);
+        bench.add(staying);
+    }
+    let mut leave: Vec<Arc<dyn EventSource>> = going.iter().map(|s| s.clone() as _).collect();
+    leave.extend([other.clone() as Arc<dyn EventSource>, timer()]);
+    bench.work_loop.withdraw_event_sources(&bench.cx, &leave);
+    assert!(
+        going
+            .iter()
+            .all(|source| !source.attachment().is_attached())
+    );
+    assert!(
+        staying
+            .iter()
+            .all(|source| source.attachment().is_attached())
+    );
+    assert!(other.attachment().is_attached());
 }

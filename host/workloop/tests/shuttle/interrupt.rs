@@ -1,11 +1,11 @@
 //! Interrupts on their way to a loop: what is counted is delivered or lost.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use loopgate_workloop::{
     Context, Instant, InterruptAction, InterruptEventSource, Occurrence, WorkLoop,
 };
-use shuttle::sync::atomic::{AtomicU32, Ordering};
+use shuttle::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use shuttle::thread;
 
 use crate::support::{Line, clock, explore, join, spawn};
@@ -94,4 +94,89 @@ fn five_interrupts(room: usize) -> (u32, u32) {
         delivered.load(Ordering::SeqCst),
         lost.load(Ordering::SeqCst),
     )
+}
+
+/// A handler dies over some numbers, while interrupts come and the source moves
+/// to its driver's next instance. Each interrupt was handled by somebody or was
+/// lost, in their order; each death over one was the first or the second.
+#[test]
+fn what_a_handler_died_over_comes_again_before_what_comes_meanwhile() {
+    explore(|| assert_eq!(five_where_two_kill(5), (3, 2)));
+}
+
+/// A ring of two displaces some of them.
+#[test]
+fn what_a_handler_died_over_is_lost_once_where_there_is_no_room() {
+    explore(|| {
+        let (handled, lost) = five_where_two_kill(2);
+        assert_eq!(handled + lost, 5);
+    });
+}
+
+/// How many are handled, and lost, of five interrupts of which the second and
+/// the fourth kill.
+fn five_where_two_kill(room: usize) -> (u32, u32) {
+    let work_loop = WorkLoop::new(clock());
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let line = Arc::new(Line::default());
+    let source = InterruptEventSource::new(Some(line.clone()), room, Some(seeing(&seen))).unwrap();
+    let cx = Context::detached("main");
+    work_loop.add_event_source(&cx, source.clone()).unwrap();
+    let sink = line.sink();
+    let done = Arc::new(AtomicBool::new(false));
+    let device = {
+        let done = done.clone();
+        spawn("device", move |_| {
+            for sequence in 1..=5 {
+                sink.interrupt_occurred(Occurrence {
+                    sequence,
+                    ..Occurrence::default()
+                });
+            }
+            done.store(true, Ordering::SeqCst);
+        })
+    };
+    // Whoever dies leaves the source to another, as a driver does.
+    while !done.load(Ordering::SeqCst) {
+        work_loop.run_event_sources(&cx);
+        source.set_action(Some(seeing(&seen)));
+        thread::yield_now();
+    }
+    join([device]);
+    while source.pending() > 0 {
+        work_loop.run_event_sources(&cx);
+    }
+    let seen = seen.lock().unwrap();
+    assert!(seen.handled.is_sorted(), "{:?}", seen.handled);
+    (seen.handled.len() as u32, seen.lost)
+}
+
+#[derive(Default)]
+struct Seen {
+    /// Their numbers.
+    handled: Vec<u64>,
+    lost: u32,
+}
+
+/// Notes what a call is for, unless it dies over it.
+fn seeing(seen: &Arc<Mutex<Seen>>) -> InterruptAction {
+    let seen = seen.clone();
+    Arc::new(move |_, source, i| {
+        let mut taken = Vec::new();
+        source.take_occurrences(9, &mut taken);
+        assert_eq!(taken.len(), i.count as usize);
+        let numbers: Vec<_> = taken.iter().map(|o| o.sequence).collect();
+        let mut seen = seen.lock().unwrap();
+        if !numbers.contains(&2) && !numbers.contains(&4) {
+            seen.handled.extend(numbers);
+            seen.lost += i.lost;
+            return;
+        }
+        let unhandled = source.keep_unhandled();
+        match unhandled.set_aside {
+            // Told of before, alone, and by this number.
+            Some(aside) => assert_eq!(numbers, [aside.sequence]),
+            None => assert_eq!((unhandled.again, unhandled.lost), (i.count, i.lost)),
+        }
+    })
 }

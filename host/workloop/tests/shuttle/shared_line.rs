@@ -1,15 +1,17 @@
 //! A shared line: occurrences, masks, sharers that come and go, and limits, all
 //! at once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use loopgate_workloop::{
-    Context, Error, EventSource, InterruptAction, InterruptEventSource, InterruptLine,
+    Context, Error, EventSource, Instant, InterruptAction, InterruptEventSource, InterruptLine,
     InterruptSink, Occurrence, Share, SharedLine, TimerEventSource, Trigger, Verdict, WorkLoop,
 };
 use shuttle::sync::Mutex;
 use shuttle::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use shuttle::thread::{self, ThreadId};
 
 use crate::support::{clock, explore, join, spawn};
 
@@ -109,6 +111,7 @@ fn share(shared: &SharedLine) -> Arc<dyn InterruptLine> {
     shared.share(Share {
         only: None,
         hold: HOLD,
+        excused: Box::new(|_| false),
         overrun: Box::new(|| panic!("nobody is late")),
     })
 }
@@ -200,7 +203,12 @@ fn occurrences_masks_and_sharers_that_come_and_go_meet() {
         drop(line);
         join(servers.into_iter().chain([device]));
         let cx = Context::detached("main");
-        while claimers.iter().any(|(work_loop, _)| work_loop.has_work()) {
+        // What stands in for the watch.
+        let has_work = || {
+            shared.expire(Instant::ZERO);
+            claimers.iter().any(|(work_loop, _)| work_loop.has_work())
+        };
+        while has_work() {
             for (work_loop, _) in &claimers {
                 settle(work_loop, &cx);
             }
@@ -212,6 +220,58 @@ fn occurrences_masks_and_sharers_that_come_and_go_meet() {
     });
 }
 
+/// Notes how often each thread has switched it on.
+#[derive(Default)]
+struct Switched(Mutex<HashMap<ThreadId, u32>>);
+
+impl Switched {
+    fn by_this(&self) -> u32 {
+        let by = self.0.lock().unwrap();
+        by.get(&thread::current().id()).copied().unwrap_or(0)
+    }
+}
+
+impl InterruptLine for Switched {
+    fn trigger(&self) -> Trigger {
+        Trigger::Level
+    }
+    fn register(&self, _: Arc<dyn InterruptSink>) -> Result<(), Error> {
+        Ok(())
+    }
+    fn unregister(&self) {}
+    fn enable(&self) {
+        let mut by = self.0.lock().unwrap();
+        *by.entry(thread::current().id()).or_default() += 1;
+        drop(by);
+        thread::yield_now();
+    }
+    fn disable(&self) {}
+}
+
+/// Another one could go on for as long as its handler does.
+#[test]
+fn nobody_switches_the_line_on_for_another_more_than_once() {
+    explore(|| {
+        let line = Arc::new(Switched::default());
+        let watch = TimerEventSource::new(clock(), None);
+        let shared = SharedLine::new(line.clone(), clock(), watch).unwrap();
+        let sharers = [(); 2].map(|()| {
+            let share = share(&shared);
+            share.register(Arc::new(Called::default())).unwrap();
+            let line = line.clone();
+            spawn("sharer", move |_| {
+                for _ in 0..3 {
+                    let before = line.by_this();
+                    share.enable();
+                    assert!(line.by_this() <= before + 1);
+                }
+            })
+        });
+        join(sharers);
+        shared.expire(Instant::ZERO);
+    });
+}
+
 /// Says whether it is being called.
 #[derive(Default)]
 struct Called(AtomicBool);
@@ -219,7 +279,7 @@ struct Called(AtomicBool);
 impl InterruptSink for Called {
     fn interrupt_occurred(&self, _: Occurrence) {
         self.0.store(true, Ordering::SeqCst);
-        shuttle::thread::yield_now();
+        thread::yield_now();
         self.0.store(false, Ordering::SeqCst);
     }
     fn occurrences_lost(&self, _: u32) {}
@@ -275,6 +335,7 @@ fn a_limit_and_the_end_of_a_mask_meet() {
         let line = shared.share(Share {
             only: None,
             hold: HOLD,
+            excused: Box::new(|_| false),
             overrun: Box::new(move || {
                 counting.fetch_add(1, Ordering::SeqCst);
             }),

@@ -1,9 +1,6 @@
 //! The hostile corpus: every attempt with its verdict.
-//!
-//! Later: `save-state` and `restore-state`, effects during a reload, published
-//! pins, structural and power handlers.
 
-use super::Verdict::{self, Any, Fails, Runs, Tells};
+use super::Verdict::{self, Any, Fails, Outlived, Runs, Tells};
 use super::{NO_HANDLE, PANICKED};
 use std::borrow::Cow;
 
@@ -43,6 +40,26 @@ pub enum When {
     Completed,
     /// Every edge of its input, in its filter.
     Filter,
+    /// It is reloaded: the running version is asked for its state.
+    Save,
+    /// The new version is started beside it.
+    Reload,
+    /// And given the state.
+    Restore,
+    /// A driver opens a pin that it publishes,
+    PinConfigure,
+    /// reads it,
+    PinRead,
+    /// or drives it.
+    PinWrite,
+    /// A driver opens its service; or one whose service it uses is stopped.
+    Structural,
+    /// The board is to sleep,
+    AllowPowerChange,
+    /// is set to sleep,
+    SetPowerState,
+    /// and sleeps.
+    PowerStateDidChange,
 }
 
 impl When {
@@ -58,6 +75,16 @@ impl When {
             Self::Cancelled => "cancelled",
             Self::Completed => "completed",
             Self::Filter => "filter",
+            Self::Save => "save-state",
+            Self::Reload => "reload",
+            Self::Restore => "restore-state",
+            Self::PinConfigure => "pin-configure",
+            Self::PinRead => "pin-read",
+            Self::PinWrite => "pin-write",
+            Self::Structural => "structural",
+            Self::AllowPowerChange => "allow-power-change",
+            Self::SetPowerState => "set-power-state",
+            Self::PowerStateDidChange => "power-state-did-change",
         }
     }
 
@@ -66,7 +93,11 @@ impl When {
         super::handler(self.name())
     }
 }
-use When::{Cancelled, Command, Completed, Filter, Interrupt, Resume, Start, Stop, Timer};
+use When::{
+    AllowPowerChange, Cancelled, Command, Completed, Filter, Interrupt, PinConfigure, PinRead,
+    PinWrite, PowerStateDidChange, Reload, Restore, Resume, Save, SetPowerState, Start, Stop,
+    Structural, Timer,
+};
 
 impl Attempt {
     /// For people: `hostile_raw long:log (timer)`.
@@ -96,7 +127,7 @@ const fn amount(amount: &'static str, mut attempt: Attempt) -> Attempt {
 
 const CPU: Verdict = Fails("limit `handler-cpu`: more than 10 ms");
 const WALL: Verdict = Fails("limit `handler-wall`: one handler took more than 250 ms");
-const BAD_ARGUMENT: Verdict = Tells("ErrorCode::BadArgument");
+const BAD_ARGUMENT: Verdict = Tells("name: \"bad-argument\"");
 const START: Verdict = Fails("limit `start`: `start` took more than 200 ms");
 const MEMORY: Verdict = Fails("limit `memory`: asked for");
 const STACK: Verdict = Fails("limit `stack`: more than 128 KiB");
@@ -147,6 +178,135 @@ pub const HANDLERS: &[Attempt] = &[
     attempt("hostile_filter", "fill", Filter, FILTER_OFF),
     attempt("hostile_filter", "import", Filter, FILTER_OFF),
 ];
+
+/// The same, in the handlers that the drivers around it and the power have.
+pub const AROUND: &[Attempt] = &[
+    attempt("hostile_spin", "", PinConfigure, CPU),
+    attempt("hostile_spin", "", PinRead, CPU),
+    attempt("hostile_spin", "", PinWrite, CPU),
+    attempt("hostile_spin", "", Structural, CPU),
+    attempt("hostile_spin", "", AllowPowerChange, CPU),
+    attempt("hostile_spin", "", SetPowerState, CPU),
+    attempt("hostile_spin", "", PowerStateDidChange, CPU),
+    attempt("hostile_trap", "", PinConfigure, TRAP),
+    attempt("hostile_trap", "", PinRead, TRAP),
+    attempt("hostile_trap", "", PinWrite, TRAP),
+    attempt("hostile_trap", "", Structural, TRAP),
+    attempt("hostile_trap", "", AllowPowerChange, TRAP),
+    attempt("hostile_trap", "", SetPowerState, TRAP),
+    attempt("hostile_trap", "", PowerStateDidChange, TRAP),
+    attempt("hostile_recurse", "", PinConfigure, STACK),
+    attempt("hostile_recurse", "", PinRead, STACK),
+    attempt("hostile_recurse", "", PinWrite, STACK),
+    attempt("hostile_recurse", "", Structural, STACK),
+    attempt("hostile_recurse", "", AllowPowerChange, STACK),
+    attempt("hostile_recurse", "", SetPowerState, STACK),
+    attempt("hostile_recurse", "", PowerStateDidChange, STACK),
+    attempt("hostile_alloc", "", PinConfigure, MEMORY),
+    attempt("hostile_alloc", "", PinRead, MEMORY),
+    attempt("hostile_alloc", "", PinWrite, MEMORY),
+    attempt("hostile_alloc", "", Structural, MEMORY),
+    attempt("hostile_alloc", "", AllowPowerChange, MEMORY),
+    attempt("hostile_alloc", "", SetPowerState, MEMORY),
+    attempt("hostile_alloc", "", PowerStateDidChange, MEMORY),
+    attempt("hostile_pins", "flood", Timer, CPU),
+    attempt("hostile_pins", "turns", Timer, Runs),
+    attempt("hostile_pins", "back", PinRead, IN_ORDER),
+    attempt("hostile_pins", "repeat", PinRead, IN_ORDER),
+    attempt("hostile_pins", "future", PinRead, IN_ORDER),
+    attempt(
+        "hostile_pins",
+        "beyond",
+        PinRead,
+        Tells("misbehaved: bad-argument bad-argument bad-argument not-granted not-granted"),
+    ),
+    attempt("hostile_pins", "lies", PinRead, Tells("1 0 1 0 1 0 1 0")),
+    attempt(
+        "hostile_pins",
+        "errors",
+        PinRead,
+        Tells("no-device would-deadlock timed-out driver-died"),
+    ),
+    attempt("hostile_around", "closing", Structural, Tells("by force")),
+    attempt("hostile_around", "opens", Structural, CPU),
+    attempt("hostile_around", "clients", Structural, Runs),
+    attempt(
+        "hostile_around",
+        "awake",
+        AllowPowerChange,
+        Tells("not-permitted"),
+    ),
+    attempt("hostile_around", "cannot", SetPowerState, Tells("asleep")),
+    attempt("hostile_around", "early", SetPowerState, Tells("asleep")),
+];
+
+const IN_ORDER: Verdict = Tells("800 edges, its times are in order");
+
+/// What takes the board's time, which only virtual time has to give.
+pub const SLOW: &[Attempt] = &[
+    attempt("hostile_around", "later", SetPowerState, LATE),
+    attempt("hostile_around", "endless", SetPowerState, LATE),
+];
+
+const LATE: Verdict = Tells("`set-power-state` was not done with in time");
+
+/// While it is replaced by another version.
+pub const RELOADS: &[Attempt] = &[
+    attempt("hostile_spin", "", Save, OUTLIVED_CPU),
+    attempt("hostile_spin", "", Reload, OUTLIVED_START),
+    attempt("hostile_spin", "", Restore, OUTLIVED_CPU),
+    attempt("hostile_trap", "", Save, OUTLIVED_TRAP),
+    attempt("hostile_trap", "", Reload, OUTLIVED_TRAP),
+    attempt("hostile_trap", "", Restore, OUTLIVED_TRAP),
+    attempt("hostile_recurse", "", Save, OUTLIVED_STACK),
+    attempt("hostile_recurse", "", Reload, OUTLIVED_STACK),
+    attempt("hostile_recurse", "", Restore, OUTLIVED_STACK),
+    attempt("hostile_alloc", "", Save, OUTLIVED_MEMORY),
+    attempt("hostile_alloc", "", Reload, OUTLIVED_MEMORY),
+    attempt("hostile_alloc", "", Restore, OUTLIVED_MEMORY),
+    attempt(
+        "hostile_state",
+        "version",
+        Restore,
+        Tells("refused the state, of version 2: bad-argument"),
+    ),
+    attempt(
+        "hostile_state",
+        "bytes",
+        Restore,
+        Tells("refused the state, of version 1: bad-argument"),
+    ),
+    attempt(
+        "hostile_state",
+        "refuses",
+        Restore,
+        Tells("refused the state, of version 1: busy"),
+    ),
+    attempt("hostile_state", "huge", Save, STATE),
+    attempt(
+        "hostile_state",
+        "busy",
+        Save,
+        Tells("`save-state` says `busy`"),
+    ),
+    attempt("hostile_state", "start", Reload, WITHHELD),
+    attempt("hostile_state", "restore", Restore, WITHHELD),
+    attempt("raw_state_spin", "", Save, OUTLIVED_CPU),
+    attempt("raw_state_case", "", Save, Outlived("discriminant")),
+    attempt("raw_state_beyond", "", Save, Outlived("out of bounds")),
+    attempt("raw_state_long", "", Save, STATE),
+];
+
+const OUTLIVED_CPU: Verdict = Outlived("limit `handler-cpu`: more than 10 ms");
+const OUTLIVED_START: Verdict = Outlived("limit `start`: `start` took more than 200 ms");
+const OUTLIVED_TRAP: Verdict = Outlived(PANICKED);
+const OUTLIVED_STACK: Verdict = Outlived("limit `stack`: more than 128 KiB");
+const OUTLIVED_MEMORY: Verdict = Outlived("limit `memory`: asked for");
+const STATE: Verdict = Tells("limit `state`");
+const WITHHELD: Verdict = Tells(
+    "set=not-permitted read=not-permitted write=not-permitted run=not-permitted \
+     attempt=not-permitted immediate=not-permitted submit=not-permitted",
+);
 
 const FILTER_OFF: Verdict = Tells("is switched off, and every interrupt counts from now on");
 
@@ -283,7 +443,7 @@ pub const BUSES: &[Attempt] = &[
     attempt("hostile_bus", "write", Timer, PAYLOAD),
     attempt("hostile_bus", "long", Timer, WALL),
     // It has started before, and the bus is stuck since.
-    attempt("hostile_bus", "stuck", Start, Tells("ErrorCode::Io")),
+    attempt("hostile_bus", "stuck", Start, Tells("name: \"io\"")),
     attempt("hostile_bus", "stuck", Interrupt, WALL),
     attempt("hostile_bus", "stuck", Timer, WALL),
     attempt("hostile_bus", "stuck", Command, WALL),
@@ -295,9 +455,9 @@ pub const BUSES: &[Attempt] = &[
         "hostile_bus",
         "open",
         Timer,
-        Tells("opened 1, stopped by ErrorCode::Busy"),
+        Tells("opened 1, stopped by ErrorCode { code: 7, name: \"busy\""),
     ),
-    attempt("hostile_bus", "delay", Timer, Tells("ErrorCode::TimedOut")),
+    attempt("hostile_bus", "delay", Timer, Tells("name: \"timed-out\"")),
 ];
 
 /// Requests, and what never ends.
@@ -356,7 +516,7 @@ pub const REQUESTS: &[Attempt] = &[
         "hostile_requests",
         "delay",
         Timer,
-        Tells("endless: timed-out; 24 times, stopped by `timed-out`"),
+        Tells("endless: timed-out; 3 times, stopped by `timed-out`"),
     ),
     attempt("hostile_reply", "", Command, PAYLOAD),
     attempt("hostile_requests", "swallow", Timer, MEMORY),
@@ -464,6 +624,6 @@ const NO_DRIVER: Verdict = Fails("random_other_");
 
 /// All of it.
 pub fn corpus() -> Vec<Attempt> {
-    let written = [HANDLERS, IMPORTS, BUSES, REQUESTS, MODULES];
+    let written = [HANDLERS, AROUND, RELOADS, IMPORTS, BUSES, REQUESTS, MODULES];
     written.concat().into_iter().chain(random()).collect()
 }

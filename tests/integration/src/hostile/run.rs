@@ -4,7 +4,7 @@
 use super::Verdict;
 use super::corpus::{Attempt, When};
 use crate::{ask, entry, guest, real_board, state, virtual_board};
-use loopgate::{Board, Cancel, Mode, Request, State};
+use loopgate::{Board, Cancel, LogLine, Mode, PowerState, Request, State};
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -16,13 +16,19 @@ pub const NEIGHBOURS: [(&str, &str); 2] = [("same", "provider"), ("apart", "dedi
 /// How often each neighbour gets an edge: what a delay as long as the bound
 /// leaves waiting has room in its source.
 const PERIOD: Duration = Duration::from_millis(1);
-/// Edges that each gets at least.
+/// Edges that each gets at least, after the verdict.
 const EDGES: u64 = 30;
 /// How long a verdict may take, far longer than any machine needs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The driver that misbehaves.
 const BAD: &str = "bad";
+/// One that uses what it has to offer.
+const USER: &str = "user";
+/// How often that one reads its pin.
+const READS: usize = 8;
+/// The edges that it hears of, by their number in `probe_pins`.
+const BOTH: u64 = 2;
 
 /// What came of an attempt.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -73,17 +79,13 @@ pub fn run(attempt: &Attempt) -> Report {
     let (told, edges) = thread::scope(|scope| {
         let feeder = scope.spawn(|| feed(&board, &done));
         let mut told = set_off(&board, attempt);
-        wait_for(|| is_in(&board, attempt, &told));
+        wait_for_verdict(&board, attempt, &told);
         told += &logged(&board);
-        thread::sleep(PERIOD * EDGES as u32);
         done.store(true, Ordering::SeqCst);
         (told, feeder.join().expect("the edges are made"))
     });
-    wait_for(|| {
-        NEIGHBOURS
-            .iter()
-            .all(|(name, _)| seen(&board, name) == edges)
-    });
+    wait_for_edges(&board, edges);
+    let told = told + &heard(&board, attempt);
     let report = report(&board, attempt, &told, edges);
     board.shutdown();
     report
@@ -98,7 +100,7 @@ pub fn run_virtually(attempt: &Attempt) -> Report {
     let told = set_off(&board, attempt);
     // It is set off after a while, and may take as long as the bound.
     board.run_for(PERIOD * (edges + 1));
-    let told = told + &logged(&board);
+    let told = told + &logged(&board) + &heard(&board, attempt);
     report(&board, attempt, &told, u64::from(edges))
 }
 
@@ -169,26 +171,56 @@ fn drivers(attempt: &Attempt) -> String {
         );
         text += &entry(service, &guest(component), &rest);
     }
-    text + &bad(attempt)
+    text + &bad(attempt) + &user(attempt).unwrap_or_default()
+}
+
+/// The entry of the driver that uses it, where that sets it off.
+fn user(attempt: &Attempt) -> Option<String> {
+    let uses = format!("provides = [\"{USER}\"]\nuses = [\"{BAD}\"]\n");
+    let direction = match attempt.when {
+        When::PinWrite => "output",
+        When::PinConfigure | When::PinRead => "input\", edges = \"both",
+        When::Timer if attempt.guest == "hostile_pins" => {
+            let rest = format!(
+                "config = {{ service = \"{USER}\" }}\n\
+                 [driver.gpio]\nin = {{ line = \"{BAD}:P\", direction = \"input\", edges = \"both\" }}"
+            );
+            return Some(entry(USER, &guest("probe_counter"), &(uses + &rest)));
+        }
+        When::Structural if used(attempt).is_empty() => {
+            let config = format!("config = {{ service = \"{USER}\", target = \"{BAD}\" }}");
+            return Some(entry(USER, &guest("probe_calls"), &(uses + &config)));
+        }
+        _ => return None,
+    };
+    let rest = format!(
+        "config = {{ service = \"{USER}\" }}\n\
+         [driver.gpio]\npin = {{ line = \"{BAD}:P\", direction = \"{direction}\" }}"
+    );
+    Some(entry(USER, &guest("probe_pins"), &(uses + &rest)))
 }
 
 /// The services that it asks, whose drivers are on its loop.
 fn used(attempt: &Attempt) -> &'static [&'static str] {
-    const ASK: [&str; 4] = [
+    const ASK: [&str; 5] = [
         "hostile_flood",
         "hostile_raw",
         "hostile_requests",
         "hostile_sources",
+        "hostile_state",
     ];
     match &*attempt.guest {
         _ if attempt.how == "long" => &["slow"],
         _ if attempt.how == "swallow" => &["big"],
+        "hostile_around" if ["closing", "opens"].contains(&attempt.how) => &["echo"],
         asks if ASK.contains(&asks) || attempt.when == When::Completed => &["echo"],
         _ => &[],
     }
 }
 
-/// The entry of the one that misbehaves: it is granted one thing of each kind.
+/// The entry of the one that misbehaves: it is granted one thing of each kind. Its
+/// floods are to be as fast as they can be, which in virtual time no limit of calls
+/// in a second allows; that limit has tests of its own.
 fn bad(attempt: &Attempt) -> String {
     let Attempt {
         guest: component,
@@ -208,7 +240,7 @@ fn bad(attempt: &Attempt) -> String {
     }
     let rest = format!(
         "provides = [\"{BAD}\", \"hostile-filter\"]\nuses = {:?}\n\
-         config = {{ {config} }}\nlimits = {{ start = \"200 ms\" }}\n\
+         config = {{ {config} }}\nlimits = {{ start = \"200 ms\", host-calls = 1000000000 }}\n\
          [driver.gpio]\n\
          in = {{ line = \"BAD\", direction = \"input\", edges = \"both\" }}\n\
          out = {{ line = \"OUT\", direction = \"output\" }}\n\
@@ -224,11 +256,12 @@ fn bad(attempt: &Attempt) -> String {
     entry(BAD, &guest(component), &rest)
 }
 
-/// Edges for both neighbours until it is done: how many.
+/// Edges for both neighbours until it is done, and some more: how many.
 fn feed(board: &Board, done: &AtomicBool) -> u64 {
-    let mut edges = 0;
-    while !done.load(Ordering::SeqCst) {
+    let (mut edges, mut after) = (0, 0);
+    while after < EDGES {
         edge(board, &mut edges);
+        after += u64::from(done.load(Ordering::SeqCst));
         // The pace of what is measured, not a wait for anything.
         thread::sleep(PERIOD);
     }
@@ -246,7 +279,7 @@ fn edge(board: &Board, edges: &mut u64) {
 /// Sets it off; what a client was told of it.
 fn set_off(board: &Board, attempt: &Attempt) -> String {
     let command = |mode| match board.call(BAD, Request::numbered(1).mode(mode)) {
-        Ok(reply) => String::from_utf8_lossy(&reply.data).into_owned(),
+        Ok(reply) => text(&reply.data),
         Err(error) => error.to_string(),
     };
     match attempt.when {
@@ -264,38 +297,127 @@ fn set_off(board: &Board, attempt: &Attempt) -> String {
         When::Command => return command(Mode::Run(None)),
         When::Resume => return command(Mode::Run(Some(Duration::from_millis(30)))),
         When::Cancelled => return command(Mode::Run(Some(Duration::from_millis(1)))),
+        When::Save | When::Reload | When::Restore => match board.reload(BAD) {
+            Ok(_) => {}
+            Err(error) => return format!("{error}\n"),
+        },
+        When::PinConfigure | When::PinRead | When::PinWrite => return use_pin(board, attempt.when),
+        When::Structural if used(attempt).is_empty() => {
+            // The service, for at most so many ms.
+            let mut ask = Request::named("run");
+            ask.scalars = [1, 1000, 0, 0];
+            let _ = board.call(USER, ask);
+        }
+        When::Structural => drop(board.stop_driver("echo")),
+        When::AllowPowerChange | When::SetPowerState | When::PowerStateDidChange => {
+            let slept = board.power(PowerState::Sleep);
+            let _ = board.power(PowerState::On);
+            return slept.map_or_else(|error| format!("{error}\n"), |()| "asleep\n".to_owned());
+        }
         When::Timer | When::Completed => {}
     }
     String::new()
+}
+
+/// Has another driver use the pin that it publishes: what each read gave.
+fn use_pin(board: &Board, when: When) -> String {
+    let ask = |what: &str, scalar| {
+        let mut ask = Request::named(what).data("pin");
+        ask.scalars[0] = scalar;
+        match board.call(USER, ask) {
+            Ok(reply) => reply.scalar.to_string(),
+            Err(error) => error.code.name().to_owned(),
+        }
+    };
+    if when == When::PinWrite {
+        ask("output", 0);
+        ask("set", 1);
+        return String::new();
+    }
+    ask("input", 0);
+    ask("listen", BOTH);
+    let reads: Vec<_> = (0..READS).map(|_| ask("read", 0)).collect();
+    reads.join(" ") + "\n"
+}
+
+/// Whether the user of its pin was interrupted at times that never go back, nor
+/// are still to come.
+fn heard(board: &Board, attempt: &Attempt) -> String {
+    if attempt.guest != "hostile_pins" {
+        return String::new();
+    }
+    let report = board.call(USER, Request::named("report"));
+    let report = report.map_or_else(|error| error.to_string(), |reply| text(&reply.data));
+    let time = |line: &str| line.rsplit(' ').next()?.parse().ok();
+    let times: Vec<Option<u64>> = report.lines().map(time).collect();
+    let past = Some(board.now().as_nanos());
+    let in_order = times.is_sorted() && times.iter().all(|time| time.is_some() && *time <= past);
+    let verdict = if in_order { "are" } else { "ARE NOT" };
+    format!("{} edges, its times {verdict} in order\n", times.len())
+}
+
+fn text(data: &[u8]) -> String {
+    String::from_utf8_lossy(data).into_owned()
 }
 
 /// Whether the verdict is there; of those that just go on there is none.
 fn is_in(board: &Board, attempt: &Attempt, told: &str) -> bool {
     match attempt.verdict {
         Verdict::Fails(_) => has_failed(attempt, state(board, BAD).0),
+        // What its user was told, and is there to hear of in the end.
+        Verdict::Tells(_) if attempt.guest == "hostile_pins" => true,
         Verdict::Tells(words) => told.contains(words) || logged(board).contains(words),
+        Verdict::Outlived(words) => {
+            is_outlived(attempt, words, told) || is_outlived(attempt, words, &logged(board))
+        }
         Verdict::Runs | Verdict::Any => true,
     }
+}
+
+/// Whether it says what an instance failed over, and where.
+fn is_outlived(attempt: &Attempt, words: &str, told: &str) -> bool {
+    let end = format!("(in `{}`)", attempt.when.handler());
+    told.lines()
+        .any(|line| line.contains(words) && line.contains(&end))
 }
 
 /// What was stopped stays so, and keeps the cause of its end.
 fn has_failed(attempt: &Attempt, state: State) -> bool {
     match attempt.when {
         When::Stop => state == State::Stopped,
+        When::Structural if !used(attempt).is_empty() => state == State::Stopped,
         _ => state == State::Failed,
     }
 }
 
-fn wait_for(condition: impl Fn() -> bool) {
+/// Each look but the first comes with a line of its log: whatever a verdict
+/// consists of leaves one.
+fn wait_for_verdict(board: &Board, attempt: &Attempt, told: &str) {
     let begun = Instant::now();
-    while !condition() && begun.elapsed() < PATIENCE {
-        thread::sleep(PERIOD);
+    let mut latest = 0;
+    while !is_in(board, attempt, told) && begun.elapsed() < PATIENCE {
+        let left = PATIENCE.saturating_sub(begun.elapsed());
+        let more = lines(board, latest, left);
+        latest = more.last().map_or(latest, |line| line.sequence);
     }
 }
 
+/// What came while the loop had no time is in the sources of the neighbours.
+fn wait_for_edges(board: &Board, edges: u64) {
+    let begun = Instant::now();
+    let waits = |name| seen(board, name) < edges;
+    while NEIGHBOURS.iter().any(|(name, _)| waits(name)) && begun.elapsed() < PATIENCE {
+        thread::yield_now();
+    }
+}
+
+fn lines(board: &Board, after: u64, wait: Duration) -> Vec<LogLine> {
+    let lines = board.logs(BAD, after, wait, &Cancel::default());
+    lines.expect("the driver is there")
+}
+
 fn logged(board: &Board) -> String {
-    let lines = board.logs(BAD, 0, Duration::ZERO, &Cancel::default());
-    let lines = lines.expect("the driver is there").into_iter();
+    let lines = lines(board, 0, Duration::ZERO).into_iter();
     lines.map(|line| line.text + "\n").collect()
 }
 
@@ -306,6 +428,15 @@ fn report(board: &Board, attempt: &Attempt, told: &str, edges: u64) -> Report {
             has_failed(attempt, state) && cause.contains(words) && names_handler(attempt, &cause),
             format!("{}: {cause}", state.name()),
         ),
+        Verdict::Outlived(words) => {
+            let outlived = is_outlived(attempt, words, told);
+            let line = told.lines().find(|line| line.contains(words));
+            let running = state == State::Running;
+            (
+                outlived && running,
+                format!("{}: {}", state.name(), line.unwrap_or(told)),
+            )
+        }
         Verdict::Tells(words) => {
             let line = told.lines().find(|line| line.contains(words));
             let line = line.or(told.lines().last()).unwrap_or_default();
@@ -322,12 +453,18 @@ fn report(board: &Board, attempt: &Attempt, told: &str, edges: u64) -> Report {
     Report {
         attempt: attempt.name(),
         verdict,
-        expected,
+        expected: expected && nobody_else_failed(board),
         edges,
         same: neighbour("same"),
         apart: neighbour("apart"),
         bound_ns: bound(board, attempt).as_nanos() as u64,
     }
+}
+
+fn nobody_else_failed(board: &Board) -> bool {
+    let status = board.status();
+    let mut others = status.drivers.iter().filter(|driver| driver.name != BAD);
+    others.all(|driver| [State::Running, State::Stopped].contains(&driver.state))
 }
 
 /// What ends it in a handler says in which; what ends it elsewhere, where.
@@ -351,7 +488,7 @@ fn bound(board: &Board, attempt: &Attempt) -> Duration {
         .filter(|driver| Some(&driver.work_loop) == of_loop.as_ref() && driver.name != "same");
     others
         .map(|driver| {
-            let calls = driver.name == BAD && !used(attempt).is_empty();
+            let calls = driver.name == USER || driver.name == BAD && !used(attempt).is_empty();
             let limits = if calls { 3 } else { 2 };
             driver.limits.handler_wall * limits
         })

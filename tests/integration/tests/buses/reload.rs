@@ -1,6 +1,6 @@
 //! Devices over reloads and deaths.
 
-use crate::support::{SENSOR, device, i2c, probe};
+use crate::support::{SENSOR, device, i2c, probe, said};
 use loopgate_integration::{assert_running, logged, virtual_board};
 
 #[test]
@@ -24,4 +24,13 @@ fn a_driver_that_was_stopped_has_its_device_again() {
         board.start_driver("bus").unwrap();
         assert_eq!(i2c(&board, "bus", &[0xd0], 1), [0x60]);
     }
+}
+
+#[test]
+fn a_grant_that_is_revoked_ends_with_the_next_transaction() {
+    let board = virtual_board(format!("{SENSOR}{}", probe("bus", "", &device(0x76))));
+    board.revoke("bus", "device").unwrap();
+    assert_eq!(said(&board, "bus", &[0xd0], 1), "Other(NotGranted)");
+    assert!(logged(&board, "bus", "which was revoked"));
+    assert_running(&board, "bus");
 }

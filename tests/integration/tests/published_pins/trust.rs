@@ -1,6 +1,6 @@
 //! What a bad provider, or a bad user, can do.
 
-use crate::support::{GRANTS, LOOPS, MILLISECOND, ask, board, called, change_at};
+use crate::support::{BOTH, GRANTS, LOOPS, MILLISECOND, ask, board, called, change_at, heard};
 use loopgate::{ErrorCode, Request, State};
 use loopgate_integration::{assert_running, entry, guest, log, state, virtual_board};
 
@@ -107,4 +107,19 @@ fn rule_13_a_providers_times_use_up_nobodys_filter() {
     }
     let counts = board.status().drivers[1].counts;
     assert_eq!((counts.declined, counts.filters_off), (1_000, 0));
+}
+
+/// It says what it likes of the time, and always the same.
+#[test]
+fn a_rate_cap_goes_by_when_edges_come_and_not_by_what_their_provider_says() {
+    let board = board("", "provider");
+    ask(&board, "input", "capped", 0).unwrap();
+    ask(&board, "listen", "capped", BOTH).unwrap();
+    for second in 0..3_u64 {
+        for edge in 0..4 {
+            change_at(&board, 7, edge % 2 == 0, 5).unwrap();
+        }
+        assert_eq!(heard(&board).len(), 2, "{second}");
+        board.run_for(1000 * MILLISECOND);
+    }
 }

@@ -54,6 +54,11 @@ impl Choice {
             .collect()
     }
 
+    /// Whether the type has one: it then stands for an `Option` of it, too.
+    pub(super) fn has_default(&self) -> bool {
+        self.default.is_some() || self.options.iter().any(|option| option.is_default)
+    }
+
     pub(super) fn default(&self) -> Result<String> {
         if let Some(option) = self.options.iter().find(|option| option.is_default) {
             return Ok(option.form.words());

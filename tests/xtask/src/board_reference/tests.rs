@@ -17,6 +17,8 @@ const SOURCE: &str = r#"
         /// How bright.
         #[serde(default)]
         how_bright: Brightness,
+        /// How bright by day.
+        by_day: Option<Brightness>,
         /// How long.
         #[serde(default = "long")]
         length: Bytes,
@@ -81,6 +83,7 @@ Lamps.
 |---|---|---|---|
 | `name` | text | required | Its name, or another \| one. |
 | `how-bright` | `"dim"`, `"as-the-sun"` | `"as-the-sun"` | How bright. `as-the-sun`: Like the sun. |
+| `by-day` | `"dim"`, `"as-the-sun"` | `"as-the-sun"` | How bright by day. `as-the-sun`: Like the sun. |
 | `length` | size, like `"4 KiB"` | `"4 MiB"` | How long. |
 | `on` | `true` or `false` | `false` | Whether it is on. |
 | `colours` | list of numbers | none | Its colours. |

@@ -113,7 +113,7 @@ impl Sources {
         match (value, shape) {
             (Some(value), Shape::Value(scalar)) => shown(value, scalar),
             (Some(value), Shape::Choice(choice)) => choice.shown(value),
-            (None, Shape::Choice(choice)) if !optional => choice.default(),
+            (None, Shape::Choice(choice)) if !optional || choice.has_default() => choice.default(),
             (None, Shape::Value(Scalar { name: "bool", .. })) if !optional => {
                 Ok("`false`".to_owned())
             }

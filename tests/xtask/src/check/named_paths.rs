@@ -10,10 +10,18 @@ const DOCUMENTS: &[&str] = &[
     "ARCHITECTURE.md",
     "sample-drivers/BOARD.md",
     "wit/README.md",
+    "fuzz/README.md",
 ];
 
 /// Where what is meant as a path begins.
-const FOLDERS: &[&str] = &["wit/", "host/", "guest-sdk/", "sample-drivers/", "tests/"];
+const FOLDERS: &[&str] = &[
+    "wit/",
+    "host/",
+    "guest-sdk/",
+    "sample-drivers/",
+    "tests/",
+    "fuzz/",
+];
 
 pub(super) fn exist(workspace: &Workspace) -> Result<Vec<Failure>> {
     let mut failures = Vec::new();

@@ -9,9 +9,14 @@ use crate::workspace::{Selection, Workspace};
 use crate::{guests, process};
 
 pub(super) fn format(workspace: &Workspace) -> Result<Vec<Failure>> {
-    let mut command = process::cargo(&workspace.root);
-    command.args(["fmt", "--all", "--check"]);
-    judge(&mut command, "the code is not formatted", "cargo fmt --all")
+    let mut failures = Vec::new();
+    // The second is a workspace of its own.
+    for (folder, mending) in [("", "cargo fmt --all"), ("fuzz", "cd fuzz && cargo fmt")] {
+        let mut command = process::cargo(&workspace.root.join(folder));
+        command.args(["fmt", "--all", "--check"]);
+        failures.extend(judge(&mut command, "the code is not formatted", mending)?);
+    }
+    Ok(failures)
 }
 
 /// In the release profile, whose build scripts and macros the tests share.
@@ -32,6 +37,19 @@ pub(super) fn guest_lints(workspace: &Workspace) -> Result<Vec<Failure>> {
     judge(
         &mut command,
         "clippy has warnings about guests",
+        MEND_WARNINGS,
+    )
+}
+
+/// What boots in an emulated machine, which no test links.
+pub(super) fn machine_lints(workspace: &Workspace) -> Result<Vec<Failure>> {
+    let mut command = process::cargo(&workspace.root);
+    command
+        .args(["clippy", "--release", "--package=loopgate-device-suite"])
+        .args(["--features=init", "--bins", "--", "--deny=warnings"]);
+    judge(
+        &mut command,
+        "clippy has warnings about the emulated machine",
         MEND_WARNINGS,
     )
 }

@@ -43,6 +43,16 @@ const fn started(name: &'static str, text: &'static str) -> Change {
     }
 }
 
+/// Before `save-state` returns. It fills in: at 144 the case, from 148 on the
+/// version, and address and length of the bytes.
+const fn saved(name: &'static str, text: &'static str) -> Change {
+    Change {
+        name,
+        place: "    (global.get $stateless))",
+        text,
+    }
+}
+
 /// The first thing that a timeout does.
 const fn timeout(name: &'static str, text: &'static str) -> Change {
     Change {
@@ -130,6 +140,21 @@ const CHANGES: &[Change] = &[
          (i32.store8 (global.get $started) (i32.const 1))
          (i32.store offset=4 (global.get $started) (i32.const 300))
          (i32.store offset=8 (global.get $started) (i32.const 500000))",
+    ),
+    saved("state_spin", SPIN),
+    saved("state_case", "(i32.store8 (i32.const 144) (i32.const 7))"),
+    saved(
+        "state_beyond",
+        "(i32.store8 (i32.const 144) (i32.const 0))
+         (i32.store (i32.const 152) (i32.const 300))
+         (i32.store (i32.const 156) (i32.const -1))",
+    ),
+    saved(
+        "state_long",
+        "(drop (memory.grow (i32.const 8)))
+         (i32.store8 (i32.const 144) (i32.const 0))
+         (i32.store (i32.const 152) (i32.const 300))
+         (i32.store (i32.const 156) (i32.const 500000))",
     ),
     timeout(
         "fill",

@@ -24,6 +24,26 @@ pub struct Interrupt {
     pub(super) source: Arc<InterruptEventSource>,
     /// Whether a line feeds it.
     pub(super) fed: bool,
+    /// The grant of its line was withdrawn.
+    pub(super) withdrawn: bool,
+}
+
+impl Interrupt {
+    /// Puts one that nothing feeds in the place of the source, where it is one of
+    /// these.
+    pub(crate) fn withdraw(
+        &mut self,
+        withdrawn: &[Arc<InterruptEventSource>],
+        nothing: &Arc<InterruptEventSource>,
+    ) {
+        if withdrawn
+            .iter()
+            .any(|source| Arc::ptr_eq(source, &self.source))
+        {
+            self.source = nothing.clone();
+            (self.fed, self.withdrawn) = (false, true);
+        }
+    }
 }
 
 impl HostInterruptEventSource for Guest {
@@ -85,7 +105,11 @@ impl HostInterruptEventSource for Guest {
 
     fn interrupt_occurred(&mut self, this: Resource<Interrupt>) -> Answer<()> {
         let now = self.driver.time.now();
-        let source = self.table.get(&this)?.source.clone();
+        let this = self.table.get(&this)?;
+        if this.withdrawn {
+            return Ok(Err(WitErrorCode::NotGranted));
+        }
+        let source = this.source.clone();
         if self.staged(&source, || Change::Signal(source.clone(), now))? {
             return Ok(Ok(()));
         }
@@ -136,7 +160,16 @@ impl HostInterruptEventSource for Guest {
     }
 
     fn drop(&mut self, this: Resource<Interrupt>) -> wasmtime::Result<()> {
-        let Interrupt { token, source, fed } = self.table.delete(this)?;
+        let Interrupt {
+            token,
+            source,
+            fed,
+            withdrawn,
+        } = self.table.delete(this)?;
+        // The token of one that was withdrawn may be another's by now.
+        if withdrawn {
+            return Ok(());
+        }
         if !(self.handing_over && fed) {
             self.sources.interrupts.remove(&token);
             self.retire(&source);
@@ -190,6 +223,7 @@ impl Guest {
                 Ok((source, Some(by)))
             }
             Feed::Adopted(source, by) => Ok((source, Some(Fed { filter, ..by }))),
+            Feed::Withdrawn => Err(ErrorCode::NotGranted),
             Feed::Inherited(name) => {
                 let inherited = self.heritage.source(&name);
                 let (mut by, source) = inherited.ok_or(ErrorCode::BadArgument)?;
@@ -263,6 +297,7 @@ impl Guest {
             token,
             source: source.clone(),
             fed: fed.is_some(),
+            withdrawn: false,
         });
         if handle.is_some() {
             self.sources.interrupts.insert(token, (source, fed));

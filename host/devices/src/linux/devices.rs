@@ -1,0 +1,252 @@
+//! What the kernel has, opened by name.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+
+use loopgate_workloop::{Clock, InterruptLine};
+use parking_lot::Mutex;
+
+use super::controller::{Controller, Served};
+use super::gpio::{self, Chips, Line, Reserved};
+use super::port::Port;
+use crate::gpio::{Edges, GpioController, GpioLine, LineInfo, LineRequest, Reservation};
+use crate::serial::{Counts, Device, Error, PortRequest, SerialController, SerialPort};
+
+/// The kernel's devices: GPIO lines, serial ports, and pseudo-terminals that
+/// are made on request.
+///
+/// One thread serves all of them. It starts with the first that is opened, and
+/// ends when every one was dropped.
+pub struct KernelDevices {
+    clock: Arc<dyn Clock>,
+    /// Whoever has a device open keeps it.
+    controller: Mutex<Weak<Controller>>,
+    /// Held by who opens a port: two at once would find each other's device free.
+    opening: Mutex<()>,
+}
+
+/// A port in the hands of its holder.
+struct OpenPort {
+    id: u64,
+    port: Arc<Port>,
+    controller: Arc<Controller>,
+}
+
+/// A line that is held, and neither driven nor biased.
+struct ReservedLine {
+    reserved: Reserved,
+    request: LineRequest,
+    controller: Arc<Controller>,
+}
+
+/// A line in the hands of its holder, and of who takes its interrupts.
+struct OpenLine(Arc<HeldLine>);
+
+struct LineInterrupt(Arc<HeldLine>, Edges);
+
+struct HeldLine {
+    id: u64,
+    line: Arc<Line>,
+    controller: Arc<Controller>,
+}
+
+impl KernelDevices {
+    /// Opens nothing yet. `clock` must be the kernel's monotonic one
+    /// ([`SystemClock`](loopgate_workloop::SystemClock)): it is compared with
+    /// the times of edges.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            controller: Mutex::default(),
+            opening: Mutex::default(),
+        }
+    }
+
+    fn controller(&self) -> io::Result<Arc<Controller>> {
+        let mut known = self.controller.lock();
+        if let Some(controller) = known.upgrade() {
+            return Ok(controller);
+        }
+        let controller = Arc::new(Controller::start(Arc::clone(&self.clock))?);
+        *known = Arc::downgrade(&controller);
+        Ok(controller)
+    }
+}
+
+impl SerialController for KernelDevices {
+    fn open(&self, request: &PortRequest) -> Result<Arc<dyn SerialPort>, Error> {
+        let controller = self.controller().map_err(|source| Error::Io {
+            device: request.device.to_string(),
+            operation: "start the thread that serves it",
+            source,
+        })?;
+        let _opening = self.opening.lock();
+        let same = |port: &Port| {
+            let same = is_same(port.device(), &request.device);
+            same.then(|| port.consumer().to_owned())
+        };
+        // Also while it is gone.
+        if let Some(consumer) = controller.find_port(same) {
+            return Err(Error::Busy {
+                device: request.device.to_string(),
+                consumer: Some(consumer),
+            });
+        }
+        let id = controller.next_id();
+        let port = Arc::new(Port::open(
+            id,
+            request,
+            controller.epoll(),
+            controller.clock(),
+        )?);
+        controller.add(id, Served::Port(Arc::clone(&port)));
+        Ok(Arc::new(OpenPort {
+            id,
+            port,
+            controller,
+        }))
+    }
+}
+
+impl GpioController for KernelDevices {
+    fn reserve(&self, request: &LineRequest) -> Result<Box<dyn Reservation>, gpio::Error> {
+        request.validate()?;
+        let controller = self.controller().map_err(|source| gpio::Error::Io {
+            line: request.line.clone(),
+            operation: "start the thread that serves it",
+            source,
+        })?;
+        Ok(Box::new(ReservedLine {
+            reserved: Line::reserve(request)?,
+            request: request.clone(),
+            controller,
+        }))
+    }
+
+    fn lines(&self) -> Vec<LineInfo> {
+        Chips::open().lines()
+    }
+}
+
+impl Reservation for ReservedLine {
+    fn open(self: Box<Self>) -> Result<Arc<dyn GpioLine>, gpio::Error> {
+        let Self {
+            reserved,
+            request,
+            controller,
+        } = *self;
+        let id = controller.next_id();
+        let (epoll, clock) = (controller.epoll(), controller.clock());
+        let line = Arc::new(Line::open(id, &request, reserved, epoll, clock)?);
+        controller.add(id, Served::Line(Arc::clone(&line)));
+        Ok(Arc::new(OpenLine(Arc::new(HeldLine {
+            id,
+            line,
+            controller,
+        }))))
+    }
+}
+
+impl SerialPort for OpenPort {
+    fn read(&self, max: usize, into: &mut Vec<u8>) -> Result<usize, Error> {
+        self.port.read(max, into)
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<usize, Error> {
+        self.port.write(bytes)
+    }
+
+    fn readable(&self) -> Result<Arc<dyn InterruptLine>, Error> {
+        let line = self.port.signals().readable.line();
+        line.ok_or_else(|| self.port.has("readable"))
+    }
+
+    fn writable(&self) -> Result<Arc<dyn InterruptLine>, Error> {
+        let line = self.port.signals().writable.line();
+        line.ok_or_else(|| self.port.has("writable"))
+    }
+
+    fn counts(&self) -> Counts {
+        self.port.counts()
+    }
+}
+
+impl Drop for OpenPort {
+    fn drop(&mut self) {
+        self.controller.remove(self.id);
+        self.port.release();
+    }
+}
+
+impl GpioLine for OpenLine {
+    fn is_high(&self) -> Result<bool, gpio::Error> {
+        self.0.line.is_high()
+    }
+
+    fn set(&self, high: bool) -> Result<(), gpio::Error> {
+        self.0.line.set(high)
+    }
+
+    fn interrupt(&self, edges: Edges) -> Result<Arc<dyn InterruptLine>, gpio::Error> {
+        self.0.line.add_interrupt(edges)?;
+        Ok(Arc::new(LineInterrupt(Arc::clone(&self.0), edges)))
+    }
+
+    fn make_input(&self) -> Result<(), gpio::Error> {
+        self.0.line.make_input()
+    }
+}
+
+impl InterruptLine for LineInterrupt {
+    fn trigger(&self) -> loopgate_workloop::Trigger {
+        self.1.trigger()
+    }
+
+    fn register(
+        &self,
+        sink: Arc<dyn loopgate_workloop::InterruptSink>,
+    ) -> Result<(), loopgate_workloop::Error> {
+        self.0.line.register(sink)
+    }
+
+    fn unregister(&self) {
+        self.0.line.unregister();
+    }
+
+    fn enable(&self) {
+        self.0.line.enable();
+    }
+
+    fn disable(&self) {
+        self.0.line.disable();
+    }
+}
+
+impl Drop for LineInterrupt {
+    fn drop(&mut self) {
+        self.0.line.remove_interrupt();
+    }
+}
+
+impl Drop for HeldLine {
+    fn drop(&mut self) {
+        self.controller.remove(self.id);
+        self.line.release();
+    }
+}
+
+/// Whether two names are of one device. A device by two names that are both
+/// gone cannot be told; opening it finds the other's lock then.
+fn is_same(a: &Device, b: &Device) -> bool {
+    match (a, b) {
+        (Device::Path(a), Device::Path(b)) => a == b || resolved(a) == resolved(b),
+        (Device::Pty { link: a }, Device::Pty { link: b }) => a == b,
+        _ => false,
+    }
+}
+
+fn resolved(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
