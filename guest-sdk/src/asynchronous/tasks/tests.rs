@@ -117,3 +117,56 @@ fn who_is_cancelled_is_dropped_and_may_come_back_here_meanwhile() {
     drop(take_all(&TABLE));
     assert_eq!((dropped.get(), asleep()), (3, 0));
 }
+
+/// Waits once for whoever takes the waker.
+async fn once(waker: Rc<RefCell<Option<Waker>>>) {
+    let mut is_first = true;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut is_first, false) {
+            *waker.borrow_mut() = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[test]
+fn a_kept_waker_is_something_to_wait_for() {
+    let waker = Rc::<RefCell<Option<Waker>>>::default();
+    let kept = waker.clone();
+    let request = begin(1, async move |_| {
+        once(kept).await;
+        Ok(3_u64.into())
+    });
+    assert!(request.is_pending());
+    assert!(!is_woken());
+    // Twice is once.
+    let taken = waker.take().unwrap();
+    taken.wake_by_ref();
+    taken.wake();
+    let woken = take_woken();
+    assert_eq!(woken, [TaskId::Request(RequestId(1))].into());
+    assert!(!is_woken());
+    let answer = go_on(&TABLE, TaskId::Request(RequestId(1)));
+    assert_eq!(answer, Poll::Ready(Ok(3_u64.into())));
+}
+
+#[test]
+fn a_waker_outlives_its_task_and_wakes_nobody_then() {
+    let waker = Rc::<RefCell<Option<Waker>>>::default();
+    let kept = waker.clone();
+    let task = async move {
+        once(kept).await;
+        Ok(().into())
+    };
+    TABLE.with_borrow_mut(|tasks| tasks.spawn(Box::pin(task)));
+    let first: Vec<_> = take_woken().into_iter().collect();
+    assert!(go_on(&TABLE, first[0]).is_pending());
+    assert_eq!(asleep(), 1);
+    drop(take_all(&TABLE));
+    waker.take().unwrap().wake();
+    let stale: Vec<_> = take_woken().into_iter().collect();
+    assert_eq!(stale, first);
+    assert!(go_on(&TABLE, stale[0]).is_pending(), "nobody is there");
+}
