@@ -61,6 +61,10 @@ fn laid_out(text: &[u8]) -> Option<([u8; DIGITS], u8)> {
     (!has_point).then_some((digits, points))
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what `map_err` hands over"
+)]
 fn failed(error: DataError) -> Error {
     Error::new(ErrorCode::Io, format!("MAX7219: {error:?}"))
 }

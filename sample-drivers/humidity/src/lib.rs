@@ -1,4 +1,4 @@
-//! Temperature and humidity, from an SHT4x. See README.md.
+//! Temperature and humidity, from an `SHT4x`. See README.md.
 
 #![forbid(unsafe_code)]
 
