@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::task::Poll;
 
+#[cfg(feature = "embedded-hal-async")]
+use super::edges::occurred as is_waited_for;
 use super::tasks::{self, TaskId};
 use super::{TASKS, alarm, answer_later};
 use crate::{InterruptId, Interrupts, Level, Reply, Result, TimerId, log};
@@ -38,14 +40,19 @@ pub(super) fn begin() {
 fn serve(call: &Call) -> bool {
     match *call {
         Call::Timeout(timer) if alarm::rang(timer) => run_woken(),
-        #[cfg(feature = "embedded-hal-async")]
-        Call::Interrupt(source, event) if super::edges::occurred(source, event) => run_woken(),
+        Call::Interrupt(source, event) if is_waited_for(source, event) => run_woken(),
         Call::Completed => run_woken(),
         Call::Handled => alarm::arm(),
         Call::Stop => drop(tasks::take_all(&TASKS)),
         Call::Timeout(_) | Call::Interrupt(..) => return false,
     }
     true
+}
+
+/// There is no way to wait for a pin.
+#[cfg(not(feature = "embedded-hal-async"))]
+fn is_waited_for(_: InterruptId, _: Interrupts) -> bool {
+    false
 }
 
 /// Polls each that was woken, once: what they wake comes in a call of its own.
