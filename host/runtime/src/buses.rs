@@ -323,6 +323,7 @@ impl Caller<'_> {
         // Others had it meanwhile, and who waits for them dies of nothing (rule 13).
         self.clock.resume(paused);
         self.clock.called_down(begun.elapsed());
+        self.clock.waited(begun.elapsed());
         let turn = turn.map_err(Fault::Refused)?;
         let left = self.clock.left();
         let made = (!left.is_zero()).then(|| turn.run(left, call));
@@ -345,6 +346,7 @@ impl Caller<'_> {
         if !busy.is_zero() {
             self.time.delay(busy);
             self.clock.called_down(busy);
+            self.clock.waited(busy);
         }
         let (left, begun) = (self.clock.undelayed(), self.time.now());
         let made = call();

@@ -16,6 +16,7 @@ use crate::limits::{LimitHit, Limits};
 use crate::log::DriverLog;
 use crate::mail::Mail;
 use crate::published_pins::PublishedPins;
+use crate::rate::{Debt, ForAnother};
 use crate::safe_state::AtRest;
 use crate::service::Services;
 use crate::shared_lines::SharedLines;
@@ -87,6 +88,10 @@ pub(crate) struct Driver {
     /// What its handlers may take of the loop before the gate is opened: one
     /// handler limit, however many sources it has (rule 13).
     quota: Arc<Quota>,
+    /// Whether another driver asks it now. Touched with its gate closed.
+    pub(crate) for_another: ForAnother,
+    /// What others have done for it.
+    pub(crate) debt: Arc<Debt>,
     /// New requests wait until those that have begun are over.
     draining: AtomicBool,
     /// When a reload has last kept it from its handlers, in nanoseconds; the end of
@@ -231,6 +236,8 @@ impl Driver {
             ending: AtomicBool::new(false),
             version: Mutex::default(),
             quota: Arc::new(Quota::new(limits.handler_wall)),
+            for_another: ForAnother::default(),
+            debt: Arc::default(),
             draining: AtomicBool::new(false),
             replaced: AtomicU64::new(0),
             last_reload: Mutex::default(),
@@ -314,8 +321,11 @@ impl Driver {
         guest.clock.begin(&self.limits, handler == Handler::Start);
         guest.memory.refused = None;
         store.set_epoch_deadline(1);
+        let for_others = self.for_another.is_on();
+        let own = for_others.then(|| store.data_mut().calls.lend());
         // `start` has a limit of its own.
-        let begun = store.data().begun().filter(|_| handler != Handler::Start);
+        let counts = handler != Handler::Start && !for_others;
+        let begun = store.data().begun().filter(|_| counts);
         let timing = self.counters.begin();
         let in_flight = self.engine.ticker.enter();
         let result = f(store, instance.bindings.loopgate_driver_handlers());
@@ -325,6 +335,10 @@ impl Driver {
             self.quota.charge(length);
         }
         self.counters.end(timing, spanned);
+        if let Some(own) = own {
+            let calls = store.data_mut().calls.give_back(own);
+            self.for_another.add(calls);
+        }
         let result = result.and_then(|result| {
             store.data_mut().returned(begun)?;
             Ok(result)

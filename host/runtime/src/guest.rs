@@ -40,7 +40,7 @@ pub(crate) struct Guest {
     /// Counts the looks for mail, so that each kind is looked at first in turn.
     pub(crate) looks: usize,
     pub(crate) clock: CallClock,
-    calls: CallRate,
+    pub(crate) calls: CallRate,
     share: Option<LoopShare>,
     pub(crate) memory: MemoryLimiter,
     pub(crate) random: Random,
@@ -153,8 +153,20 @@ impl Guest {
         &mut self,
         begun: Option<loopgate_workloop::Instant>,
     ) -> Result<(), LimitHit> {
+        let (calls, time) = self.driver.debt.take();
+        if calls > 0 {
+            self.calls.count_all(calls, self.driver.time.now());
+        }
         self.calls_allowed()?;
-        if let (Some(share), Some(begun)) = (&mut self.share, begun)
+        let Some(share) = &mut self.share else {
+            return Ok(());
+        };
+        if !time.is_zero() {
+            share.owe(time, self.driver.time.now());
+        }
+        // Others were at work while it waited for them.
+        let begun = begun.map(|begun| begun.saturating_add(self.clock.waited));
+        if let Some(begun) = begun
             && !share.charge(begun, self.driver.time.now())
         {
             return Err(LimitHit::LoopShare(self.driver.limits.loop_share));
@@ -277,6 +289,8 @@ pub(crate) struct CallClock {
     delayed: Duration,
     /// Calls into other drivers, by the board's clock.
     down: Duration,
+    /// Waits for what others had, a gate or a bus.
+    waited: Duration,
 }
 
 /// Both clocks at one moment.
@@ -309,6 +323,7 @@ impl CallClock {
         self.since = None;
         self.delayed = Duration::ZERO;
         self.down = Duration::ZERO;
+        self.waited = Duration::ZERO;
     }
 
     /// How long the handler has kept its loop, where it has seen a tick or has
@@ -396,6 +411,11 @@ impl CallClock {
     /// A call into another driver has kept the loop for so long.
     pub(crate) fn called_down(&mut self, span: Duration) {
         self.down += span;
+    }
+
+    /// Others had what this handler waited for.
+    pub(crate) fn waited(&mut self, span: Duration) {
+        self.waited += span;
     }
 
     /// Before a call into another driver, whose time is its own.

@@ -1,6 +1,11 @@
 //! What a driver instance may do in a second, by the board's clock.
+//!
+//! A handler that another driver has asked for is not the driver's own doing: what
+//! it does counts for who asked, or a client could use up what its provider may. A
+//! call down counts at once, a submission with the submitter's next handler.
 
 use loopgate_workloop::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 const SECOND: u64 = 1_000_000_000;
@@ -35,6 +40,35 @@ impl CallRate {
         }
     }
 
+    /// As [`count`](Self::count), for calls that others have made for this one.
+    pub(crate) fn count_all(&mut self, mut calls: u64, now: Instant) {
+        while calls > 0 && !self.exceeded {
+            let some = calls.min(self.left);
+            self.left -= some;
+            calls -= some;
+            if calls > 0 {
+                self.refill(now);
+                calls -= 1;
+            }
+        }
+    }
+
+    /// What follows is for somebody else. Gives what is to be given back.
+    pub(crate) fn lend(&mut self) -> Self {
+        let lent = Self {
+            limit: u64::MAX,
+            left: u64::MAX,
+            since: self.since,
+            exceeded: false,
+        };
+        std::mem::replace(self, lent)
+    }
+
+    /// What follows is its own again. How many calls were for somebody else.
+    pub(crate) fn give_back(&mut self, own: Self) -> u64 {
+        u64::MAX - std::mem::replace(self, own).left
+    }
+
     /// Whether there were too many.
     pub(crate) fn is_exceeded(&self) -> bool {
         self.exceeded
@@ -57,6 +91,60 @@ impl CallRate {
         } else {
             self.exceeded = true;
         }
+    }
+}
+
+/// What a driver does while another asks it, in calls of the host.
+#[derive(Default)]
+pub(crate) struct ForAnother {
+    on: AtomicBool,
+    calls: AtomicU64,
+}
+
+impl ForAnother {
+    /// Runs `f`, in which handlers of this driver run for another. How many calls
+    /// they made.
+    pub(crate) fn during<R>(&self, f: impl FnOnce() -> R) -> (R, u64) {
+        self.on.store(true, Relaxed);
+        let result = f();
+        self.on.store(false, Relaxed);
+        (result, self.calls.swap(0, Relaxed))
+    }
+
+    pub(crate) fn is_on(&self) -> bool {
+        self.on.load(Relaxed)
+    }
+
+    pub(crate) fn add(&self, calls: u64) {
+        self.calls.fetch_add(calls, Relaxed);
+    }
+}
+
+/// What others have done for a driver, and its limits have not counted yet.
+#[derive(Default)]
+pub(crate) struct Debt {
+    calls: AtomicU64,
+    nanoseconds: AtomicU64,
+}
+
+impl Debt {
+    pub(crate) fn add(&self, calls: u64, time: Duration) {
+        let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.calls.fetch_add(calls, Relaxed);
+        self.nanoseconds.fetch_add(time, Relaxed);
+    }
+
+    /// What there was.
+    pub(crate) fn take(&self) -> (u64, Duration) {
+        // There is hardly ever one, and to look costs less than to take.
+        let take = |of: &AtomicU64| match of.load(Relaxed) {
+            0 => 0,
+            _ => of.swap(0, Relaxed),
+        };
+        (
+            take(&self.calls),
+            Duration::from_nanos(take(&self.nanoseconds)),
+        )
     }
 }
 
@@ -92,9 +180,21 @@ impl LoopShare {
         for slot in first..=self.latest {
             let from = begun.max(slot * SLOT);
             let to = ended.min((slot + 1) * SLOT);
-            self.taken[(slot % SLOTS) as usize] += to.saturating_sub(from);
+            let taken = &mut self.taken[(slot % SLOTS) as usize];
+            *taken = taken.saturating_add(to.saturating_sub(from));
         }
-        self.taken.iter().sum::<u64>() <= SECOND / 100 * u64::from(self.percent)
+        self.taken
+            .iter()
+            .fold(0, |sum: u64, taken| sum.saturating_add(*taken))
+            <= SECOND / 100 * u64::from(self.percent)
+    }
+
+    /// What others have done for this one, up to now.
+    pub(crate) fn owe(&mut self, time: Duration, now: Instant) {
+        self.slide(now.as_nanos() / SLOT);
+        let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let latest = &mut self.taken[(self.latest % SLOTS) as usize];
+        *latest = latest.saturating_add(time);
     }
 
     fn slide(&mut self, to: u64) {

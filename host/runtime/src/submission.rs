@@ -3,6 +3,7 @@
 use crate::bindings::loopgate::driver::request::Arguments;
 use crate::error::ErrorCode;
 use crate::limits::{LimitHit, Limits};
+use crate::rate::Debt;
 use crate::requests::Outcome;
 use crate::service::Service;
 use crate::staging::StagedClient;
@@ -30,6 +31,8 @@ pub(crate) struct Sent {
     pub(crate) arguments: Arguments,
     pub(crate) reply_max: u32,
     pub(crate) deadline: Option<Instant>,
+    /// Of who submits it: what is done for it counts there.
+    pub(crate) debt: Arc<Debt>,
 }
 
 impl Sent {

@@ -44,6 +44,36 @@ fn rule_13_a_driver_that_calls_the_host_too_often_ends() {
     assert_eq!(signal(&board, 1), Err(ErrorCode::NoDevice));
 }
 
+/// Who asks without end ends, and not who is asked.
+#[test]
+fn rule_13_what_a_driver_does_for_another_counts_for_that_one() {
+    for place in ["provider", "dedicated"] {
+        for (how, limit) in [
+            ("calls", "host-calls = 20000"),
+            ("calls", "loop-share = 50"),
+            ("submissions", "host-calls = 20000"),
+        ] {
+            let asked = format!(
+                "provides = [\"echo\"]\n[driver.limits]\nhost-calls = 5000\nloop-share = 20"
+            );
+            let asker = format!(
+                "provides = [\"flood\"]\nuses = [\"echo\"]\nwork-loop = \"{place}\"\n\
+                 config = {{ how = \"{how}\" }}\n[driver.limits]\n{limit}"
+            );
+            let board = real_board(
+                entry("echo", &guest("probe_echo"), &asked)
+                    + &entry("flood", &guest("hostile_flood"), &asker),
+            );
+            until("the asker has ended", || {
+                state(&board, "flood").0 == State::Failed
+            });
+            let (_, cause) = state(&board, "flood");
+            assert!(cause.contains(&limit[..10]), "{how}, {limit}: {cause}");
+            assert_running(&board, "echo");
+        }
+    }
+}
+
 /// Of the first kind there is no end: it ends at a tick, not when it returns.
 #[test]
 fn rule_13_one_handler_that_calls_the_host_without_end_ends_at_once() {

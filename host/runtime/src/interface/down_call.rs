@@ -33,10 +33,11 @@ impl Guest {
             }
             let paused = self.clock.pause();
             let begun = self.driver.time.now();
-            let outcome = f(cx);
+            let (outcome, calls) = other.for_another.during(|| f(cx));
             let ended = self.driver.time.now();
             self.clock.called_down(ended.saturating_since(begun));
             self.clock.resume(paused);
+            self.calls.count_all(calls, ended);
             other.work_loop.open_gate(cx)?;
             outcome
         })
@@ -51,7 +52,11 @@ impl Guest {
         // Given up some ticks before the limit: the wait is the provider's
         // fault, and must not end this driver.
         let left = self.clock.left().saturating_sub(5 * TICK);
-        let deadline = self.driver.time.now().saturating_add(timeout.min(left));
-        Ok(other.work_loop.close_gate_until(cx, deadline)?)
+        let begun = self.driver.time.now();
+        let deadline = begun.saturating_add(timeout.min(left));
+        let closed = other.work_loop.close_gate_until(cx, deadline);
+        self.clock
+            .waited(self.driver.time.now().saturating_since(begun));
+        Ok(closed?)
     }
 }

@@ -159,6 +159,7 @@ impl HostClient for Guest {
                 arguments,
                 reply_max,
                 deadline: instant(deadline),
+                debt: self.driver.debt.clone(),
             };
             Submission::new(sent, mailbox, queue)
         });

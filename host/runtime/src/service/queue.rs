@@ -79,9 +79,14 @@ impl Service {
             reply_max: submission.request.reply_max,
         };
         let arguments = &submission.request.arguments;
-        let answer = self.gate.attempt_action(cx, || {
-            self.hand_over(cx, circumstances, arguments, Some(submission))
+        let (driver, begun) = (&self.driver, self.driver.time.now());
+        let (answer, calls) = driver.for_another.during(|| {
+            self.gate.attempt_action(cx, || {
+                self.hand_over(cx, circumstances, arguments, Some(submission))
+            })
         });
+        let took = driver.time.now().saturating_since(begun);
+        submission.request.debt.add(calls, took);
         let outcome = match answer {
             Ok(Ok(Answer::Pending(..) | Answer::Later)) => return,
             Ok(Ok(Answer::Done(outcome))) => outcome,
