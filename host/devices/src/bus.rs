@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,7 +43,16 @@ pub enum Refused {
     Late,
 }
 
-/// The right to the bus, for one transaction.
+/// Why a call has no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoResult {
+    /// It has not come back in time. Where it has begun it has the bus until it does.
+    Late,
+    /// It has panicked, and come back by that.
+    Panicked,
+}
+
+/// The right to the bus, for one call.
 pub struct Turn<'a>(&'a Shared);
 
 struct Shared {
@@ -59,6 +69,8 @@ struct State {
     queue: VecDeque<u64>,
     next: u64,
     job: Option<Job>,
+    /// Calls that have come back.
+    returned: u64,
     abandoned: Option<Instant>,
     over: bool,
 }
@@ -122,41 +134,52 @@ impl Drop for BusThread {
 }
 
 impl Turn<'_> {
-    /// Runs `call` on the bus's thread. `None`: it has not come back in that time,
-    /// and has the bus until it does.
+    /// Runs a transaction on the bus's thread.
+    ///
+    /// # Errors
+    ///
+    /// [`NoResult`].
     pub fn run<R: Send + 'static>(
         self,
         wait: Duration,
         call: impl FnOnce() -> R + Send + 'static,
-    ) -> Option<R> {
+    ) -> Result<R, NoResult> {
         let shared = self.0;
         let until = Instant::now() + wait;
         let result = Arc::new(Mutex::new(None));
         let to = result.clone();
         let mut state = shared.state.lock();
-        let before = state.bus.transactions;
+        let before = state.returned;
         state.job = Some(Box::new(move || *to.lock() = Some(call())));
         shared.changed.notify_all();
-        while state.bus.transactions == before {
+        while state.returned == before {
             let late = shared.changed.wait_until(&mut state, until).timed_out();
-            if late && state.bus.transactions == before {
-                state.abandoned = Some(until);
-                shared.changed.notify_all();
-                return None;
+            if late && state.returned == before {
+                return Err(self.give_up(state, until));
             }
         }
         drop(state);
-        result.lock().take()
+        result.lock().take().ok_or(NoResult::Panicked)
+    }
+
+    /// What has not begun is not made any more; what has keeps the turn.
+    fn give_up(self, mut state: MutexGuard<'_, State>, until: Instant) -> NoResult {
+        let job = state.job.take();
+        if job.is_none() {
+            state.abandoned = Some(until);
+            self.0.changed.notify_all();
+            // The thread ends the turn, and maybe as soon as this is unlocked.
+            std::mem::forget(self);
+        }
+        drop(state);
+        NoResult::Late
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.state.lock();
-        if state.abandoned.is_none() {
-            state.bus.user = None;
-            self.0.changed.notify_all();
-        }
+        self.0.state.lock().bus.user = None;
+        self.0.changed.notify_all();
     }
 }
 
@@ -189,8 +212,10 @@ impl Shared {
                 self.changed.wait(&mut state);
                 continue;
             };
-            MutexGuard::unlocked(&mut state, job);
+            // The panic hook has told of it, and who waits is told too.
+            let _ = MutexGuard::unlocked(&mut state, || catch_unwind(AssertUnwindSafe(job)));
             state.bus.transactions += 1;
+            state.returned += 1;
             if state.abandoned.take().is_some() {
                 state.bus.user = None;
             }
@@ -211,7 +236,7 @@ mod tests {
         let bus = BusThread::spawn("test").unwrap();
         for number in 0..100 {
             let turn = bus.turn("a", LONG).unwrap();
-            assert_eq!(turn.run(LONG, move || number), Some(number));
+            assert_eq!(turn.run(LONG, move || number), Ok(number));
         }
         let idle = BusState {
             transactions: 100,
@@ -226,7 +251,7 @@ mod tests {
         let (release, hangs) = channel::<()>();
         let turn = bus.turn("bad", LONG).unwrap();
         let hung = turn.run(Duration::from_millis(1), move || hangs.recv());
-        assert!(hung.is_none());
+        assert_eq!(hung, Err(NoResult::Late));
         let state = bus.state();
         assert_eq!((state.user.as_deref(), state.is_stuck), (Some("bad"), true));
         // One may wait for the grace, nobody after it.
@@ -240,7 +265,7 @@ mod tests {
         while bus.state().is_stuck {
             std::thread::yield_now();
         }
-        assert_eq!(bus.turn("good", LONG).unwrap().run(LONG, || 7), Some(7));
+        assert_eq!(bus.turn("good", LONG).unwrap().run(LONG, || 7), Ok(7));
     }
 
     #[test]
@@ -254,8 +279,47 @@ mod tests {
             while bus.shared.state.lock().queue.is_empty() {
                 std::thread::yield_now();
             }
-            assert_eq!(first.run(LONG, || 1), Some(1));
-            assert_eq!(second.join().unwrap(), Some(2));
+            assert_eq!(first.run(LONG, || 1), Ok(1));
+            assert_eq!(second.join().unwrap(), Ok(2));
+        });
+    }
+
+    #[test]
+    fn a_call_that_panics_has_come_back_without_a_result() {
+        let bus = BusThread::spawn("test").unwrap();
+        let panicked = bus.turn("bad", LONG).unwrap();
+        let panicked = panicked.run(LONG, || panic!("as it shall"));
+        assert_eq!(panicked, Err::<(), _>(NoResult::Panicked));
+        assert_eq!(bus.turn("good", LONG).unwrap().run(LONG, || 7), Ok(7));
+    }
+
+    #[test]
+    fn what_was_given_up_before_it_began_is_never_made() {
+        let bus = BusThread::spawn("test").unwrap();
+        // The thread begins nothing any more.
+        bus.shared.state.lock().over = true;
+        let turn = bus.turn("late", LONG).unwrap();
+        let result = turn.run(Duration::from_millis(1), || 7);
+        assert_eq!(result, Err(NoResult::Late));
+        assert_eq!(bus.state(), BusState::default());
+        assert!(bus.shared.state.lock().job.is_none());
+    }
+
+    #[test]
+    fn who_is_late_ends_nobody_else_s_turn() {
+        let bus = BusThread::spawn("test").unwrap();
+        let use_it = |user: &str| {
+            for _ in 0..10_000 {
+                let Ok(turn) = bus.turn(user, LONG) else {
+                    continue;
+                };
+                assert_eq!(bus.state().user.as_deref(), Some(user));
+                let _ = turn.run(Duration::ZERO, || ());
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| use_it("a"));
+            scope.spawn(|| use_it("b"));
         });
     }
 }

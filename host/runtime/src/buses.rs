@@ -9,7 +9,7 @@ use crate::guest::CallClock;
 use crate::limits::LimitHit;
 use crate::status::BusStatus;
 use crate::time::Time;
-use loopgate_devices::bus::{BusThread, GRACE, Refused};
+use loopgate_devices::bus::{BusThread, GRACE, NoResult, Refused};
 use loopgate_devices::i2c::{self, Address, I2cBus, Message};
 use loopgate_devices::linux::{KernelI2c, KernelSpi};
 use loopgate_devices::sim::SimBoard;
@@ -103,6 +103,8 @@ pub(crate) enum Fault {
     Refused(Refused),
     /// The caller's time is over.
     Over(LimitHit),
+    /// What makes the transactions has panicked.
+    Panicked,
 }
 
 impl Buses {
@@ -325,8 +327,13 @@ impl Caller<'_> {
         self.clock.called_down(begun.elapsed());
         let turn = turn.map_err(Fault::Refused)?;
         let left = self.clock.left();
-        let made = (!left.is_zero()).then(|| turn.run(left, call));
-        made.flatten().ok_or_else(|| Fault::Over(self.clock.over()))
+        if left.is_zero() {
+            return Err(Fault::Over(self.clock.over()));
+        }
+        turn.run(left, call).map_err(|none| match none {
+            NoResult::Late => Fault::Over(self.clock.over()),
+            NoResult::Panicked => Fault::Panicked,
+        })
     }
 
     fn at_once<R>(

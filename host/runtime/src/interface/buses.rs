@@ -59,6 +59,10 @@ impl Guest {
                 "was others' for all of the time that was left",
                 WitErrorCode::TimedOut,
             ),
+            Fault::Panicked => (
+                "has panicked; mend the program's `I2cBus`",
+                WitErrorCode::Io,
+            ),
             Fault::Over(limit) => return Err(limit.into()),
         };
         self.driver.log.host(&format!("{place} {why}"));
