@@ -195,11 +195,13 @@ impl Line {
             }
             self.listen(&state);
         }
+        // Edges are told by the controller's thread alone: a second one in the sink
+        // would keep it from telling each before the next.
         if is_level {
             self.look(&mut state);
+            drop(state);
+            self.deliver();
         }
-        drop(state);
-        self.deliver();
     }
 
     pub(in super::super) fn disable(&self) {
