@@ -60,7 +60,10 @@ struct Shared {
     changed: Condvar,
 }
 
-type Job = Box<dyn FnOnce() + Send>;
+struct Job {
+    call: Box<dyn FnOnce() + Send>,
+    is_transaction: bool,
+}
 
 #[derive(Default)]
 struct State {
@@ -144,13 +147,39 @@ impl Turn<'_> {
         wait: Duration,
         call: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, NoResult> {
+        self.make(wait, true, call)
+    }
+
+    /// Opens a device of the bus on its thread, since that may wait for a
+    /// transaction in the kernel.
+    ///
+    /// # Errors
+    ///
+    /// [`NoResult`].
+    pub fn open<R: Send + 'static>(
+        self,
+        wait: Duration,
+        open: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, NoResult> {
+        self.make(wait, false, open)
+    }
+
+    fn make<R: Send + 'static>(
+        self,
+        wait: Duration,
+        is_transaction: bool,
+        call: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, NoResult> {
         let shared = self.0;
         let until = Instant::now() + wait;
         let result = Arc::new(Mutex::new(None));
         let to = result.clone();
         let mut state = shared.state.lock();
         let before = state.returned;
-        state.job = Some(Box::new(move || *to.lock() = Some(call())));
+        state.job = Some(Job {
+            call: Box::new(move || *to.lock() = Some(call())),
+            is_transaction,
+        });
         shared.changed.notify_all();
         while state.returned == before {
             let late = shared.changed.wait_until(&mut state, until).timed_out();
@@ -213,8 +242,8 @@ impl Shared {
                 continue;
             };
             // The panic hook has told of it, and who waits is told too.
-            let _ = MutexGuard::unlocked(&mut state, || catch_unwind(AssertUnwindSafe(job)));
-            state.bus.transactions += 1;
+            let _ = MutexGuard::unlocked(&mut state, || catch_unwind(AssertUnwindSafe(job.call)));
+            state.bus.transactions += u64::from(job.is_transaction);
             state.returned += 1;
             if state.abandoned.take().is_some() {
                 state.bus.user = None;
@@ -238,6 +267,7 @@ mod tests {
             let turn = bus.turn("a", LONG).unwrap();
             assert_eq!(turn.run(LONG, move || number), Ok(number));
         }
+        assert_eq!(bus.turn("a", LONG).unwrap().open(LONG, || 7), Ok(7));
         let idle = BusState {
             transactions: 100,
             ..BusState::default()

@@ -5,7 +5,6 @@ use crate::bindings::loopgate::driver::i2c::{
     BusError, Host, HostDevice, NoAcknowledgeSource, Operation,
 };
 use crate::buses::I2cDevice;
-use crate::error::ErrorCode;
 use crate::guest::Guest;
 use loopgate_devices::i2c::{self, Error, Message};
 use wasmtime::component::Resource;
@@ -25,7 +24,23 @@ impl Host for Guest {}
 
 impl HostDevice for Guest {
     fn open(&mut self, name: String) -> wasmtime::Result<Result<Resource<Device>, WitErrorCode>> {
-        Ok(self.open_i2c(&name).map_err(Into::into))
+        let driver = self.driver.clone();
+        let entry = match self.begin_open(KIND, &name, driver.grants.i2c(&name)) {
+            Ok(entry) => entry,
+            Err(code) => return Ok(Err(code.into())),
+        };
+        let buses = &driver.devices.buses;
+        let opened = buses.open_i2c(entry, &mut self.caller());
+        Ok(match self.opened(&name, opened, code)? {
+            Ok(device) => {
+                let device = Device {
+                    name: name.clone(),
+                    device,
+                };
+                self.enter(KIND, name, device)
+            }
+            Err(code) => Err(code),
+        })
     }
 
     fn transaction(
@@ -50,25 +65,6 @@ impl HostDevice for Guest {
 }
 
 impl Guest {
-    fn open_i2c(&mut self, name: &str) -> Result<Resource<Device>, ErrorCode> {
-        let driver = self.driver.clone();
-        let entry = driver.grants.i2c(name).map_err(|reason| {
-            driver.log.host(&reason);
-            ErrorCode::NotGranted
-        })?;
-        self.begin_open(KIND, name)?;
-        let device = driver.devices.buses.open_i2c(entry).map_err(|error| {
-            driver.log.host(&format!("device `{name}`: {error}"));
-            ErrorCode::from(code(&error))
-        })?;
-        let name = name.to_owned();
-        let entered = (KIND, name.clone());
-        let handle = self.push(Device { name, device });
-        let handle = handle.ok_or(ErrorCode::NoResources)?;
-        self.on_buses.insert(entered);
-        Ok(handle)
-    }
-
     pub(super) fn i2c_transaction(
         &mut self,
         device: &I2cDevice,
@@ -112,7 +108,7 @@ impl Guest {
     }
 }
 
-fn code(error: &Error) -> WitErrorCode {
+pub(super) fn code(error: &Error) -> WitErrorCode {
     match error {
         Error::NoDevice { .. } | Error::Denied { .. } => WitErrorCode::NoDevice,
         Error::Unsupported { .. } => WitErrorCode::Unsupported,

@@ -3,7 +3,6 @@
 use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::spi::{BusError, Host, HostDevice, Operation};
 use crate::buses::SpiDevice;
-use crate::error::ErrorCode;
 use crate::guest::Guest;
 use loopgate_devices::spi::{self, Error};
 use std::time::Duration;
@@ -24,7 +23,23 @@ impl Host for Guest {}
 
 impl HostDevice for Guest {
     fn open(&mut self, name: String) -> wasmtime::Result<Result<Resource<Device>, WitErrorCode>> {
-        Ok(self.open_spi(&name).map_err(Into::into))
+        let driver = self.driver.clone();
+        let entry = match self.begin_open(KIND, &name, driver.grants.spi(&name)) {
+            Ok(entry) => entry,
+            Err(code) => return Ok(Err(code.into())),
+        };
+        let buses = &driver.devices.buses;
+        let opened = buses.open_spi(entry, &mut self.caller());
+        Ok(match self.opened(&name, opened, code)? {
+            Ok(device) => {
+                let device = Device {
+                    name: name.clone(),
+                    device,
+                };
+                self.enter(KIND, name, device)
+            }
+            Err(code) => Err(code),
+        })
     }
 
     fn transaction(
@@ -49,25 +64,6 @@ impl HostDevice for Guest {
 }
 
 impl Guest {
-    fn open_spi(&mut self, name: &str) -> Result<Resource<Device>, ErrorCode> {
-        let driver = self.driver.clone();
-        let entry = driver.grants.spi(name).map_err(|reason| {
-            driver.log.host(&reason);
-            ErrorCode::NotGranted
-        })?;
-        self.begin_open(KIND, name)?;
-        let device = driver.devices.buses.open_spi(entry).map_err(|error| {
-            driver.log.host(&format!("device `{name}`: {error}"));
-            ErrorCode::from(code(&error))
-        })?;
-        let name = name.to_owned();
-        let entered = (KIND, name.clone());
-        let handle = self.push(Device { name, device });
-        let handle = handle.ok_or(ErrorCode::NoResources)?;
-        self.on_buses.insert(entered);
-        Ok(handle)
-    }
-
     fn spi_transaction(
         &mut self,
         device: &SpiDevice,

@@ -79,13 +79,11 @@ pub(crate) fn connect(store: &mut Store<Guest>) -> wasmtime::Result<()> {
     let driver = guest.driver.clone();
     let mut devices = Vec::new();
     for (name, entry) in driver.entry.i2c_in_order() {
-        let device = match driver.devices.buses.open_i2c(entry) {
-            Ok(device) => device,
-            Err(error) => {
-                let left_out = format!("device `{name}` is left out: {error}");
-                driver.log.host(&left_out);
-                continue;
-            }
+        let buses = &driver.devices.buses;
+        let opened = buses.open_i2c(entry, &mut guest.caller());
+        let Ok(device) = guest.opened(name, opened, super::i2c::code)? else {
+            driver.log.host(&format!("device `{name}` is left out"));
+            continue;
         };
         let name = name.to_owned();
         let bus = Bus {
