@@ -91,7 +91,8 @@ impl BusThread {
         });
         let served = shared.clone();
         std::thread::Builder::new()
-            .name(format!("bus-{bus}"))
+            // No thread can have a name with a NUL in it.
+            .name(format!("bus-{}", bus.replace('\0', " ")))
             .spawn(move || served.serve())?;
         Ok(Self { shared })
     }
@@ -262,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_call_comes_back_with_its_result() {
-        let bus = BusThread::spawn("test").unwrap();
+        let bus = BusThread::spawn("any\0name").unwrap();
         for number in 0..100 {
             let turn = bus.turn("a", LONG).unwrap();
             assert_eq!(turn.run(LONG, move || number), Ok(number));

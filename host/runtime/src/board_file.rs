@@ -16,7 +16,7 @@ mod source;
 pub use buses::{
     FaultEntry, I2cDeviceEntry, I2cEntry, I2cFault, I2cModel, SpiDeviceEntry, SpiEntry, SpiModel,
 };
-pub(crate) use buses::{contents, is_kernels};
+pub(crate) use buses::{contents, is_kernels, real_bus};
 pub use gpio::{GpioEntry, OnDeath, PinBias, PinDirection, PinDrive, PinEdges};
 pub use lock::Lock;
 pub use play::{PlayEntry, Repeat};

@@ -3,6 +3,7 @@
 
 use crate::board_file::{
     BoardFile, I2cDeviceEntry, I2cEntry, I2cModel, SpiEntry, SpiModel, contents, is_kernels,
+    real_bus,
 };
 use crate::error::BoardError;
 use crate::guest::CallClock;
@@ -179,7 +180,7 @@ impl Buses {
         let own = self.own.get(name);
         let is_kernels = own.is_none() && is_kernels(name);
         let at_once = own.is_none() && !is_kernels && self.is_virtual();
-        let bus = match self.bus("i2c", name, at_once) {
+        let bus = match self.bus("i2c", &real_bus(name, None), at_once) {
             Ok(bus) => bus,
             Err(source) => {
                 let operation = "start its thread";
@@ -215,7 +216,8 @@ impl Buses {
         let (name, settings) = (entry.bus.get_ref(), entry.settings());
         let is_kernels = is_kernels(name);
         let at_once = !is_kernels && self.is_virtual();
-        let bus = match self.bus("spi", name, at_once) {
+        let shared = real_bus(name, Some(entry.chip_select));
+        let bus = match self.bus("spi", &shared, at_once) {
             Ok(bus) => bus,
             Err(source) => {
                 let operation = "start its thread";
