@@ -371,12 +371,12 @@ impl DriverEntry {
     }
 
     /// The granted devices on I2C buses, in the file's order.
-    pub(crate) fn i2c_in_order(&self) -> Vec<(&str, &I2cEntry)> {
+    pub fn i2c_in_order(&self) -> Vec<(&str, &I2cEntry)> {
         in_order(&self.i2c, |entry| &entry.bus)
     }
 
     /// The granted devices on SPI buses, in the file's order.
-    pub(crate) fn spi_in_order(&self) -> Vec<(&str, &SpiEntry)> {
+    pub fn spi_in_order(&self) -> Vec<(&str, &SpiEntry)> {
         in_order(&self.spi, |entry| &entry.bus)
     }
 

@@ -26,6 +26,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The kinds of buses, as their interfaces are called.
+const I2C: &str = "i2c";
+const SPI: &str = "spi";
+
 pub(crate) struct Buses {
     time: Time,
     i2c: Arc<SimI2c>,
@@ -180,7 +184,7 @@ impl Buses {
         let own = self.own.get(name);
         let is_kernels = own.is_none() && is_kernels(name);
         let at_once = own.is_none() && !is_kernels && self.is_virtual();
-        let bus = match self.bus("i2c", &real_bus(name, None), at_once) {
+        let bus = match self.bus(I2C, &real_bus(name, None), at_once) {
             Ok(bus) => bus,
             Err(source) => {
                 let operation = "start its thread";
@@ -217,7 +221,7 @@ impl Buses {
         let is_kernels = is_kernels(name);
         let at_once = !is_kernels && self.is_virtual();
         let shared = real_bus(name, Some(entry.chip_select));
-        let bus = match self.bus("spi", &shared, at_once) {
+        let bus = match self.bus(SPI, &shared, at_once) {
             Ok(bus) => bus,
             Err(source) => {
                 let operation = "start its thread";
@@ -264,12 +268,15 @@ impl Buses {
     }
 
     /// How those are that were used.
-    pub(crate) fn status(&self) -> BTreeMap<String, BusStatus> {
+    pub(crate) fn status(&self) -> BTreeMap<&'static str, BTreeMap<String, BusStatus>> {
         let now = self.time.now();
-        let used = self.used.lock();
-        let used = used.iter();
-        used.map(|((_, name), bus)| (name.clone(), bus.status(now, self.i2c.is_stuck(name))))
-            .collect()
+        let mut kinds: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for ((kind, name), bus) in &*self.used.lock() {
+            let is_held = *kind == I2C && self.i2c.is_stuck(name);
+            let of_kind = kinds.entry(*kind).or_default();
+            of_kind.insert(name.clone(), bus.status(now, is_held));
+        }
+        kinds
     }
 }
 

@@ -5,6 +5,7 @@ use crate::bindings::loopgate::driver::i2c::{
     BusError, Host, HostDevice, NoAcknowledgeSource, Operation,
 };
 use crate::buses::I2cDevice;
+use crate::grants::Named;
 use crate::guest::Guest;
 use loopgate_devices::i2c::{self, Error, Message};
 use wasmtime::component::Resource;
@@ -14,7 +15,16 @@ const KIND: &str = "I2C";
 /// An open device.
 pub struct Device {
     name: String,
-    device: I2cDevice,
+    /// None once the grant was withdrawn.
+    device: Option<I2cDevice>,
+}
+
+impl Device {
+    /// Closes it, where it has this name.
+    pub(crate) fn withdraw(&mut self, grant: &Named) -> Option<()> {
+        let device = self.device.take_if(|_| grant.is_device(&self.name));
+        device.map(drop)
+    }
 }
 
 /// A transaction's result.
@@ -35,7 +45,7 @@ impl HostDevice for Guest {
             Ok(device) => {
                 let device = Device {
                     name: name.clone(),
-                    device,
+                    device: Some(device),
                 };
                 self.enter(KIND, name, device)
             }
@@ -50,10 +60,11 @@ impl HostDevice for Guest {
     ) -> wasmtime::Result<Made> {
         let Device { name, device } = self.table.get(&this)?;
         let device = device.clone();
-        if let Err(reason) = self.driver.grants.i2c(name) {
-            self.driver.log.host(&reason);
+        let granted = self.driver.grants.i2c(name);
+        let log = |reason: &String| self.driver.log.host(reason);
+        let (Some(device), Ok(_)) = (device, granted.inspect_err(log)) else {
             return Ok(Err(BusError::Other(WitErrorCode::NotGranted)));
-        }
+        };
         self.i2c_transaction(&device, operations)
     }
 

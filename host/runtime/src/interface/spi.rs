@@ -3,6 +3,7 @@
 use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::spi::{BusError, Host, HostDevice, Operation};
 use crate::buses::SpiDevice;
+use crate::grants::Named;
 use crate::guest::Guest;
 use loopgate_devices::spi::{self, Error};
 use std::time::Duration;
@@ -13,7 +14,16 @@ const KIND: &str = "SPI";
 /// An open device.
 pub struct Device {
     name: String,
-    device: SpiDevice,
+    /// None once the grant was withdrawn.
+    device: Option<SpiDevice>,
+}
+
+impl Device {
+    /// Closes it, where it has this name.
+    pub(crate) fn withdraw(&mut self, grant: &Named) -> Option<()> {
+        let device = self.device.take_if(|_| grant.is_device(&self.name));
+        device.map(drop)
+    }
 }
 
 /// A transaction's result.
@@ -34,7 +44,7 @@ impl HostDevice for Guest {
             Ok(device) => {
                 let device = Device {
                     name: name.clone(),
-                    device,
+                    device: Some(device),
                 };
                 self.enter(KIND, name, device)
             }
@@ -49,10 +59,11 @@ impl HostDevice for Guest {
     ) -> wasmtime::Result<Made> {
         let Device { name, device } = self.table.get(&this)?;
         let device = device.clone();
-        if let Err(reason) = self.driver.grants.spi(name) {
-            self.driver.log.host(&reason);
+        let granted = self.driver.grants.spi(name);
+        let log = |reason: &String| self.driver.log.host(reason);
+        let (Some(device), Ok(_)) = (device, granted.inspect_err(log)) else {
             return Ok(Err(BusError::Other(WitErrorCode::NotGranted)));
-        }
+        };
         self.spi_transaction(&device, operations)
     }
 
