@@ -59,6 +59,15 @@ impl Bus {
 /// Delays have nothing to keep.
 pub struct Delay;
 
+/// Why there is nothing to call it with: buses are handed over, and not opened.
+pub(crate) const UNWANTED: &str = "it imports `wasi:i2c/i2c`, and is given no bus; \
+    export `loopgate:driver/wasi-i2c@0.1.0`, whose `connect` takes those that are granted";
+
+/// Whether this import is the buses.
+pub(crate) fn is_bus(import: &str) -> bool {
+    import == IMPORTS[0]
+}
+
 pub(super) fn is_offered(import: &str) -> bool {
     IMPORTS.contains(&import)
 }
