@@ -395,7 +395,7 @@ impl Caller<'_> {
         if busy > GRACE {
             return Err(Fault::Refused(Refused::Stuck));
         }
-        if busy > self.clock.room() {
+        if busy > self.clock.undelayed_room() {
             return Err(Fault::Refused(Refused::Late));
         }
         if !busy.is_zero() {

@@ -107,7 +107,7 @@ impl Guest {
             _ => 0,
         });
         let delay: u64 = delays.sum();
-        if delay == 0 || Duration::from_nanos(delay) < self.clock.left() {
+        if delay == 0 || Duration::from_nanos(delay) < self.clock.left_in(&self.driver.time) {
             return Ok(());
         }
         Err(WitErrorCode::TimedOut)
