@@ -340,12 +340,20 @@ mod tests {
     fn who_is_late_ends_nobody_else_s_turn() {
         let bus = BusThread::spawn("test").unwrap();
         let use_it = |user: &str| {
-            for _ in 0..10_000 {
+            for micros in (0..50).cycle().take(10_000) {
                 let Ok(turn) = bus.turn(user, LONG) else {
                     continue;
                 };
-                assert_eq!(bus.state().user.as_deref(), Some(user));
-                let _ = turn.run(Duration::ZERO, || ());
+                for _ in 0..10 {
+                    assert_eq!(bus.state().user.as_deref(), Some(user));
+                    std::thread::yield_now();
+                }
+                // Some come back at the very moment at which they are given up.
+                let call = move || {
+                    let begun = Instant::now();
+                    while begun.elapsed() < Duration::from_micros(20) {}
+                };
+                let _ = turn.run(Duration::from_micros(micros), call);
             }
         };
         std::thread::scope(|scope| {
