@@ -98,8 +98,8 @@ pub(crate) enum Command {
     Start(Named),
     /// Withdraws a grant of the board file from a driver, at once
     #[command(
-        after_help = "GRANT is the driver's name for a pin or a serial port, or a service of its `uses`, whose \
-        pins go with it. What is open of it is closed before the command returns: an output takes its safe state, \
+        after_help = "GRANT is the driver's name for a pin, a serial port or a device on a bus, or a service of its \
+        `uses`, whose pins go with it. What is open of it is closed before the command returns: an output takes its safe state, \
         interrupts that wait are lost, requests of the driver's are cancelled. What the driver calls of it from then \
         on is `not-granted`.\n\n\
         That stays so when the driver is started again, stopped and started, or reloaded. `loopgate reload \

@@ -102,6 +102,7 @@ fn taken(revoked: &Revoked) -> String {
     let closed = counted([
         (revoked.pins, "pins"),
         (revoked.ports, "ports"),
+        (revoked.devices, "devices on buses"),
         (revoked.interrupts, "interrupt sources"),
         (revoked.clients, "clients"),
     ]);

@@ -197,11 +197,24 @@ fn grants(driver: &DriverEntry) -> Vec<String> {
             pin.line.get_ref()
         )
     });
+    let i2c = driver.i2c_in_order().into_iter().map(|(name, device)| {
+        let address = device.address.get_ref();
+        let bus = device.bus.get_ref();
+        format!("I2C device `{name}`, bus {bus}, address {address:#04x}")
+    });
+    let spi = driver.spi_in_order().into_iter().map(|(name, device)| {
+        let (bus, select) = (device.bus.get_ref(), device.chip_select);
+        format!("SPI device `{name}`, bus {bus}, chip select {select}")
+    });
     let provides = driver.provides.iter();
     let provides = provides.map(|service| format!("to publish `{}`", service.get_ref()));
     let uses = driver.uses.iter();
     let uses = uses.map(|service| format!("to use `{}`", service.get_ref()));
-    pins.chain(provides).chain(uses).collect()
+    pins.chain(i2c)
+        .chain(spi)
+        .chain(provides)
+        .chain(uses)
+        .collect()
 }
 
 fn print_states(board: &Board) -> Result<()> {

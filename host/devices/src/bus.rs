@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,7 +43,16 @@ pub enum Refused {
     Late,
 }
 
-/// The right to the bus, for one transaction.
+/// Why a call has no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoResult {
+    /// It has not come back in time. Where it has begun it has the bus until it does.
+    Late,
+    /// It has panicked, and come back by that.
+    Panicked,
+}
+
+/// The right to the bus, for one call.
 pub struct Turn<'a>(&'a Shared);
 
 struct Shared {
@@ -50,7 +60,10 @@ struct Shared {
     changed: Condvar,
 }
 
-type Job = Box<dyn FnOnce() + Send>;
+struct Job {
+    call: Box<dyn FnOnce() + Send>,
+    is_transaction: bool,
+}
 
 #[derive(Default)]
 struct State {
@@ -59,6 +72,8 @@ struct State {
     queue: VecDeque<u64>,
     next: u64,
     job: Option<Job>,
+    /// Calls that have come back.
+    returned: u64,
     abandoned: Option<Instant>,
     over: bool,
 }
@@ -76,7 +91,8 @@ impl BusThread {
         });
         let served = shared.clone();
         std::thread::Builder::new()
-            .name(format!("bus-{bus}"))
+            // No thread can have a name with a NUL in it.
+            .name(format!("bus-{}", bus.replace('\0', " ")))
             .spawn(move || served.serve())?;
         Ok(Self { shared })
     }
@@ -122,41 +138,78 @@ impl Drop for BusThread {
 }
 
 impl Turn<'_> {
-    /// Runs `call` on the bus's thread. `None`: it has not come back in that time,
-    /// and has the bus until it does.
+    /// Runs a transaction on the bus's thread.
+    ///
+    /// # Errors
+    ///
+    /// [`NoResult`].
     pub fn run<R: Send + 'static>(
         self,
         wait: Duration,
         call: impl FnOnce() -> R + Send + 'static,
-    ) -> Option<R> {
+    ) -> Result<R, NoResult> {
+        self.make(wait, true, call)
+    }
+
+    /// Opens a device of the bus on its thread, since that may wait for a
+    /// transaction in the kernel.
+    ///
+    /// # Errors
+    ///
+    /// [`NoResult`].
+    pub fn open<R: Send + 'static>(
+        self,
+        wait: Duration,
+        open: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, NoResult> {
+        self.make(wait, false, open)
+    }
+
+    fn make<R: Send + 'static>(
+        self,
+        wait: Duration,
+        is_transaction: bool,
+        call: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, NoResult> {
         let shared = self.0;
         let until = Instant::now() + wait;
         let result = Arc::new(Mutex::new(None));
         let to = result.clone();
         let mut state = shared.state.lock();
-        let before = state.bus.transactions;
-        state.job = Some(Box::new(move || *to.lock() = Some(call())));
+        let before = state.returned;
+        state.job = Some(Job {
+            call: Box::new(move || *to.lock() = Some(call())),
+            is_transaction,
+        });
         shared.changed.notify_all();
-        while state.bus.transactions == before {
+        while state.returned == before {
             let late = shared.changed.wait_until(&mut state, until).timed_out();
-            if late && state.bus.transactions == before {
-                state.abandoned = Some(until);
-                shared.changed.notify_all();
-                return None;
+            if late && state.returned == before {
+                return Err(self.give_up(state, until));
             }
         }
         drop(state);
-        result.lock().take()
+        result.lock().take().ok_or(NoResult::Panicked)
+    }
+
+    /// What has not begun is not made any more; what has keeps the turn.
+    fn give_up(self, mut state: MutexGuard<'_, State>, until: Instant) -> NoResult {
+        let job = state.job.take();
+        if job.is_none() {
+            state.abandoned = Some(until);
+            self.0.changed.notify_all();
+            // The thread ends the turn, and maybe as soon as this is unlocked.
+            std::mem::forget(self);
+        }
+        drop(state);
+        NoResult::Late
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.state.lock();
-        if state.abandoned.is_none() {
-            state.bus.user = None;
-            self.0.changed.notify_all();
-        }
+        self.0.state.lock().bus.user = None;
+        self.0.changed.notify_all();
     }
 }
 
@@ -189,8 +242,10 @@ impl Shared {
                 self.changed.wait(&mut state);
                 continue;
             };
-            MutexGuard::unlocked(&mut state, job);
-            state.bus.transactions += 1;
+            // The panic hook has told of it, and who waits is told too.
+            let _ = MutexGuard::unlocked(&mut state, || catch_unwind(AssertUnwindSafe(job.call)));
+            state.bus.transactions += u64::from(job.is_transaction);
+            state.returned += 1;
             if state.abandoned.take().is_some() {
                 state.bus.user = None;
             }
@@ -208,11 +263,12 @@ mod tests {
 
     #[test]
     fn a_call_comes_back_with_its_result() {
-        let bus = BusThread::spawn("test").unwrap();
+        let bus = BusThread::spawn("any\0name").unwrap();
         for number in 0..100 {
             let turn = bus.turn("a", LONG).unwrap();
-            assert_eq!(turn.run(LONG, move || number), Some(number));
+            assert_eq!(turn.run(LONG, move || number), Ok(number));
         }
+        assert_eq!(bus.turn("a", LONG).unwrap().open(LONG, || 7), Ok(7));
         let idle = BusState {
             transactions: 100,
             ..BusState::default()
@@ -226,7 +282,7 @@ mod tests {
         let (release, hangs) = channel::<()>();
         let turn = bus.turn("bad", LONG).unwrap();
         let hung = turn.run(Duration::from_millis(1), move || hangs.recv());
-        assert!(hung.is_none());
+        assert_eq!(hung, Err(NoResult::Late));
         let state = bus.state();
         assert_eq!((state.user.as_deref(), state.is_stuck), (Some("bad"), true));
         // One may wait for the grace, nobody after it.
@@ -240,7 +296,7 @@ mod tests {
         while bus.state().is_stuck {
             std::thread::yield_now();
         }
-        assert_eq!(bus.turn("good", LONG).unwrap().run(LONG, || 7), Some(7));
+        assert_eq!(bus.turn("good", LONG).unwrap().run(LONG, || 7), Ok(7));
     }
 
     #[test]
@@ -254,8 +310,55 @@ mod tests {
             while bus.shared.state.lock().queue.is_empty() {
                 std::thread::yield_now();
             }
-            assert_eq!(first.run(LONG, || 1), Some(1));
-            assert_eq!(second.join().unwrap(), Some(2));
+            assert_eq!(first.run(LONG, || 1), Ok(1));
+            assert_eq!(second.join().unwrap(), Ok(2));
+        });
+    }
+
+    #[test]
+    fn a_call_that_panics_has_come_back_without_a_result() {
+        let bus = BusThread::spawn("test").unwrap();
+        let panicked = bus.turn("bad", LONG).unwrap();
+        let panicked = panicked.run(LONG, || panic!("as it shall"));
+        assert_eq!(panicked, Err::<(), _>(NoResult::Panicked));
+        assert_eq!(bus.turn("good", LONG).unwrap().run(LONG, || 7), Ok(7));
+    }
+
+    #[test]
+    fn what_was_given_up_before_it_began_is_never_made() {
+        let bus = BusThread::spawn("test").unwrap();
+        // The thread begins nothing any more.
+        bus.shared.state.lock().over = true;
+        let turn = bus.turn("late", LONG).unwrap();
+        let result = turn.run(Duration::from_millis(1), || 7);
+        assert_eq!(result, Err(NoResult::Late));
+        assert_eq!(bus.state(), BusState::default());
+        assert!(bus.shared.state.lock().job.is_none());
+    }
+
+    #[test]
+    fn who_is_late_ends_nobody_else_s_turn() {
+        let bus = BusThread::spawn("test").unwrap();
+        let use_it = |user: &str| {
+            for micros in (0..50).cycle().take(10_000) {
+                let Ok(turn) = bus.turn(user, LONG) else {
+                    continue;
+                };
+                for _ in 0..10 {
+                    assert_eq!(bus.state().user.as_deref(), Some(user));
+                    std::thread::yield_now();
+                }
+                // Some come back at the very moment at which they are given up.
+                let call = move || {
+                    let begun = Instant::now();
+                    while begun.elapsed() < Duration::from_micros(20) {}
+                };
+                let _ = turn.run(Duration::from_micros(micros), call);
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| use_it("a"));
+            scope.spawn(|| use_it("b"));
         });
     }
 }

@@ -38,8 +38,8 @@
 //! # Vanishing
 //!
 //! A chip can be unplugged. Its lines stay open, and give [`Error::Gone`] until
-//! it is back under the same name; an output then has the level that it was
-//! given last. An interrupt that is on tells of one loss as the chip goes and of
+//! it is back under the same name, and with the same label where the line was asked
+//! for by its chip's number; an output then has the level that it was given last. An interrupt that is on tells of one loss as the chip goes and of
 //! one as it comes: how many edges there were meanwhile nobody knows.
 
 use std::io;

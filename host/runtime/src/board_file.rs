@@ -16,7 +16,7 @@ mod source;
 pub use buses::{
     FaultEntry, I2cDeviceEntry, I2cEntry, I2cFault, I2cModel, SpiDeviceEntry, SpiEntry, SpiModel,
 };
-pub(crate) use buses::{contents, is_kernels};
+pub(crate) use buses::{contents, is_kernels, real_bus};
 pub use gpio::{GpioEntry, OnDeath, PinBias, PinDirection, PinDrive, PinEdges};
 pub use lock::Lock;
 pub use play::{PlayEntry, Repeat};
@@ -371,12 +371,12 @@ impl DriverEntry {
     }
 
     /// The granted devices on I2C buses, in the file's order.
-    pub(crate) fn i2c_in_order(&self) -> Vec<(&str, &I2cEntry)> {
+    pub fn i2c_in_order(&self) -> Vec<(&str, &I2cEntry)> {
         in_order(&self.i2c, |entry| &entry.bus)
     }
 
     /// The granted devices on SPI buses, in the file's order.
-    pub(crate) fn spi_in_order(&self) -> Vec<(&str, &SpiEntry)> {
+    pub fn spi_in_order(&self) -> Vec<(&str, &SpiEntry)> {
         in_order(&self.spi, |entry| &entry.bus)
     }
 

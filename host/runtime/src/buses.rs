@@ -3,13 +3,14 @@
 
 use crate::board_file::{
     BoardFile, I2cDeviceEntry, I2cEntry, I2cModel, SpiEntry, SpiModel, contents, is_kernels,
+    real_bus,
 };
 use crate::error::BoardError;
 use crate::guest::CallClock;
 use crate::limits::LimitHit;
 use crate::status::BusStatus;
 use crate::time::Time;
-use loopgate_devices::bus::{BusThread, GRACE, Refused};
+use loopgate_devices::bus::{BusThread, GRACE, NoResult, Refused, Turn};
 use loopgate_devices::i2c::{self, Address, I2cBus, Message};
 use loopgate_devices::linux::{KernelI2c, KernelSpi};
 use loopgate_devices::sim::SimBoard;
@@ -21,9 +22,13 @@ use loopgate_devices::spi::{self, Operation, Settings};
 use loopgate_workloop::Instant;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The kinds of buses, as their interfaces are called.
+const I2C: &str = "i2c";
+const SPI: &str = "spi";
 
 pub(crate) struct Buses {
     time: Time,
@@ -103,6 +108,8 @@ pub(crate) enum Fault {
     Refused(Refused),
     /// The caller's time is over.
     Over(LimitHit),
+    /// What makes the transactions has panicked.
+    Panicked,
 }
 
 impl Buses {
@@ -167,51 +174,78 @@ impl Buses {
         Ok(())
     }
 
-    pub(crate) fn open_i2c(&self, entry: &I2cEntry) -> Result<I2cDevice, i2c::Error> {
+    /// Opens a device for its driver, in the time that the driver has left.
+    pub(crate) fn open_i2c(
+        &self,
+        entry: &I2cEntry,
+        caller: &mut Caller<'_>,
+    ) -> Result<Result<I2cDevice, i2c::Error>, Fault> {
         let name = entry.bus.get_ref();
-        let on = match self.own.get(name) {
-            Some(own) => On::Thread(own.clone()),
-            None if is_kernels(name) => {
-                let bus = KernelI2c::open(Path::new(name))?;
-                On::Thread(Arc::new(bus) as Arc<dyn I2cBus>)
+        let own = self.own.get(name);
+        let is_kernels = own.is_none() && is_kernels(name);
+        let at_once = own.is_none() && !is_kernels && self.is_virtual();
+        let bus = match self.bus(I2C, &real_bus(name, None), at_once) {
+            Ok(bus) => bus,
+            Err(source) => {
+                let operation = "start its thread";
+                return Ok(Err(i2c::Error::Io { operation, source }));
             }
-            None if self.is_virtual() => On::AtOnce(self.i2c.clone()),
+        };
+        let on = match own {
+            Some(own) => On::Thread(own.clone()),
+            None if is_kernels => {
+                let path = PathBuf::from(name);
+                match caller.open(&bus, move || KernelI2c::open(&path))? {
+                    Ok(kernel) => On::Thread(Arc::new(kernel) as Arc<dyn I2cBus>),
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
+            None if at_once => On::AtOnce(self.i2c.clone()),
             None => On::Thread(self.i2c.bus(name)),
         };
-        let bus = self.bus("i2c", name, matches!(on, On::AtOnce(_)));
-        Ok(I2cDevice {
-            bus: bus.map_err(|source| i2c::Error::Io {
-                operation: "start its thread",
-                source,
-            })?,
+        Ok(Ok(I2cDevice {
+            bus,
             name: name.clone(),
             address: entry.address(),
             on,
-        })
+        }))
     }
 
-    pub(crate) fn open_spi(&self, entry: &SpiEntry) -> Result<SpiDevice, spi::Error> {
+    /// As [`open_i2c`](Self::open_i2c).
+    pub(crate) fn open_spi(
+        &self,
+        entry: &SpiEntry,
+        caller: &mut Caller<'_>,
+    ) -> Result<Result<SpiDevice, spi::Error>, Fault> {
         let (name, settings) = (entry.bus.get_ref(), entry.settings());
-        let on = if is_kernels(name) {
-            let path = format!("{name}.{}", entry.chip_select);
-            let device = KernelSpi::open(Path::new(&path), settings)?;
-            On::Thread(Arc::new(device) as Arc<dyn spi::SpiDevice>)
-        } else if self.is_virtual() {
+        let is_kernels = is_kernels(name);
+        let at_once = !is_kernels && self.is_virtual();
+        let shared = real_bus(name, Some(entry.chip_select));
+        let bus = match self.bus(SPI, &shared, at_once) {
+            Ok(bus) => bus,
+            Err(source) => {
+                let operation = "start its thread";
+                return Ok(Err(spi::Error::Io { operation, source }));
+            }
+        };
+        let on = if is_kernels {
+            let path = PathBuf::from(format!("{name}.{}", entry.chip_select));
+            match caller.open(&bus, move || KernelSpi::open(&path, settings))? {
+                Ok(kernel) => On::Thread(Arc::new(kernel) as Arc<dyn spi::SpiDevice>),
+                Err(error) => return Ok(Err(error)),
+            }
+        } else if at_once {
             On::AtOnce(self.spi.clone())
         } else {
             On::Thread(self.spi.device(name, entry.chip_select, settings))
         };
-        let bus = self.bus("spi", name, matches!(on, On::AtOnce(_)));
-        Ok(SpiDevice {
-            bus: bus.map_err(|source| spi::Error::Io {
-                operation: "start its thread",
-                source,
-            })?,
+        Ok(Ok(SpiDevice {
+            bus,
             name: name.clone(),
             chip_select: entry.chip_select,
             settings,
             on,
-        })
+        }))
     }
 
     fn is_virtual(&self) -> bool {
@@ -234,12 +268,15 @@ impl Buses {
     }
 
     /// How those are that were used.
-    pub(crate) fn status(&self) -> BTreeMap<String, BusStatus> {
+    pub(crate) fn status(&self) -> BTreeMap<&'static str, BTreeMap<String, BusStatus>> {
         let now = self.time.now();
-        let used = self.used.lock();
-        let used = used.iter();
-        used.map(|((_, name), bus)| (name.clone(), bus.status(now, self.i2c.is_stuck(name))))
-            .collect()
+        let mut kinds: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for ((kind, name), bus) in &*self.used.lock() {
+            let is_held = *kind == I2C && self.i2c.is_stuck(name);
+            let of_kind = kinds.entry(*kind).or_default();
+            of_kind.insert(name.clone(), bus.status(now, is_held));
+        }
+        kinds
     }
 }
 
@@ -304,7 +341,9 @@ impl Bus {
         call: Call<R>,
     ) -> Result<R, Fault> {
         match (self, call) {
-            (Self::Thread(thread), Call::Waiting(call)) => caller.on_thread(thread, call),
+            (Self::Thread(thread), Call::Waiting(call)) => {
+                caller.on_thread(thread, |turn, left| turn.run(left, call))
+            }
             (Self::AtOnce(past), Call::AtOnce(call)) => caller.at_once(past, call),
             _ => unreachable!("a device is on the kind of bus that it was opened on"),
         }
@@ -312,10 +351,22 @@ impl Bus {
 }
 
 impl Caller<'_> {
-    fn on_thread<R: Send + 'static>(
+    /// Opens a device of the kernel's; those have a thread.
+    fn open<R: Send + 'static>(
+        &mut self,
+        bus: &Bus,
+        open: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Fault> {
+        match bus {
+            Bus::Thread(thread) => self.on_thread(thread, |turn, left| turn.open(left, open)),
+            Bus::AtOnce(_) => Ok(open()),
+        }
+    }
+
+    fn on_thread<R>(
         &mut self,
         bus: &BusThread,
-        call: Box<dyn FnOnce() -> R + Send>,
+        make: impl FnOnce(Turn<'_>, Duration) -> Result<R, NoResult>,
     ) -> Result<R, Fault> {
         let room = self.clock.room();
         let (paused, begun) = (self.clock.pause(), std::time::Instant::now());
@@ -326,8 +377,13 @@ impl Caller<'_> {
         self.clock.waited(begun.elapsed());
         let turn = turn.map_err(Fault::Refused)?;
         let left = self.clock.left();
-        let made = (!left.is_zero()).then(|| turn.run(left, call));
-        made.flatten().ok_or_else(|| Fault::Over(self.clock.over()))
+        if left.is_zero() {
+            return Err(Fault::Over(self.clock.over()));
+        }
+        make(turn, left).map_err(|none| match none {
+            NoResult::Late => Fault::Over(self.clock.over()),
+            NoResult::Panicked => Fault::Panicked,
+        })
     }
 
     fn at_once<R>(
@@ -340,7 +396,7 @@ impl Caller<'_> {
         if busy > GRACE {
             return Err(Fault::Refused(Refused::Stuck));
         }
-        if busy > self.clock.room() {
+        if busy > self.clock.undelayed_room() {
             return Err(Fault::Refused(Refused::Late));
         }
         if !busy.is_zero() {

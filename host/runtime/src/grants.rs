@@ -33,6 +33,11 @@ impl Named {
         self.is_port && self.name == name
     }
 
+    /// On a bus.
+    pub(crate) fn is_device(&self, name: &str) -> bool {
+        self.is_device && self.name == name
+    }
+
     pub(crate) fn is_service(&self, name: &str) -> bool {
         self.is_service && self.name == name
     }

@@ -16,6 +16,7 @@ use crate::staging::Phase;
 use crate::status::{PowerState, Usage};
 use crate::submission::Submissions;
 use crate::ticker::TICK;
+use crate::time::Time;
 use loopgate_workloop::{Context, Trigger};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -379,6 +380,19 @@ impl CallClock {
         self.wall.saturating_sub(self.delayed)
     }
 
+    /// [`room`](Self::room) in virtual time.
+    pub(crate) fn undelayed_room(&self) -> Duration {
+        self.undelayed().saturating_sub(self.down)
+    }
+
+    /// What is left for waiting, in whichever time that passes.
+    pub(crate) fn left_in(&mut self, time: &Time) -> Duration {
+        match time {
+            Time::Virtual(_) => self.undelayed(),
+            Time::Real(_) => self.left(),
+        }
+    }
+
     /// Its time is over.
     pub(crate) fn over(&self) -> LimitHit {
         if self.starting {
@@ -628,7 +642,7 @@ mod tests {
             handler_wall: Duration::from_hours(1),
             ..Limits::default()
         };
-        let time = crate::time::Time::Real(Arc::default());
+        let time = Time::Real(Arc::default());
         let mut clock = CallClock::default();
         clock.begin(&limits, false);
         let short = Duration::from_micros(90);

@@ -4,7 +4,7 @@ use crate::board_file::{BoardFile, DriverEntry};
 use crate::cache::Cache;
 use crate::engine::{Engine, digest, read, verify};
 use crate::error::ComponentError;
-use crate::interface;
+use crate::interface::{self, wasi_i2c};
 use crate::precompiled::is_code;
 use std::path::Path;
 use std::sync::Arc;
@@ -75,6 +75,10 @@ pub fn inspect(component: &Path, board: Option<&BoardFile>) -> Result<Inspection
         .err()
         .map(|error| error.to_string());
     let mut missing: Vec<String> = cause.iter().cloned().collect();
+    let of_wasi = imports.iter().any(|one| wasi_i2c::is_bus(&one.import));
+    if of_wasi && !wasi_i2c::is_wanted(engine.wasmtime(), &compiled) {
+        missing.push(wasi_i2c::UNWANTED.to_owned());
+    }
     let (mut grants, mut unused) = (Vec::new(), Vec::new());
     if let Some(board) = board {
         if entries.is_empty() {

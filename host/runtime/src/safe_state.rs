@@ -56,12 +56,23 @@ impl AtRest {
         log: &DriverLog,
     ) {
         let state = entry.on_death.unwrap_or_default();
-        if let Err(error) = apply(state, &*line) {
-            // Released it has its pull, at least.
-            log.failure(&format!(
-                "pin `{name}` did not take its safe state, and is released: {error}; see to the device"
-            ));
-        } else if state != OnDeath::Input {
+        match apply(state, &*line) {
+            Ok(()) => {}
+            // It comes back as it was left; an input needs nobody for that.
+            Err(error @ Error::Gone { .. }) => {
+                log.failure(&format!(
+                    "pin `{name}` takes its safe state when it is back: {error}"
+                ));
+            }
+            Err(error) => {
+                // Released it has its pull, at least.
+                log.failure(&format!(
+                    "pin `{name}` did not take its safe state, and is released: {error}; see to the device"
+                ));
+                return;
+            }
+        }
+        if state != OnDeath::Input {
             let before = self.0.lock().insert(name.to_owned(), line);
             drop(before);
         }
@@ -84,5 +95,80 @@ fn apply(state: OnDeath, line: &dyn GpioLine) -> Result<(), Error> {
         OnDeath::High => line.set(true),
         OnDeath::Input => line.make_input(),
         OnDeath::Hold => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board_file::BoardFile;
+    use loopgate_devices::gpio::Edges;
+    use loopgate_workloop::{InterruptLine, VirtualClock};
+    use parking_lot::Mutex;
+
+    /// Its chip is gone, or it is broken; what it was given last is kept.
+    struct Away {
+        is_gone: bool,
+        level: Mutex<Option<bool>>,
+    }
+
+    impl Away {
+        fn new(is_gone: bool) -> Arc<Self> {
+            let level = Mutex::new(Some(true));
+            Arc::new(Self { is_gone, level })
+        }
+
+        fn fail<T>(&self) -> Result<T, Error> {
+            let line = "A".to_owned();
+            Err(if self.is_gone {
+                Error::Gone { line }
+            } else {
+                Error::NotOutput { line }
+            })
+        }
+    }
+
+    impl GpioLine for Away {
+        fn is_high(&self) -> Result<bool, Error> {
+            self.fail()
+        }
+
+        fn set(&self, high: bool) -> Result<(), Error> {
+            *self.level.lock() = Some(high);
+            self.fail()
+        }
+
+        fn interrupt(&self, _: Edges) -> Result<Arc<dyn InterruptLine>, Error> {
+            self.fail()
+        }
+
+        fn make_input(&self) -> Result<(), Error> {
+            *self.level.lock() = None;
+            self.fail()
+        }
+    }
+
+    #[test]
+    fn a_line_whose_chip_is_gone_comes_back_in_its_safe_state() {
+        let log = DriverLog::new("d", Arc::new(VirtualClock::new()), 1 << 20);
+        for (state, is_gone, level, is_kept) in [
+            ("low", true, Some(false), true),
+            ("high", true, Some(true), true),
+            ("hold", true, Some(true), true),
+            ("input", true, None, false),
+            ("low", false, Some(false), false),
+        ] {
+            let text = format!(
+                "[board]\nbackend = \"sim\"\n[[driver]]\nname = \"d\"\ncomponent = \"d.wasm\"\n\
+                 [driver.gpio]\np = {{ line = \"A\", direction = \"output\", on-death = \"{state}\" }}"
+            );
+            let file = BoardFile::parse(&text, "board.toml").unwrap();
+            let at_rest = AtRest::default();
+            let line = Away::new(is_gone);
+            let entry = &file.drivers[0].gpio["p"];
+            at_rest.lay_down("p", entry, line.clone(), &log);
+            assert_eq!(at_rest.take("p").is_some(), is_kept, "{state}");
+            assert_eq!(*line.level.lock(), level, "{state}");
+        }
     }
 }

@@ -23,9 +23,9 @@ pub struct Status {
     pub uptime_ns: u64,
     /// What holds the host itself.
     pub sandbox: SandboxStatus,
-    /// The buses that drivers have used, by name.
+    /// The buses that drivers have used, by kind (`i2c`, `spi`) and name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub buses: BTreeMap<String, BusStatus>,
+    pub buses: BTreeMap<&'static str, BTreeMap<String, BusStatus>>,
     /// The drivers, in the order in which they start.
     pub drivers: Vec<DriverStatus>,
 }
@@ -160,6 +160,8 @@ pub struct Revoked {
     pub pins: u64,
     /// Open serial ports.
     pub ports: u64,
+    /// Open devices on buses.
+    pub devices: u64,
     /// Interrupt sources that their lines fed.
     pub interrupts: u64,
     /// Open clients of a service.

@@ -31,10 +31,13 @@ pub(super) fn text(board: &Overview) -> String {
         ))
     });
     let failures: String = failures.collect();
-    let stuck = board.buses.iter().filter_map(|(name, bus)| {
+    let buses = board.buses.iter();
+    let buses = buses.flat_map(|(kind, buses)| buses.iter().map(move |bus| (kind, bus)));
+    let stuck = buses.filter_map(|(kind, (name, bus))| {
         let by = bus.stuck_by.as_ref()?;
         Some(format!(
-            "bus {} is stuck: a transaction of {} has not come back\n",
+            "{} bus {} is stuck: a transaction of {} has not come back\n",
+            plain(kind),
             plain(name),
             plain(by)
         ))

@@ -21,9 +21,9 @@ pub(super) struct Overview {
     /// Absent where the host is of an earlier version.
     #[serde(default)]
     pub(super) sandbox: BTreeMap<String, String>,
-    /// Empty where the host is older.
+    /// By kind and name; empty where the host is older.
     #[serde(default)]
-    pub(super) buses: BTreeMap<String, Bus>,
+    pub(super) buses: BTreeMap<String, BTreeMap<String, Bus>>,
     pub(super) drivers: Vec<Driver>,
 }
 

@@ -9,6 +9,9 @@ use spidev::{SpiModeFlags, Spidev, SpidevOptions, SpidevTransfer};
 
 use crate::spi::{Error, Operation, Settings, SpiDevice};
 
+/// As many as the kernel's 14 bits for the size of a call hold; more would wrap.
+const TRANSFERS_MAX: usize = ((1 << 14) - 1) / size_of::<SpidevTransfer<'_, '_>>();
+
 /// A device of the kernel. Its transactions wait for as long as the kernel does.
 pub struct KernelSpi {
     device: Spidev,
@@ -79,6 +82,11 @@ impl SpiDevice for KernelSpi {
         if transfers.is_empty() {
             return Ok(());
         }
+        if transfers.len() > TRANSFERS_MAX {
+            return Err(Error::Unsupported {
+                what: "more than 511 transfers, of which a delay is one for each 65 ms; make several transactions of it",
+            });
+        }
         let made = self.device.transfer_multiple(&mut transfers);
         made.map_err(|source| match Errno::from_io_error(&source) {
             Some(Errno::MSGSIZE) => Error::Unsupported {
@@ -130,6 +138,20 @@ mod tests {
         let missing = error("/dev/spidev9.9").to_string();
         assert!(missing.contains("`/dev/spidev9.9`") && missing.contains("ls /dev/spidev*"));
         assert!(matches!(error("/dev/null"), Error::Io { .. }));
+    }
+
+    #[test]
+    fn more_transfers_than_a_call_holds_are_refused() {
+        assert_eq!(TRANSFERS_MAX, 511);
+        // Nothing is sent to it: it is no device.
+        let device = Spidev::new(std::fs::File::open("/dev/null").unwrap());
+        let device = KernelSpi { device };
+        let mut many = vec![Operation::Delay(Duration::from_micros(1)); TRANSFERS_MAX];
+        let error = device.transaction(&mut many).unwrap_err();
+        assert!(matches!(error, Error::Io { .. }), "{error:?}");
+        many.push(Operation::Write(vec![0]));
+        let error = device.transaction(&mut many).unwrap_err();
+        assert!(matches!(error, Error::Unsupported { .. }), "{error:?}");
     }
 
     #[test]

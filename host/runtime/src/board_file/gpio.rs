@@ -15,7 +15,9 @@ pub struct GpioEntry {
     /// `GPIO17`; or a pin of another driver, as `SERVICE:PIN`, where `uses` names
     /// the service. Such a pin has no `bias`, `drive`, `debounce` or `shared`. With
     /// `backend = "linux"` also by its place, for example `gpiochip0:17`: the chip's
-    /// name or label, and the number of the line on it.
+    /// name or label, and the number of the line on it. A chip that is itself behind a
+    /// bus, as an expander on I2C or an adapter on USB, can hold the driver's work loop
+    /// for as long as the kernel tries to reach it: no limit of the driver ends that.
     pub line: Spanned<String>,
     /// Which way it may be used.
     pub direction: PinDirection,

@@ -9,6 +9,7 @@ use crate::interface::interrupt::Line;
 use crate::interface::request::Client;
 use crate::interface::serial::Port;
 use crate::interface::work_loop::Interrupt;
+use crate::interface::{i2c, spi, wasi_i2c};
 use crate::status::Revoked;
 use loopgate_workloop::{Context, InterruptEventSource};
 use std::any::Any;
@@ -64,10 +65,19 @@ impl Guest {
         self.take_from(|line: &mut Line| line.withdraw(grant));
         self.heritage.withdraw(cx, &driver, grant);
         revoked.ports = self.take_from(|port: &mut Port| port.withdraw(grant)).len() as u64;
+        revoked.devices = self.withdraw_devices(grant);
         revoked.requests = self.withdraw_requests(grant);
         let clients = self.take_from(|client: &mut Client| client.withdraw(grant));
         revoked.clients = clients.len() as u64;
         revoked
+    }
+
+    /// Of a transaction that has begun the bus's thread keeps the rest.
+    fn withdraw_devices(&mut self, grant: &Named) -> u64 {
+        let i2c = self.take_from(|device: &mut i2c::Device| device.withdraw(grant));
+        let spi = self.take_from(|device: &mut spi::Device| device.withdraw(grant));
+        let wasi = self.take_from(|bus: &mut wasi_i2c::Bus| bus.withdraw(grant));
+        (i2c.len() + spi.len() + wasi.len()) as u64
     }
 
     fn withdraw_requests(&mut self, grant: &Named) -> u64 {

@@ -5,20 +5,63 @@ use crate::buses::{Caller, Fault};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
 use loopgate_devices::bus::Refused;
+use std::fmt::Display;
+use wasmtime::component::Resource;
 
 /// As many messages as the kernel takes at a time.
 const OPERATIONS_MAX: usize = 42;
 
 impl Guest {
-    /// Enters a device that is to be opened.
-    pub(super) fn begin_open(&mut self, kind: &'static str, name: &str) -> Result<(), ErrorCode> {
+    /// Whether a device can be opened, of which `granted` says whether it is granted.
+    pub(super) fn begin_open<E>(
+        &mut self,
+        kind: &'static str,
+        name: &str,
+        granted: Result<E, String>,
+    ) -> Result<E, ErrorCode> {
+        let log = &self.driver.log;
+        let entry = granted.map_err(|reason| {
+            log.host(&reason);
+            ErrorCode::NotGranted
+        })?;
         self.may_open()?;
         if self.on_buses.contains(&(kind, name.to_owned())) {
-            let log = &self.driver.log;
             log.host(&format!("{kind} device `{name}` is open already"));
             return Err(ErrorCode::Busy);
         }
-        Ok(())
+        Ok(entry)
+    }
+
+    /// What became of opening a device; of an expected failure the log says why.
+    pub(super) fn opened<D, E: Display>(
+        &self,
+        name: &str,
+        opened: Result<Result<D, E>, Fault>,
+        code: impl FnOnce(&E) -> WitErrorCode,
+    ) -> wasmtime::Result<Result<D, WitErrorCode>> {
+        match opened {
+            Ok(Ok(device)) => Ok(Ok(device)),
+            Ok(Err(error)) => {
+                self.driver.log.host(&format!("device `{name}`: {error}"));
+                Ok(Err(code(&error)))
+            }
+            Err(fault) => {
+                let place = format!("the bus of device `{name}`");
+                self.no_result(&place, fault).map(Err)
+            }
+        }
+    }
+
+    /// Enters an open device.
+    pub(super) fn enter<T: Send + 'static>(
+        &mut self,
+        kind: &'static str,
+        name: String,
+        device: T,
+    ) -> Result<Resource<T>, WitErrorCode> {
+        let handle = self.push(device).ok_or(ErrorCode::NoResources)?;
+        self.on_buses.insert((kind, name));
+        Ok(handle)
     }
 
     /// Whether a transaction can begin: of so many operations, and bytes in all.
@@ -58,6 +101,10 @@ impl Guest {
             Fault::Refused(Refused::Late) => (
                 "was others' for all of the time that was left",
                 WitErrorCode::TimedOut,
+            ),
+            Fault::Panicked => (
+                "has panicked; mend the program's `I2cBus`",
+                WitErrorCode::Io,
             ),
             Fault::Over(limit) => return Err(limit.into()),
         };

@@ -232,7 +232,14 @@ impl Guest {
         output: Option<bool>,
     ) -> Result<Arc<dyn GpioLine>, ErrorCode> {
         let opened = match (inherited, output) {
-            (Some(line), Some(high)) => line.set(high).map(|()| line),
+            (Some(line), Some(high)) => match line.set(high) {
+                Err(error @ Error::Gone { .. }) => {
+                    // It is nobody's, and comes back in its safe state.
+                    self.driver.rest(name, line);
+                    Err(error)
+                }
+                set => set.map(|()| line),
+            },
             (Some(line), None) => Ok(line),
             (None, _) => {
                 let driver = &self.driver;

@@ -5,7 +5,7 @@ use crate::bindings::loopgate::driver::i2c::{
     BusError, Host, HostDevice, NoAcknowledgeSource, Operation,
 };
 use crate::buses::I2cDevice;
-use crate::error::ErrorCode;
+use crate::grants::Named;
 use crate::guest::Guest;
 use loopgate_devices::i2c::{self, Error, Message};
 use wasmtime::component::Resource;
@@ -15,7 +15,16 @@ const KIND: &str = "I2C";
 /// An open device.
 pub struct Device {
     name: String,
-    device: I2cDevice,
+    /// None once the grant was withdrawn.
+    device: Option<I2cDevice>,
+}
+
+impl Device {
+    /// Closes it, where it has this name.
+    pub(crate) fn withdraw(&mut self, grant: &Named) -> Option<()> {
+        let device = self.device.take_if(|_| grant.is_device(&self.name));
+        device.map(drop)
+    }
 }
 
 /// A transaction's result.
@@ -25,7 +34,23 @@ impl Host for Guest {}
 
 impl HostDevice for Guest {
     fn open(&mut self, name: String) -> wasmtime::Result<Result<Resource<Device>, WitErrorCode>> {
-        Ok(self.open_i2c(&name).map_err(Into::into))
+        let driver = self.driver.clone();
+        let entry = match self.begin_open(KIND, &name, driver.grants.i2c(&name)) {
+            Ok(entry) => entry,
+            Err(code) => return Ok(Err(code.into())),
+        };
+        let buses = &driver.devices.buses;
+        let opened = buses.open_i2c(entry, &mut self.caller());
+        Ok(match self.opened(&name, opened, code)? {
+            Ok(device) => {
+                let device = Device {
+                    name: name.clone(),
+                    device: Some(device),
+                };
+                self.enter(KIND, name, device)
+            }
+            Err(code) => Err(code),
+        })
     }
 
     fn transaction(
@@ -35,10 +60,11 @@ impl HostDevice for Guest {
     ) -> wasmtime::Result<Made> {
         let Device { name, device } = self.table.get(&this)?;
         let device = device.clone();
-        if let Err(reason) = self.driver.grants.i2c(name) {
-            self.driver.log.host(&reason);
+        let granted = self.driver.grants.i2c(name);
+        let log = |reason: &String| self.driver.log.host(reason);
+        let (Some(device), Ok(_)) = (device, granted.inspect_err(log)) else {
             return Ok(Err(BusError::Other(WitErrorCode::NotGranted)));
-        }
+        };
         self.i2c_transaction(&device, operations)
     }
 
@@ -50,25 +76,6 @@ impl HostDevice for Guest {
 }
 
 impl Guest {
-    fn open_i2c(&mut self, name: &str) -> Result<Resource<Device>, ErrorCode> {
-        let driver = self.driver.clone();
-        let entry = driver.grants.i2c(name).map_err(|reason| {
-            driver.log.host(&reason);
-            ErrorCode::NotGranted
-        })?;
-        self.begin_open(KIND, name)?;
-        let device = driver.devices.buses.open_i2c(entry).map_err(|error| {
-            driver.log.host(&format!("device `{name}`: {error}"));
-            ErrorCode::from(code(&error))
-        })?;
-        let name = name.to_owned();
-        let entered = (KIND, name.clone());
-        let handle = self.push(Device { name, device });
-        let handle = handle.ok_or(ErrorCode::NoResources)?;
-        self.on_buses.insert(entered);
-        Ok(handle)
-    }
-
     pub(super) fn i2c_transaction(
         &mut self,
         device: &I2cDevice,
@@ -112,7 +119,7 @@ impl Guest {
     }
 }
 
-fn code(error: &Error) -> WitErrorCode {
+pub(super) fn code(error: &Error) -> WitErrorCode {
     match error {
         Error::NoDevice { .. } | Error::Denied { .. } => WitErrorCode::NoDevice,
         Error::Unsupported { .. } => WitErrorCode::Unsupported,

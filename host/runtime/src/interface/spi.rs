@@ -3,7 +3,7 @@
 use crate::bindings::WitErrorCode;
 use crate::bindings::loopgate::driver::spi::{BusError, Host, HostDevice, Operation};
 use crate::buses::SpiDevice;
-use crate::error::ErrorCode;
+use crate::grants::Named;
 use crate::guest::Guest;
 use loopgate_devices::spi::{self, Error};
 use std::time::Duration;
@@ -14,7 +14,16 @@ const KIND: &str = "SPI";
 /// An open device.
 pub struct Device {
     name: String,
-    device: SpiDevice,
+    /// None once the grant was withdrawn.
+    device: Option<SpiDevice>,
+}
+
+impl Device {
+    /// Closes it, where it has this name.
+    pub(crate) fn withdraw(&mut self, grant: &Named) -> Option<()> {
+        let device = self.device.take_if(|_| grant.is_device(&self.name));
+        device.map(drop)
+    }
 }
 
 /// A transaction's result.
@@ -24,7 +33,23 @@ impl Host for Guest {}
 
 impl HostDevice for Guest {
     fn open(&mut self, name: String) -> wasmtime::Result<Result<Resource<Device>, WitErrorCode>> {
-        Ok(self.open_spi(&name).map_err(Into::into))
+        let driver = self.driver.clone();
+        let entry = match self.begin_open(KIND, &name, driver.grants.spi(&name)) {
+            Ok(entry) => entry,
+            Err(code) => return Ok(Err(code.into())),
+        };
+        let buses = &driver.devices.buses;
+        let opened = buses.open_spi(entry, &mut self.caller());
+        Ok(match self.opened(&name, opened, code)? {
+            Ok(device) => {
+                let device = Device {
+                    name: name.clone(),
+                    device: Some(device),
+                };
+                self.enter(KIND, name, device)
+            }
+            Err(code) => Err(code),
+        })
     }
 
     fn transaction(
@@ -34,10 +59,11 @@ impl HostDevice for Guest {
     ) -> wasmtime::Result<Made> {
         let Device { name, device } = self.table.get(&this)?;
         let device = device.clone();
-        if let Err(reason) = self.driver.grants.spi(name) {
-            self.driver.log.host(&reason);
+        let granted = self.driver.grants.spi(name);
+        let log = |reason: &String| self.driver.log.host(reason);
+        let (Some(device), Ok(_)) = (device, granted.inspect_err(log)) else {
             return Ok(Err(BusError::Other(WitErrorCode::NotGranted)));
-        }
+        };
         self.spi_transaction(&device, operations)
     }
 
@@ -49,25 +75,6 @@ impl HostDevice for Guest {
 }
 
 impl Guest {
-    fn open_spi(&mut self, name: &str) -> Result<Resource<Device>, ErrorCode> {
-        let driver = self.driver.clone();
-        let entry = driver.grants.spi(name).map_err(|reason| {
-            driver.log.host(&reason);
-            ErrorCode::NotGranted
-        })?;
-        self.begin_open(KIND, name)?;
-        let device = driver.devices.buses.open_spi(entry).map_err(|error| {
-            driver.log.host(&format!("device `{name}`: {error}"));
-            ErrorCode::from(code(&error))
-        })?;
-        let name = name.to_owned();
-        let entered = (KIND, name.clone());
-        let handle = self.push(Device { name, device });
-        let handle = handle.ok_or(ErrorCode::NoResources)?;
-        self.on_buses.insert(entered);
-        Ok(handle)
-    }
-
     fn spi_transaction(
         &mut self,
         device: &SpiDevice,
@@ -100,7 +107,7 @@ impl Guest {
             _ => 0,
         });
         let delay: u64 = delays.sum();
-        if delay == 0 || Duration::from_nanos(delay) < self.clock.left() {
+        if delay == 0 || Duration::from_nanos(delay) < self.clock.left_in(&self.driver.time) {
             return Ok(());
         }
         Err(WitErrorCode::TimedOut)

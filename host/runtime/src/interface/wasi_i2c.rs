@@ -5,6 +5,7 @@ use self::bindings::wasi::i2c::delay::{self, HostDelay};
 use self::bindings::wasi::i2c::i2c::{self, ErrorCode, HostI2c, NoAcknowledgeSource, Operation};
 use crate::bindings::loopgate::driver::i2c as ours;
 use crate::buses::I2cDevice;
+use crate::grants::Named;
 use crate::guest::Guest;
 use crate::limits::LimitHit;
 use crate::time::Time;
@@ -43,11 +44,29 @@ const IMPORTS: [&str; 2] = ["wasi:i2c/i2c@0.2.0-draft", "wasi:i2c/delay@0.2.0-dr
 /// A bus on which one device is.
 pub struct Bus {
     name: String,
-    device: I2cDevice,
+    /// None once the grant was withdrawn.
+    device: Option<I2cDevice>,
+}
+
+impl Bus {
+    /// Closes it, where its device has this name.
+    pub(crate) fn withdraw(&mut self, grant: &Named) -> Option<()> {
+        let device = self.device.take_if(|_| grant.is_device(&self.name));
+        device.map(drop)
+    }
 }
 
 /// Delays have nothing to keep.
 pub struct Delay;
+
+/// Why there is nothing to call it with: buses are handed over, and not opened.
+pub(crate) const UNWANTED: &str = "it imports `wasi:i2c/i2c`, and is given no bus; \
+    export `loopgate:driver/wasi-i2c@0.1.0`, whose `connect` takes those that are granted";
+
+/// Whether this import is the buses.
+pub(crate) fn is_bus(import: &str) -> bool {
+    import == IMPORTS[0]
+}
 
 pub(super) fn is_offered(import: &str) -> bool {
     IMPORTS.contains(&import)
@@ -78,19 +97,18 @@ pub(crate) fn connect(store: &mut Store<Guest>) -> wasmtime::Result<()> {
     let guest = store.data_mut();
     let driver = guest.driver.clone();
     let mut devices = Vec::new();
-    for (name, entry) in driver.entry.i2c_in_order() {
-        let device = match driver.devices.buses.open_i2c(entry) {
-            Ok(device) => device,
-            Err(error) => {
-                let left_out = format!("device `{name}` is left out: {error}");
-                driver.log.host(&left_out);
-                continue;
-            }
+    let entries = driver.entry.i2c_in_order().into_iter();
+    for (name, entry) in entries.filter(|(name, _)| driver.grants.i2c(name).is_ok()) {
+        let buses = &driver.devices.buses;
+        let opened = buses.open_i2c(entry, &mut guest.caller());
+        let Ok(device) = guest.opened(name, opened, super::i2c::code)? else {
+            driver.log.host(&format!("device `{name}` is left out"));
+            continue;
         };
         let name = name.to_owned();
         let bus = Bus {
             name: name.clone(),
-            device,
+            device: Some(device),
         };
         let bus = guest.push(bus);
         let bus = bus.ok_or(LimitHit::Handles(driver.limits.handles))?;
@@ -118,12 +136,14 @@ impl HostI2c for Guest {
         operations: Vec<Operation>,
     ) -> Answer<Vec<Vec<u8>>> {
         let Bus { name, device } = self.table.get(&this)?;
-        let device = device.clone();
-        let is_granted = self.driver.grants.i2c(name).is_ok();
-        if address != device.address().value || !is_granted {
+        let is_there = |device: &I2cDevice| {
+            let is_granted = self.driver.grants.i2c(name).is_ok();
+            address == device.address().value && is_granted
+        };
+        let Some(device) = device.clone().filter(is_there) else {
             let absent = ErrorCode::NoAcknowledge(NoAcknowledgeSource::Address);
             return Ok(Err(absent));
-        }
+        };
         let operations: Option<_> = operations.into_iter().map(our_operation).collect();
         let Some(operations) = operations else {
             return Ok(Err(ErrorCode::Other));

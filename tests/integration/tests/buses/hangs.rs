@@ -88,7 +88,7 @@ fn rule_13_a_device_that_never_answers_costs_its_driver_alone_in_real_time() {
         (State::Failed, true),
         "{cause}"
     );
-    let stuck = |board: &Board| board.status().buses["i2c-1"].stuck_by.clone();
+    let stuck = |board: &Board| board.status().buses["i2c"]["i2c-1"].stuck_by.clone();
     assert_eq!(stuck(&board).as_deref(), Some("hung"));
     // Who shares the bus is told, and lives; the loop goes on.
     for _ in 0..3 {
@@ -129,7 +129,7 @@ fn rule_13_a_device_that_never_answers_costs_its_driver_exactly_its_limit_in_vir
         "{cause}"
     );
     assert_eq!(board.now().saturating_since(begun), WALL);
-    let stuck_by = || board.status().buses["i2c-1"].stuck_by.clone();
+    let stuck_by = || board.status().buses["i2c"]["i2c-1"].stuck_by.clone();
     assert_eq!(stuck_by().as_deref(), Some("hung"));
     let before = board.now();
     for name in ["same", "apart"] {

@@ -7,11 +7,11 @@ use loopgate_integration::{assert_running, logged, virtual_board};
 fn rule_16_a_transaction_before_the_commit_is_not_permitted_and_the_device_goes_over() {
     let board = virtual_board(format!("{SENSOR}{}", probe("bus", "", &device(0x76))));
     assert!(logged(&board, "bus", "in start: [0]"));
-    let before = board.status().buses["i2c-1"].transactions;
+    let before = board.status().buses["i2c"]["i2c-1"].transactions;
     let reload = board.reload("bus").unwrap();
     assert!(reload.state_bytes.is_some());
     assert!(logged(&board, "bus", "in start: Other(NotPermitted)"));
-    assert_eq!(board.status().buses["i2c-1"].transactions, before);
+    assert_eq!(board.status().buses["i2c"]["i2c-1"].transactions, before);
     assert_running(&board, "bus");
     assert_eq!(i2c(&board, "bus", &[0xd0], 1), [0x60]);
 }
@@ -29,7 +29,8 @@ fn a_driver_that_was_stopped_has_its_device_again() {
 #[test]
 fn a_grant_that_is_revoked_ends_with_the_next_transaction() {
     let board = virtual_board(format!("{SENSOR}{}", probe("bus", "", &device(0x76))));
-    board.revoke("bus", "device").unwrap();
+    assert_eq!(board.revoke("bus", "device").unwrap().devices, 1);
+    assert_eq!(board.revoke("bus", "device").unwrap().devices, 0);
     assert_eq!(said(&board, "bus", &[0xd0], 1), "Other(NotGranted)");
     assert!(logged(&board, "bus", "which was revoked"));
     assert_running(&board, "bus");

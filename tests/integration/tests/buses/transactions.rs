@@ -29,8 +29,8 @@ fn registers_are_read_and_written_in_one_transaction() {
         assert_eq!(i2c(&board, "bus", &[0x30], 1), [7]);
         assert_eq!(i2c(&board, "bus", &[0x30], 1), [8]);
         let status = board.status();
-        assert_eq!(status.buses["i2c-1"].stuck_by, None);
-        assert_eq!(status.buses["i2c-1"].transactions, 11);
+        assert_eq!(status.buses["i2c"]["i2c-1"].stuck_by, None);
+        assert_eq!(status.buses["i2c"]["i2c-1"].transactions, 11);
     }
 }
 

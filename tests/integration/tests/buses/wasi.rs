@@ -29,6 +29,14 @@ fn what_is_not_granted_is_not_handed_over() {
 }
 
 #[test]
+fn what_was_revoked_is_not_handed_over_again() {
+    let board = virtual_board(format!("{SENSOR}{}", entry_of(&device(0x76))));
+    board.revoke("wasi", "device").unwrap();
+    let refused = board.start_driver("wasi").unwrap_err().to_string();
+    assert!(refused.contains("nothing is granted"), "{refused}");
+}
+
+#[test]
 fn check_says_what_it_imports_and_what_it_lacks() {
     let text = |device: &str| format!("[board]\nbackend = \"sim\"\n{}", entry_of(device));
     let board = |device| BoardFile::parse(&text(device), "test.toml").unwrap();

@@ -33,6 +33,9 @@ pub(in super::super) struct Reserved {
     file: File,
     /// Its chip, for people.
     device: String,
+    /// The chip's label, where the line was asked for by the chip's name: that is a
+    /// number, which another can get.
+    pub(super) label: Option<String>,
 }
 
 /// Where a line is.
@@ -212,6 +215,9 @@ impl Place<'_> {
         Ok(Reserved {
             file,
             device: self.device(),
+            label: self
+                .is_by_number(&request.line)
+                .then(|| self.chip.label.clone()),
         })
     }
 
@@ -232,6 +238,11 @@ impl Place<'_> {
                 source,
             },
         }
+    }
+
+    fn is_by_number(&self, line: &str) -> bool {
+        let place = line.rsplit_once(':');
+        place.is_some_and(|(chip, _)| chip == self.chip.name)
     }
 
     fn device(&self) -> String {

@@ -60,7 +60,7 @@ impl Interrupt {
         }
         // A level that has begun and ended is not told either.
         if self.edges.trigger() == Trigger::Edge {
-            self.lose(missed);
+            self.lose(missed.saturating_add(self.due.is_some().into()));
         }
         self.due = Some((at, high));
     }
@@ -101,5 +101,51 @@ impl Call {
             Self::Lost(count) => sink.occurrences_lost(count),
             Self::Occurred(occurrence) => sink.interrupt_occurred(occurrence),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Deaf;
+
+    impl InterruptSink for Deaf {
+        fn interrupt_occurred(&self, _: Occurrence) {}
+        fn occurrences_lost(&self, _: u32) {}
+    }
+
+    fn told(interrupt: &mut Interrupt) -> Vec<(u64, Option<u64>)> {
+        let call = || interrupt.next_call().map(|(_, call)| call);
+        std::iter::from_fn(call)
+            .map(|call| match call {
+                Call::Lost(count) => (count.into(), None),
+                Call::Occurred(one) => (one.timestamp.as_nanos(), Some(one.sequence)),
+            })
+            .collect()
+    }
+
+    fn on(edges: Edges) -> Interrupt {
+        let mut interrupt = Interrupt::new(edges);
+        interrupt.sink = Some(Arc::new(Deaf));
+        interrupt.switch_on(1, Instant::from_nanos(0));
+        interrupt
+    }
+
+    #[test]
+    fn an_edge_that_the_next_one_finds_untold_is_told_as_lost() {
+        let mut interrupt = on(Edges::Both);
+        interrupt.edge(Instant::from_nanos(1), true, 0);
+        interrupt.edge(Instant::from_nanos(2), false, 3);
+        assert_eq!(told(&mut interrupt), [(4, None), (2, Some(5))]);
+    }
+
+    #[test]
+    fn a_level_is_told_once_however_often_it_was_found() {
+        let mut interrupt = on(Edges::HighLevel);
+        interrupt.edge(Instant::from_nanos(1), true, 0);
+        interrupt.found(Instant::from_nanos(2), true);
+        interrupt.edge(Instant::from_nanos(3), true, 7);
+        assert_eq!(told(&mut interrupt), [(3, Some(1))]);
     }
 }

@@ -30,11 +30,15 @@ type Words = [u64; BATCH * WORDS];
 pub(in super::super) struct Line {
     id: u64,
     request: LineRequest,
+    /// What its chip must be labelled when it is back.
+    label: Option<String>,
     epoll: Arc<OwnedFd>,
     clock: Arc<dyn Clock>,
     /// The chip has vanished, and is looked for.
     gone: AtomicBool,
-    // Held over system calls that do not wait; sinks are called without.
+    // Held over system calls, which do not wait where the chip is the processor's own.
+    // Those of a chip behind a bus (an expander on I2C, an adapter on USB) wait for that,
+    // at worst for as long as the kernel's driver tries. Sinks are called without.
     state: Mutex<State>,
     /// Signalled when a call of the sink ends.
     called: Condvar,
@@ -82,6 +86,7 @@ impl Line {
         let line = Self {
             id,
             request: request.clone(),
+            label: reserved.label.clone(),
             epoll: Arc::clone(epoll),
             clock: Arc::clone(clock),
             gone: AtomicBool::new(false),
@@ -195,11 +200,13 @@ impl Line {
             }
             self.listen(&state);
         }
+        // Edges are told by the controller's thread alone: a second one in the sink
+        // would keep it from telling each before the next.
         if is_level {
             self.look(&mut state);
+            drop(state);
+            self.deliver();
         }
-        drop(state);
-        self.deliver();
     }
 
     pub(in super::super) fn disable(&self) {
@@ -233,9 +240,10 @@ impl Line {
             (state.output, state.edges)
         };
         // With no lock held: it looks through all chips.
-        let reserved = Self::reserve(&self.request);
-        let file = reserved.and_then(|reserved| self.configured(reserved, output, edges));
-        let Ok(file) = file else {
+        let reserved = Self::reserve(&self.request).ok();
+        let reserved = reserved.filter(|reserved| reserved.label == self.label);
+        let file = reserved.and_then(|reserved| self.configured(reserved, output, edges).ok());
+        let Some(file) = file else {
             return;
         };
         let mut state = self.state.lock();
