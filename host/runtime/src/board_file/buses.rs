@@ -424,7 +424,7 @@ impl<'a> Places<'a> {
         }
         let of = |bus: &str| format!("I2C address {address} of bus `{bus}`");
         let (bus, real) = (bus.get_ref(), file(bus.get_ref(), None));
-        self.add(of(bus), of(&real), place.span(), owner)
+        self.add(&of(bus), of(&real), place.span(), owner)
     }
 
     fn add_spi(
@@ -435,12 +435,12 @@ impl<'a> Places<'a> {
     ) -> Result<(), BoardError> {
         let what = format!("chip select {select} of SPI bus `{}`", bus.get_ref());
         let real = format!("SPI device `{}`", file(bus.get_ref(), Some(select)));
-        self.add(what, real, bus.span(), owner)
+        self.add(&what, real, bus.span(), owner)
     }
 
     fn add(
         &mut self,
-        what: String,
+        what: &str,
         real: String,
         span: std::ops::Range<usize>,
         owner: &str,
