@@ -53,15 +53,14 @@ fn rule_13_what_a_driver_does_for_another_counts_for_that_one() {
             ("calls", "loop-share = 50"),
             ("submissions", "host-calls = 20000"),
         ] {
-            let asked = format!(
-                "provides = [\"echo\"]\n[driver.limits]\nhost-calls = 5000\nloop-share = 20"
-            );
+            let asked = "provides = [\"echo\"]\nconfig = { service = \"echo\" }\n\
+                         [driver.limits]\nhost-calls = 5000\nloop-share = 20";
             let asker = format!(
                 "provides = [\"flood\"]\nuses = [\"echo\"]\nwork-loop = \"{place}\"\n\
                  config = {{ how = \"{how}\" }}\n[driver.limits]\n{limit}"
             );
             let board = real_board(
-                entry("echo", &guest("probe_echo"), &asked)
+                entry("echo", &guest("probe_context"), asked)
                     + &entry("flood", &guest("hostile_flood"), &asker),
             );
             until("the asker has ended", || {
