@@ -53,15 +53,15 @@ fn rule_13_what_a_driver_does_for_another_counts_for_that_one() {
             ("calls", "loop-share = 50"),
             ("submissions", "host-calls = 20000"),
         ] {
-            let asked = "provides = [\"echo\"]\nconfig = { service = \"echo\" }\n\
+            let provider = "provides = [\"echo\"]\nconfig = { service = \"echo\" }\n\
                          [driver.limits]\nhost-calls = 5000\nloop-share = 20";
-            let asker = format!(
+            let client = format!(
                 "provides = [\"flood\"]\nuses = [\"echo\"]\nwork-loop = \"{place}\"\n\
                  config = {{ how = \"{how}\" }}\n[driver.limits]\n{limit}"
             );
             let board = real_board(
-                entry("echo", &guest("probe_context"), asked)
-                    + &entry("flood", &guest("hostile_flood"), &asker),
+                entry("echo", &guest("probe_context"), provider)
+                    + &entry("flood", &guest("hostile_flood"), &client),
             );
             until("the asker has ended", || {
                 state(&board, "flood").0 == State::Failed
