@@ -141,6 +141,10 @@ impl Watcher {
                     now = later;
                 }
                 for name in self.board.changed_drivers() {
+                    // One reload can take its time, and there can be many.
+                    if self.ends_within(Duration::ZERO) {
+                        return;
+                    }
                     tracing::info!("{name}: its component has changed, reloading");
                     self.reload(&name, AGAIN[0], &mut refused);
                 }
@@ -149,6 +153,9 @@ impl Watcher {
                 continue;
             }
             for (name, again) in refused.due(Instant::now()) {
+                if self.ends_within(Duration::ZERO) {
+                    return;
+                }
                 let generation = self.board.driver_state(&name).map(|(_, number)| number);
                 if generation.is_ok_and(|number| number == again.generation) {
                     let after = (2 * again.after).min(AGAIN[1]);
