@@ -56,7 +56,7 @@ fn rule_13_what_a_driver_does_for_another_counts_for_that_one() {
             let provider = "provides = [\"echo\"]\nconfig = { service = \"echo\" }\n\
                          [driver.limits]\nhost-calls = 5000\nloop-share = 20";
             let client = format!(
-                "provides = [\"flood\"]\nuses = [\"echo\"]\nwork-loop = \"{place}\"\n\
+                "provides = [\"misbehave\"]\nuses = [\"echo\"]\nwork-loop = \"{place}\"\n\
                  config = {{ how = \"{how}\" }}\n[driver.limits]\n{limit}"
             );
             let board = real_board(
