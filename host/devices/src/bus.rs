@@ -281,7 +281,7 @@ mod tests {
         let bus = BusThread::spawn("test").unwrap();
         let (release, hangs) = channel::<()>();
         let turn = bus.turn("bad", LONG).unwrap();
-        let hung = turn.run(Duration::from_millis(1), move || hangs.recv());
+        let hung = turn.run(Duration::from_millis(200), move || hangs.recv());
         assert_eq!(hung, Err(NoResult::Late));
         let state = bus.state();
         assert_eq!((state.user.as_deref(), state.is_stuck), (Some("bad"), true));
