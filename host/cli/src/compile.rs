@@ -1,8 +1,10 @@
 //! `loopgate compile`.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use loopgate::control::to_hex;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -18,6 +20,7 @@ struct Made {
 }
 
 pub(crate) fn run(compile: &Compile) -> Result<ExitCode> {
+    refuse_overwriting(compile)?;
     let code = loopgate::compile(&compile.component)?;
     std::fs::write(&compile.output, &code)
         .with_context(|| format!("cannot write `{}`", compile.output.display()))?;
@@ -31,4 +34,17 @@ pub(crate) fn run(compile: &Compile) -> Result<ExitCode> {
         print(&format!("sha256 = \"{}\"", made.sha256))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whatever its names.
+fn refuse_overwriting(compile: &Compile) -> Result<()> {
+    let file = |path: &Path| path.metadata().ok().map(|meta| (meta.dev(), meta.ino()));
+    let component = file(&compile.component);
+    if component.is_some() && component == file(&compile.output) {
+        bail!(
+            "`{}` is the component itself; name another file for what is made of it",
+            compile.output.display()
+        );
+    }
+    Ok(())
 }

@@ -98,6 +98,9 @@ impl Engine {
 
     /// The file that [`load`](Self::load) takes in the place of this component.
     pub(crate) fn precompile(&self, name: &str, bytes: &[u8]) -> Result<Vec<u8>, ComponentError> {
+        if precompiled::is_code(bytes) {
+            return Err(ComponentError::Compiled { path: name.into() });
+        }
         let component = self.compile(name, bytes)?;
         self.link(name, &component)?;
         let filters = self.compile_filters(name, bytes, &component)?;
@@ -110,7 +113,10 @@ impl Engine {
             driver: &serialize(component)?,
             filters: filters.as_deref(),
         };
-        Ok(code.pack())
+        let code = code.pack();
+        // It would not be read again.
+        within_bounds(Path::new(name), code.len() as u64)?;
+        Ok(code)
     }
 
     /// What was compiled before, by who is `trusted`: for the handlers, and for
@@ -245,14 +251,19 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
     file.take(COMPONENT_MAX + 1)
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
-    if bytes.len() as u64 > COMPONENT_MAX {
-        return Err(ComponentError::TooLarge {
-            path: path.to_owned(),
-            size: meta.len(),
-            limit: COMPONENT_MAX,
-        });
-    }
+    within_bounds(path, meta.len().max(bytes.len() as u64))?;
     Ok(bytes)
+}
+
+fn within_bounds(path: &Path, size: u64) -> Result<(), ComponentError> {
+    if size <= COMPONENT_MAX {
+        return Ok(());
+    }
+    Err(ComponentError::TooLarge {
+        path: path.to_owned(),
+        size,
+        limit: COMPONENT_MAX,
+    })
 }
 
 /// Tells one content of a file from another.

@@ -106,7 +106,7 @@ impl RequestError {
 pub enum ComponentError {
     /// The file cannot be read.
     #[error(
-        "component `{path}` cannot be read: {cause}; check `component` in the board file, it is relative to that file"
+        "component `{path}` cannot be read: {cause}; check the path, which in a board file is relative to that file"
     )]
     Unreadable {
         /// The file.
@@ -143,6 +143,12 @@ pub enum ComponentError {
         "`{path}` is compiled code, which runs as the host: it is loaded only where the board file has its digest; put that of a file that you have made yourself into `sha256` of its entry"
     )]
     Untrusted {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What was compiled before is to be compiled.
+    #[error("`{path}` is compiled code already; name the component that it was made of")]
+    Compiled {
         /// The file.
         path: PathBuf,
     },

@@ -112,8 +112,6 @@ struct Watcher {
 struct Refused(BTreeMap<String, Again>);
 
 struct Again {
-    /// Which was not replaced. Another one is not this watch's, and counts.
-    generation: u64,
     after: Duration,
     at: Instant,
 }
@@ -152,12 +150,17 @@ impl Watcher {
                 // What is watched may not be what is there now.
                 continue;
             }
-            for (name, again) in refused.due(Instant::now()) {
+            let due = refused.due(Instant::now());
+            let changed = match due.is_empty() {
+                true => Vec::new(),
+                // Some may have been started or reloaded by people meanwhile.
+                false => self.board.changed_drivers(),
+            };
+            for (name, again) in due {
                 if self.has_ended() {
                     return;
                 }
-                let generation = self.board.driver_state(&name).map(|(_, number)| number);
-                if generation.is_ok_and(|number| number == again.generation) {
+                if changed.contains(&name) {
                     let after = (2 * again.after).min(AGAIN[1]);
                     self.reload(&name, after, &mut refused);
                 }
@@ -181,15 +184,8 @@ impl Watcher {
             return;
         }
         tracing::warn!("{error}; it is tried again in {after:?}");
-        if let Ok((_, generation)) = self.board.driver_state(name) {
-            let at = Instant::now() + after;
-            let again = Again {
-                generation,
-                after,
-                at,
-            };
-            refused.0.insert(name.to_owned(), again);
-        }
+        let at = Instant::now() + after;
+        refused.0.insert(name.to_owned(), Again { after, at });
     }
 
     fn stamps(&self) -> Vec<Option<Stamp>> {

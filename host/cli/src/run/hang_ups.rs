@@ -39,7 +39,11 @@ impl<'a> HangUps<'a> {
             return signal_hook::low_level::raise(SIGTERM).is_ok();
         }
         if self.pending.fetch_add(1, SeqCst) == 0 {
-            scope.spawn(|| self.reread());
+            let reread = std::thread::Builder::new().spawn_scoped(scope, || self.reread());
+            if let Err(error) = reread {
+                self.pending.store(0, SeqCst);
+                tracing::error!("the board file was not read again: no thread for it: {error}");
+            }
         }
         true
     }

@@ -92,6 +92,7 @@ impl Driver {
         if self.life().state == State::Stopped {
             return Reloaded::Stopped;
         }
+        let before = *version;
         let loaded = self.load(&mut version).map_err(|error| error.to_string());
         let made = loaded.and_then(|loaded| {
             let made = self.instantiate(&Arc::new(loaded));
@@ -117,6 +118,10 @@ impl Driver {
         match exchanged {
             Ok(exchanged) => Reloaded::Begun(self.keep_report(exchanged, opened)),
             Err((code, cause)) => {
+                // Not for what the file has in it: it is as new as it was.
+                if code == ErrorCode::Busy {
+                    *version = before;
+                }
                 self.log.host(&format!("not reloaded: {cause}"));
                 Reloaded::Refused(code, cause)
             }
