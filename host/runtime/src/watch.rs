@@ -151,10 +151,11 @@ impl Watcher {
                 continue;
             }
             let due = refused.due(Instant::now());
-            let changed = match due.is_empty() {
-                true => Vec::new(),
-                // Some may have been started or reloaded by people meanwhile.
-                false => self.board.changed_drivers(),
+            // Some may have been started or reloaded by people meanwhile.
+            let changed = if due.is_empty() {
+                Vec::new()
+            } else {
+                self.board.changed_drivers()
             };
             for (name, again) in due {
                 if self.has_ended() {
