@@ -32,7 +32,7 @@ use crate::units::Span;
 use lines::Lines;
 use serde::Deserialize;
 use source::{Source, Unique};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
@@ -176,17 +176,17 @@ pub struct DriverEntry {
     /// A pin, by the name that the driver calls it. A line belongs to one driver,
     /// unless all that have it say `shared`.
     #[serde(default)]
-    pub gpio: HashMap<String, GpioEntry>,
+    pub gpio: BTreeMap<String, GpioEntry>,
     /// A serial port, by the name that the driver calls it: one of `device`, `pty`
     /// and `sim` says where it is.
     #[serde(default)]
-    pub serial: HashMap<String, SerialEntry>,
+    pub serial: BTreeMap<String, SerialEntry>,
     /// A device on an I2C bus, by the name that the driver calls it.
     #[serde(default)]
-    pub i2c: HashMap<String, I2cEntry>,
+    pub i2c: BTreeMap<String, I2cEntry>,
     /// A device on an SPI bus, by the name that the driver calls it.
     #[serde(default)]
-    pub spi: HashMap<String, SpiEntry>,
+    pub spi: BTreeMap<String, SpiEntry>,
     /// What the driver may use. All of it has defaults; what crossing a limit
     /// means is in `wit/README.md`.
     #[serde(default)]
@@ -434,7 +434,7 @@ impl DriverEntry {
 
 /// Named tables in the order of the file, by where one of their values stands.
 fn in_order<T>(
-    tables: &HashMap<String, T>,
+    tables: &BTreeMap<String, T>,
     place: impl Fn(&T) -> &Spanned<String>,
 ) -> Vec<(&str, &T)> {
     let tables = tables.iter().map(|(name, table)| (name.as_str(), table));

@@ -6,7 +6,7 @@ use crate::limits::Limits;
 use crate::status::{Counts, Usage};
 use parking_lot::{Condvar, Mutex};
 use serde::Serialize;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -203,14 +203,14 @@ pub(crate) fn make(directory: &Path) -> io::Result<()> {
 struct Folder {
     directory: PathBuf,
     /// The number of each driver's next report. Not its time: clocks go back.
-    next: HashMap<String, u64>,
+    next: BTreeMap<String, u64>,
 }
 
 impl Folder {
     fn new(directory: PathBuf) -> Self {
         Self {
             directory,
-            next: HashMap::new(),
+            next: BTreeMap::new(),
         }
     }
 

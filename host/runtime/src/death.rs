@@ -13,6 +13,7 @@ pub(crate) fn cause(guest: &Guest, error: &wasmtime::Error) -> String {
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => return LimitHit::Stack.to_string(),
+        Some(Trap::OutOfFuel) => return guest.clock.exhausted().to_string(),
         // A guest that is refused memory gives up in its own way.
         Some(trap) => {
             return match &guest.memory.refused {

@@ -323,16 +323,16 @@ impl Driver {
         let guest = store.data_mut();
         guest.clock.begin(&self.limits, handler == Handler::Start);
         guest.memory.refused = None;
-        store.set_epoch_deadline(1);
         let for_others = self.for_another.is_on();
         let own = for_others.then(|| store.data_mut().calls.lend());
         // `start` has a limit of its own.
         let counts = handler != Handler::Start && !for_others;
         let begun = store.data().begun().filter(|_| counts);
         let timing = self.counters.begin();
-        let in_flight = self.engine.ticker.enter();
+        let in_flight = self.engine.enter(store);
         let result = f(store, instance.bindings.loopgate_driver_handlers());
         drop(in_flight);
+        self.engine.leave(store);
         let spanned = store.data().clock.spanned();
         if let Some(length) = spanned {
             self.quota.charge(length);

@@ -13,11 +13,12 @@ use crate::limits::{MEMORY_RESERVATION, STACK};
 use crate::precompiled;
 use crate::sandbox;
 use crate::text::last_words;
-use crate::ticker::Ticker;
+use crate::ticker::{InFlight, Ticker};
 use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use wasmtime::Store;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 /// Larger files are not compiled: a driver has kilobytes, and compiling is
@@ -31,7 +32,15 @@ pub(crate) struct Engine {
     filters: wasmtime::Engine,
     linker: Linker<Guest>,
     cache: Option<Cache>,
-    pub(crate) ticker: Ticker,
+    pace: Pace,
+}
+
+/// What ends a handler that runs for too long.
+enum Pace {
+    /// Its processor time, looked at as the epoch moves on.
+    Ticker(Ticker),
+    /// Instructions, each of which is a nanosecond: the same on every machine.
+    Counted,
 }
 
 /// A component that was compiled, linked and found to be a driver.
@@ -48,20 +57,65 @@ pub(crate) struct Loaded {
 pub(crate) type Linked = crate::bindings::DriverPre<Guest>;
 
 impl Engine {
+    /// For boards with a real clock.
     pub(crate) fn new(cache: Option<Cache>) -> Result<Arc<Self>, String> {
-        let wasmtime = wasmtime::Engine::new(&config()).map_err(|error| format!("{error:#}"))?;
+        Self::with(config(), cache, |engine| {
+            let ticker = Ticker::start(engine);
+            let ticker = ticker.map_err(|error| format!("no thread for the ticker: {error}"))?;
+            Ok(Pace::Ticker(ticker))
+        })
+    }
+
+    /// For boards with a virtual clock, on which the same components do the same on
+    /// every machine, to the last bit of a number.
+    pub(crate) fn deterministic(cache: Option<Cache>) -> Result<Arc<Self>, String> {
+        let mut config = config();
+        config.epoch_interruption(false);
+        config.consume_fuel(true);
+        config.cranelift_nan_canonicalization(true);
+        Self::with(config, cache, |_| Ok(Pace::Counted))
+    }
+
+    fn with(
+        config: wasmtime::Config,
+        cache: Option<Cache>,
+        pace: impl FnOnce(&wasmtime::Engine) -> Result<Pace, String>,
+    ) -> Result<Arc<Self>, String> {
+        let wasmtime = wasmtime::Engine::new(&config).map_err(|error| format!("{error:#}"))?;
         let filters =
             wasmtime::Engine::new(&filter_config()).map_err(|error| format!("{error:#}"))?;
         let linker = interface::linker(&wasmtime).map_err(|error| format!("{error:#}"))?;
-        let ticker = Ticker::start(&wasmtime)
-            .map_err(|error| format!("no thread for the ticker: {error}"))?;
+        let pace = pace(&wasmtime)?;
         Ok(Arc::new(Self {
             wasmtime,
             filters,
             linker,
             cache,
-            ticker,
+            pace,
         }))
+    }
+
+    /// A call into the instance begins, whose clock has begun. To be held for the
+    /// time of the call.
+    pub(crate) fn enter(&self, store: &mut Store<Guest>) -> Option<InFlight<'_>> {
+        match &self.pace {
+            Pace::Ticker(ticker) => {
+                store.set_epoch_deadline(1);
+                Some(ticker.enter())
+            }
+            Pace::Counted => {
+                // Without fuel accounting there would be no such pace.
+                let _ = store.set_fuel(store.data().clock.instructions());
+                None
+            }
+        }
+    }
+
+    /// And has ended.
+    pub(crate) fn leave(&self, store: &mut Store<Guest>) {
+        if let (Pace::Counted, Ok(left)) = (&self.pace, store.get_fuel()) {
+            store.data_mut().clock.left_over(left);
+        }
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
@@ -130,6 +184,9 @@ impl Engine {
         let path = path.to_owned();
         if !trusted {
             return Err(ComponentError::Untrusted { path });
+        }
+        if matches!(self.pace, Pace::Counted) {
+            return Err(ComponentError::RealClock { path });
         }
         let taken = precompiled::Code::unpack(file).ok_or("it is truncated".to_owned());
         let taken = taken.and_then(|code| {

@@ -162,6 +162,14 @@ pub enum ComponentError {
         /// What is different.
         cause: String,
     },
+    /// Compiled code that does not count its instructions, for a board that does.
+    #[error(
+        "`{path}` is compiled code for boards with a real clock, and this one's is virtual; name the component itself"
+    )]
+    RealClock {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is no WebAssembly at all.
     #[error(
         "`{name}` is not WebAssembly ({found}); build the driver with `--target wasm32-wasip2`"

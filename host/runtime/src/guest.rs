@@ -292,6 +292,8 @@ pub(crate) struct CallClock {
     down: Duration,
     /// Waits for what others had, a gate or a bus.
     waited: Duration,
+    /// What was executed, where instructions are counted.
+    executed: Duration,
 }
 
 /// Both clocks at one moment.
@@ -325,12 +327,42 @@ impl CallClock {
         self.delayed = Duration::ZERO;
         self.down = Duration::ZERO;
         self.waited = Duration::ZERO;
+        self.executed = Duration::ZERO;
     }
 
-    /// How long the handler has kept its loop, where it has seen a tick or has
-    /// called another driver.
+    /// As many as the handler may execute, where they are counted.
+    pub(crate) fn instructions(&self) -> u64 {
+        let limit = self.cpu.min(self.wall).as_nanos();
+        u64::try_from(limit).unwrap_or(u64::MAX)
+    }
+
+    /// And so many of them it has not.
+    pub(crate) fn left_over(&mut self, instructions: u64) {
+        self.executed = Duration::from_nanos(self.instructions() - instructions);
+    }
+
+    /// It has executed all of them.
+    pub(crate) fn exhausted(&self) -> LimitHit {
+        if self.cpu > self.wall {
+            return self.over();
+        }
+        self.spent()
+    }
+
+    fn spent(&self) -> LimitHit {
+        if self.starting {
+            LimitHit::Start(self.cpu)
+        } else {
+            LimitHit::HandlerCpu(self.cpu)
+        }
+    }
+
+    /// How long the handler has kept its loop, where it has seen a tick, or has
+    /// counted as many instructions and delays, or has called another driver.
     pub(crate) fn spanned(&self) -> Option<Duration> {
         let own = self.since.map(|_| self.own() + TICK);
+        let counted = self.executed + self.delayed;
+        let own = own.or((counted >= TICK).then_some(counted));
         let down = (!self.down.is_zero()).then_some(self.down);
         own.map_or(down, |own| Some(own + self.down))
     }
@@ -349,11 +381,7 @@ impl CallClock {
             return Ok(());
         };
         if now.cpu.saturating_sub(since.cpu) >= self.cpu {
-            return Err(if self.starting {
-                LimitHit::Start(self.cpu)
-            } else {
-                LimitHit::HandlerCpu(self.cpu)
-            });
+            return Err(self.spent());
         }
         if now.wall.duration_since(since.wall) + self.delayed >= self.wall {
             return Err(self.over());

@@ -10,7 +10,7 @@ use crate::status::Handed;
 use loopgate_devices::gpio::{Edges, GpioLine};
 use loopgate_devices::serial::SerialPort;
 use loopgate_workloop::{Context, EventSource, InterruptEventSource, InterruptFilter};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
@@ -115,7 +115,7 @@ impl WeakPort {
 /// The pins that an instance has opened, and which way. The handles are the
 /// guest's, so this does not keep them open.
 #[derive(Default)]
-pub(crate) struct OpenPins(HashMap<String, (bool, Weak<dyn GpioLine>)>);
+pub(crate) struct OpenPins(BTreeMap<String, (bool, Weak<dyn GpioLine>)>);
 
 impl OpenPins {
     pub(crate) fn insert(&mut self, name: &str, output: bool, line: &Arc<dyn GpioLine>) {
@@ -149,8 +149,8 @@ impl OpenPins {
 /// `start` is closed, but for the sources of lines that it holds.
 #[derive(Default)]
 pub(crate) struct Heritage {
-    pins: HashMap<String, (bool, Arc<dyn GpioLine>)>,
-    ports: HashMap<String, OpenPort>,
+    pins: BTreeMap<String, (bool, Arc<dyn GpioLine>)>,
+    ports: BTreeMap<String, OpenPort>,
     sources: Vec<Inherited>,
     /// What the successor took.
     pub(crate) taken: Handed,
@@ -256,7 +256,7 @@ impl Heritage {
 
     /// Outputs that nobody has taken.
     pub(crate) fn take_outputs(&mut self) -> impl Iterator<Item = (String, Arc<dyn GpioLine>)> {
-        let outputs = self.pins.extract_if(|_, (output, _)| *output);
+        let outputs = self.pins.extract_if(.., |_, (output, _)| *output);
         outputs.map(|(name, (_, line))| (name, line))
     }
 

@@ -6,7 +6,7 @@ use crate::driver::Driver;
 use crate::log::DriverLog;
 use loopgate_devices::gpio::{Error, GpioLine};
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 impl Driver {
@@ -57,7 +57,7 @@ impl Driver {
 /// The outputs of the board that a driver has opened, for who cannot wait for its
 /// gate. Of those that are closed by now nothing is left in it but their names.
 #[derive(Default)]
-pub(crate) struct Driven(Mutex<HashMap<String, Weak<dyn GpioLine>>>);
+pub(crate) struct Driven(Mutex<BTreeMap<String, Weak<dyn GpioLine>>>);
 
 impl Driven {
     pub(crate) fn insert(&self, pin: &str, line: &Arc<dyn GpioLine>) {
@@ -69,7 +69,7 @@ impl Driven {
 /// Output lines that the host keeps open for one driver, until its next
 /// instance opens them.
 #[derive(Default)]
-pub(crate) struct AtRest(Mutex<HashMap<String, Arc<dyn GpioLine>>>);
+pub(crate) struct AtRest(Mutex<BTreeMap<String, Arc<dyn GpioLine>>>);
 
 impl AtRest {
     /// The driver lets an output go: it takes its declared state now, whoever
@@ -105,7 +105,7 @@ impl AtRest {
     }
 
     /// All of them.
-    pub(crate) fn lines(&self) -> HashMap<String, Arc<dyn GpioLine>> {
+    pub(crate) fn lines(&self) -> BTreeMap<String, Arc<dyn GpioLine>> {
         self.0.lock().clone()
     }
 

@@ -6,7 +6,7 @@ use crate::driver::Driver;
 use loopgate_devices::gpio::{Error, GpioController, GpioLine};
 use loopgate_workloop::{Clock, Instant, SharedLine, TimerEventSource};
 use parking_lot::{Condvar, Mutex};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 mod pin;
@@ -19,7 +19,7 @@ pub(crate) struct SharedLines {
     clock: Arc<dyn Clock>,
     watch: Arc<TimerEventSource>,
     /// A leaf: not held while a device is called.
-    lines: Mutex<HashMap<String, Shared>>,
+    lines: Mutex<BTreeMap<String, Shared>>,
     /// A device was opened or closed.
     changed: Condvar,
 }
@@ -80,7 +80,7 @@ impl SharedLines {
         gpio: Arc<dyn GpioController>,
         clock: Arc<dyn Clock>,
     ) -> Option<Arc<Self>> {
-        let mut lines = HashMap::<String, Shared>::new();
+        let mut lines = BTreeMap::<String, Shared>::new();
         for (line, driver) in sharers(file) {
             let line = lines.entry(line.to_owned());
             let line = line.or_insert_with(Shared::closed);

@@ -20,7 +20,7 @@ use loopgate_devices::gpio::{Error, GpioLine};
 use loopgate_workloop::{
     CommandGate, Context, EventSource, Instant, InterruptEventSource, TimerEventSource,
 };
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 mod late;
@@ -39,12 +39,12 @@ pub(crate) enum Phase {
 /// What the last version has and the new one can adopt, and what the new one
 /// did so far.
 pub(crate) struct Staging {
-    pub(crate) pins: HashMap<String, (bool, Arc<dyn GpioLine>)>,
-    pub(crate) ports: HashMap<String, OpenPort>,
+    pub(crate) pins: BTreeMap<String, (bool, Arc<dyn GpioLine>)>,
+    pub(crate) ports: BTreeMap<String, OpenPort>,
     fed: Vec<(Arc<InterruptEventSource>, Fed)>,
-    software: HashMap<u32, Arc<InterruptEventSource>>,
-    timers: HashMap<u32, Arc<TimerEventSource>>,
-    gates: HashMap<u32, (Arc<CommandGate>, Arc<Turns>)>,
+    software: BTreeMap<u32, Arc<InterruptEventSource>>,
+    timers: BTreeMap<u32, Arc<TimerEventSource>>,
+    gates: BTreeMap<u32, (Arc<CommandGate>, Arc<Turns>)>,
     pub(crate) clients: Vec<StagedClient>,
     /// The outputs that it has opened and the last version had not.
     late: Vec<Weak<LateLine>>,
@@ -83,7 +83,7 @@ impl Staging {
             pins: at_rest.chain(running.pins.open()).collect(),
             ports: running.driver.open_ports().into_iter().collect(),
             fed: Vec::new(),
-            software: HashMap::new(),
+            software: BTreeMap::new(),
             timers: running.sources.timers.clone(),
             gates: running.sources.gates.clone(),
             clients: Vec::new(),
@@ -342,7 +342,7 @@ impl Sources {
     fn adopt(&mut self, last: &mut Sources, handed: &mut Handed) {
         let before = (last.timers.len(), last.gates.len());
         let lines = last.interrupts.iter();
-        let lines: HashMap<usize, u32> = lines
+        let lines: BTreeMap<usize, u32> = lines
             .map(|(&token, (source, _))| (Arc::as_ptr(source).addr(), token))
             .collect();
         for (&token, (source, fed)) in &mut self.interrupts {

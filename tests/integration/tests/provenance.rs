@@ -5,7 +5,7 @@ use loopgate::control::to_hex;
 use loopgate::{ErrorCode, State};
 use loopgate_integration::program::command;
 use loopgate_integration::{
-    Random, assert_running, driver, entry, guest, state, until, virtual_board,
+    Random, assert_running, driver, entry, guest, real_board, state, until, virtual_board,
 };
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
@@ -147,18 +147,22 @@ fn compiled_code_is_loaded_with_its_digest_and_not_without() {
     let rest = "provides = [\"filter\"]\n[driver.gpio]\n\
         other = { line = \"OTHER\", direction = \"input\" }\n\
         in = { line = \"IN\", direction = \"input\", edges = \"both\" }";
-    let board = virtual_board(entry("good", &file, &format!("{sha256}{rest}")));
+    let good = entry("good", &file, &format!("{sha256}{rest}"));
+    let board = real_board(&good);
     assert_running(&board, "good");
     board.sim().set("IN", true).unwrap();
     let counts = board.status().drivers[0].counts;
     assert_eq!(counts.claimed + counts.declined, 1, "its filter was asked");
-    let board = virtual_board(entry("bad", &file, rest));
+    let board = real_board(entry("bad", &file, rest));
     let (bad, cause) = state(&board, "bad");
     assert_eq!(bad, State::Failed);
     assert!(
         cause.contains("only where the board file has its digest"),
         "{cause}"
     );
+    let (state, cause) = state(&virtual_board(good), "good");
+    assert_eq!(state, State::Failed);
+    assert!(cause.contains("and this one's is virtual"), "{cause}");
 }
 
 #[test]

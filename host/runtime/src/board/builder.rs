@@ -171,7 +171,11 @@ impl Builder {
             ClockKind::Real => Time::Real(Arc::new(SystemClock)),
             ClockKind::Virtual => Time::Virtual(Arc::new(VirtualClock::new())),
         };
-        let engine = Engine::new(self.cache.open()).map_err(BoardError::Host)?;
+        let engine = match time {
+            Time::Real(_) => Engine::new(self.cache.open()),
+            Time::Virtual(_) => Engine::deterministic(self.cache.open()),
+        };
+        let engine = engine.map_err(BoardError::Host)?;
         let writer = self.crashes.writer(&file)?;
         file.check_clock(matches!(time, Time::Virtual(_)))?;
         let simulation = Simulation::new(&file, &time, self.vcd.as_ref())?;

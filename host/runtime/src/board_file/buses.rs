@@ -9,7 +9,7 @@ use loopgate_devices::i2c::Address;
 use loopgate_devices::sim::i2c::{FaultKind, RegisterKind, SimFault};
 use loopgate_devices::spi::Settings;
 use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -393,12 +393,12 @@ fn refuse(
 /// What was named already, by whom, and where.
 struct Places<'a> {
     source: &'a Source,
-    seen: HashMap<String, String>,
+    seen: BTreeMap<String, String>,
 }
 
 impl<'a> Places<'a> {
     fn new(source: &'a Source) -> Self {
-        let seen = HashMap::new();
+        let seen = BTreeMap::new();
         Self { source, seen }
     }
 

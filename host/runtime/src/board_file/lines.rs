@@ -3,14 +3,14 @@
 use super::GpioEntry;
 use super::source::{Source, Unique};
 use crate::error::BoardError;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// The lines that stand in drivers' entries so far.
 pub(super) struct Lines<'a> {
     source: &'a Source,
     unique: Unique<'a>,
     /// Those that are shared: the first entry, and whose it is; the latest owner.
-    shared: HashMap<&'a str, (&'a GpioEntry, &'a str, &'a str)>,
+    shared: BTreeMap<&'a str, (&'a GpioEntry, &'a str, &'a str)>,
 }
 
 impl<'a> Lines<'a> {
@@ -19,7 +19,7 @@ impl<'a> Lines<'a> {
             source,
             unique: Unique::new("line", source)
                 .or_else(", or write `shared = true` in both if both only listen"),
-            shared: HashMap::new(),
+            shared: BTreeMap::new(),
         }
     }
 

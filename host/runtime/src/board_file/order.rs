@@ -4,7 +4,7 @@
 use super::DriverEntry;
 use super::source::Source;
 use crate::error::BoardError;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use toml::Spanned;
 
 /// Sorts the drivers into their start order.
@@ -28,7 +28,7 @@ struct Walk<'a> {
     drivers: &'a [DriverEntry],
     source: &'a Source,
     /// Who provides a service, by its place in the file.
-    providers: HashMap<&'a str, usize>,
+    providers: BTreeMap<&'a str, usize>,
     left: Vec<bool>,
     /// Where the walk stands, the outermost driver first.
     path: Vec<usize>,

@@ -1,7 +1,7 @@
 //! Where something stands in the file, and whether it stands there twice.
 
 use crate::error::BoardError;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 use toml::Spanned;
@@ -53,7 +53,7 @@ pub(super) struct Unique<'a> {
     source: &'a Source,
     /// Where it stands, and whose it is. A place is looked for in the whole
     /// text: only once there is something to say about it.
-    seen: HashMap<&'a str, (Range<usize>, &'a str)>,
+    seen: BTreeMap<&'a str, (Range<usize>, &'a str)>,
 }
 
 impl<'a> Unique<'a> {
@@ -62,7 +62,7 @@ impl<'a> Unique<'a> {
             kind,
             or_else: "",
             source,
-            seen: HashMap::new(),
+            seen: BTreeMap::new(),
         }
     }
 

@@ -236,8 +236,7 @@ impl Driver {
             return Err(Death::of(why.to_owned()));
         };
         store.data_mut().clock.begin(&self.limits, true);
-        store.set_epoch_deadline(1);
-        let _in_flight = self.engine.ticker.enter();
+        let _in_flight = self.engine.enter(&mut store);
         match instantiate(&mut store, loaded) {
             Ok(bindings) => Ok(Instance {
                 store,

@@ -51,7 +51,10 @@ impl Guest {
     ) -> Result<(), ErrorCode> {
         // Given up some ticks before the limit: the wait is the provider's
         // fault, and must not end this driver.
-        let left = self.clock.left().saturating_sub(5 * TICK);
+        let left = self
+            .clock
+            .left_in(&self.driver.time)
+            .saturating_sub(5 * TICK);
         let begun = self.driver.time.now();
         let deadline = begun.saturating_add(timeout.min(left));
         let closed = other.work_loop.close_gate_until(cx, deadline);

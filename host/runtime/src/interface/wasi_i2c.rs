@@ -213,10 +213,10 @@ impl delay::Host for Guest {}
 impl HostDelay for Guest {
     fn delay_ns(&mut self, _: Resource<Delay>, ns: u32) -> wasmtime::Result<()> {
         let span = Duration::from_nanos(ns.into());
-        if span > self.clock.left() {
+        let time = self.driver.time.clone();
+        if span > self.clock.left_in(&time) {
             return Err(self.clock.over().into());
         }
-        let time = self.driver.time.clone();
         let elsewhere = matches!(time, Time::Virtual(_));
         self.clock.delay(span, elsewhere, || time.delay(span));
         Ok(())

@@ -22,7 +22,8 @@ use crate::time::Time;
 use loopgate_workloop::{
     CommandGate, Context, EventSource, Instant, InterruptEventSource, TimerEventSource,
 };
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::Resource;
@@ -34,12 +35,12 @@ pub struct Loop;
 /// service's gate, and to take all of them off the loop when the instance ends.
 #[derive(Default)]
 pub(crate) struct Sources {
-    pub(crate) interrupts: HashMap<u32, (Arc<InterruptEventSource>, Option<Fed>)>,
+    pub(crate) interrupts: BTreeMap<u32, (Arc<InterruptEventSource>, Option<Fed>)>,
     /// During `start`: those of the driver's last version that are on the loop,
     /// and whether this one has added them.
-    inherited: HashMap<u32, bool>,
-    pub(crate) timers: HashMap<u32, Arc<TimerEventSource>>,
-    pub(crate) gates: HashMap<u32, (Arc<CommandGate>, Arc<Turns>)>,
+    inherited: BTreeMap<u32, bool>,
+    pub(crate) timers: BTreeMap<u32, Arc<TimerEventSource>>,
+    pub(crate) gates: BTreeMap<u32, (Arc<CommandGate>, Arc<Turns>)>,
     /// The host's.
     pub(crate) post: Post,
 }
@@ -79,10 +80,15 @@ impl Sources {
 
     /// Takes every source off its loop, for good.
     pub(crate) fn remove_all(&mut self, cx: &Context, driver: &Driver) {
-        let interrupts: Vec<_> = self.interrupts.drain().map(|(_, (s, _))| s).collect();
+        let interrupts: Vec<_> = take(&mut self.interrupts)
+            .into_iter()
+            .map(|(_, (s, _))| s)
+            .collect();
         let counting = interrupts.iter().map(|s| s.clone() as Arc<dyn EventSource>);
-        let timers = self.timers.drain().map(|(_, s)| s as Arc<dyn EventSource>);
-        let gates = self.gates.drain();
+        let timers = take(&mut self.timers)
+            .into_iter()
+            .map(|(_, s)| s as Arc<dyn EventSource>);
+        let gates = take(&mut self.gates).into_iter();
         let gates = gates.map(|(_, (s, _))| s as Arc<dyn EventSource>);
         let others = timers.chain(gates).chain(self.post.take());
         // There can be tens of thousands, each of which would be looked for.
@@ -124,14 +130,14 @@ impl Sources {
     ) -> impl Iterator<Item = (Fed, Arc<InterruptEventSource>)> + use<'_, F> {
         let is_it = move |fed: &Fed| which(&fed.name);
         self.interrupts
-            .extract_if(move |_, (_, fed)| fed.as_ref().is_some_and(&is_it))
+            .extract_if(.., move |_, (_, fed)| fed.as_ref().is_some_and(&is_it))
             .filter_map(|(_, (source, fed))| Some((fed?, source)))
     }
 
     /// `start` has returned: what this version has not added or not enabled is
     /// as if it were new.
     pub(crate) fn started(&mut self, cx: &Context, driver: &Driver) {
-        for (token, added) in self.inherited.drain() {
+        for (token, added) in take(&mut self.inherited) {
             let Some((source, _)) = self.interrupts.get(&token) else {
                 continue;
             };
@@ -160,10 +166,10 @@ impl Host for Guest {
 
     fn delay(&mut self, span: u64) -> Answer<()> {
         let span = Duration::from_nanos(span);
-        if span > self.clock.left() {
+        let time = self.driver.time.clone();
+        if span > self.clock.left_in(&time) {
             return Ok(Err(WitErrorCode::TimedOut));
         }
-        let time = self.driver.time.clone();
         let elsewhere = matches!(time, Time::Virtual(_));
         self.clock.delay(span, elsewhere, || time.delay(span));
         Ok(Ok(()))
