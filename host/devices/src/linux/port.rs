@@ -1,23 +1,20 @@
 //! An open port: a descriptor that comes and goes, and what has passed it.
 
-use std::io;
+mod wires;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
 
 use loopgate_workloop::Clock;
 use parking_lot::Mutex;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
-use serial2::SerialPort as Lines;
 
 use super::marks::Marks;
 use super::pty::Pty;
 use super::sending_break::SendingBreak;
 use super::serial::Tty;
-use crate::serial::{
-    Counts, Device, Error, FlowControl, LineErrors, ModemLines, PortRequest, Signals, Wire,
-};
+use crate::serial::{Counts, Device, Error, FlowControl, PortRequest, Signals, Wire};
 
 /// How much one descriptor may take or give in one go, in bytes: others are
 /// served in between.
@@ -124,95 +121,6 @@ impl Port {
             Some(state.wire.write(bytes, sent))
         });
         count.ok_or_else(|| self.gone())
-    }
-
-    pub(super) fn take_line_errors(&self) -> LineErrors {
-        self.state.lock().wire.take_line_errors()
-    }
-
-    pub(super) fn modem_lines(&self) -> Result<ModemLines, Error> {
-        let lines = self.lines("modem lines")?;
-        let read = || {
-            Ok(ModemLines {
-                cts: lines.read_cts()?,
-                dsr: lines.read_dsr()?,
-                dcd: lines.read_cd()?,
-                ri: lines.read_ri()?,
-            })
-        };
-        read().map_err(|error| self.failed("modem lines", "tell its modem lines", error))
-    }
-
-    pub(super) fn set_dtr(&self, active: bool) -> Result<(), Error> {
-        let set = self.lines("modem lines")?.set_dtr(active);
-        set.map_err(|error| self.failed("modem lines", "switch DTR", error))
-    }
-
-    pub(super) fn set_rts(&self, active: bool) -> Result<(), Error> {
-        self.request.check_rts()?;
-        let set = self.lines("modem lines")?.set_rts(active);
-        set.map_err(|error| self.failed("modem lines", "switch RTS", error))
-    }
-
-    pub(super) fn send_break(self: &Arc<Self>, length: Duration) -> Result<(), Error> {
-        let lines = self.lines("break")?;
-        // A pseudo-terminal would take it and do nothing; it has no lines either.
-        let there = lines.read_cts();
-        there.map_err(|error| self.failed("break", "send a break", error))?;
-        self.with_state(|state| {
-            if state.sending_break.is_some() {
-                return Err(Error::Breaking {
-                    device: self.request.device.to_string(),
-                });
-            }
-            let after = state.wire.unsent();
-            let started = SendingBreak::start(self, lines, after, length);
-            state.sending_break = Some(started.map_err(|source| Error::Io {
-                device: self.request.device.to_string(),
-                operation: "start the thread that sends a break",
-                source,
-            })?);
-            Ok(())
-        })
-    }
-
-    /// A break on these lines is over.
-    pub(super) fn break_is_over(&self, lines: &Arc<Lines>) {
-        self.with_state(|state| {
-            // The device may have gone meanwhile, and be back with another one.
-            if let Some(End::Tty(tty)) = state.attached.as_ref().map(|attached| &attached.end)
-                && Arc::ptr_eq(tty.lines(), lines)
-            {
-                state.sending_break = None;
-            }
-        });
-    }
-
-    /// The tty's own; calls on them can take a while, so with no lock held.
-    fn lines(&self, what: &str) -> Result<Arc<Lines>, Error> {
-        match self
-            .state
-            .lock()
-            .attached
-            .as_ref()
-            .map(|attached| &attached.end)
-        {
-            Some(End::Tty(tty)) => Ok(Arc::clone(tty.lines())),
-            Some(End::Pty(_)) => Err(self.request.lacks(what)),
-            None => Err(self.gone()),
-        }
-    }
-
-    fn failed(&self, what: &str, operation: &'static str, source: io::Error) -> Error {
-        match Errno::from_io_error(&source) {
-            Some(Errno::NOTTY | Errno::INVAL) => self.request.lacks(what),
-            Some(Errno::IO | Errno::NODEV) => self.gone(),
-            _ => Error::Io {
-                device: self.request.device.to_string(),
-                operation,
-                source,
-            },
-        }
     }
 
     /// The controller's: `epoll` has told of the descriptor. Whether the device

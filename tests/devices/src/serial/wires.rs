@@ -152,12 +152,12 @@ fn break_sent(bench: &dyn Bench) {
     let all_sent = || port.port.counts().output == 11;
     until("what was written is sent", || bench.pass(), all_sent);
     // One at a time, and another one when it is over.
-    let sent = || match send() {
+    let is_sent = || match send() {
         Ok(()) => true,
         Err(Error::Breaking { .. }) => false,
         Err(error) => panic!("{error}"),
     };
-    until("another break", || bench.pass(), sent);
+    until("another break", || bench.pass(), is_sent);
 }
 
 fn break_received(bench: &dyn Bench) {
