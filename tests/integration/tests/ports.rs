@@ -1,9 +1,17 @@
 //! What a driver is told of its serial port besides bytes, and what it may
 //! switch.
 
-use loopgate::devices::serial::ModemLines;
+use loopgate::devices::linux::KernelDevices;
+use loopgate::devices::serial::{
+    Device, ModemLines, PortRequest, SerialController as _, SerialPort,
+};
+use loopgate::workloop::SystemClock;
 use loopgate::{Board, ErrorCode, Request};
-use loopgate_integration::{ask, assert_running, entry, guest, logged, real_board, virtual_board};
+use loopgate_integration::{
+    ask, assert_running, entry, guest, logged, real_board, until, virtual_board,
+};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -119,4 +127,45 @@ fn what_a_pseudo_terminal_leaves_out_is_unsupported() {
         assert_eq!(call(&board, "open", 0), Err(ErrorCode::Unsupported));
         assert!(logged(&board, "serial", said), "{said}");
     }
+}
+
+/// A terminal whose other end is at `link`; dropping it unplugs that.
+fn plugged(link: &Path) -> Arc<dyn SerialPort> {
+    let link = link.to_owned();
+    let request = PortRequest::new(Device::Pty { link }, 9_600, "device");
+    let kernel = KernelDevices::new(Arc::new(SystemClock));
+    kernel.open(&request).unwrap()
+}
+
+#[test]
+fn a_driver_lives_through_its_adapter_and_hears_of_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("adapter");
+    let mut device = plugged(&link);
+    let board = real_board(drivers(&format!("device = \"{}\"", link.display())));
+    call(&board, "open", 0).unwrap();
+    for round in 1..=3 {
+        assert_eq!(device.write(b"hello").unwrap(), 5);
+        let mut bytes = String::new();
+        until("the bytes", || {
+            let read = call(&board, "read", 0).unwrap();
+            bytes += read.strip_suffix(" 0 0 0").expect("nothing is damaged");
+            bytes == "hello"
+        });
+        let heard = ask(&board, "serial", "heard");
+        // The name goes first: another terminal may get the number at once.
+        std::fs::remove_file(&link).unwrap();
+        drop(device);
+        until("that it has gone", || {
+            ask(&board, "serial", "heard") > heard
+        });
+        assert_eq!(call(&board, "read", 0), Err(ErrorCode::NoDevice));
+        assert_eq!(call(&board, "lines", 0), Err(ErrorCode::NoDevice));
+        let heard = ask(&board, "serial", "heard");
+        device = plugged(&link);
+        until("that it is back", || ask(&board, "serial", "heard") > heard);
+        assert_eq!(call(&board, "read", 0).unwrap(), " 0 0 0", "{round}");
+        assert_eq!(call(&board, "lines", 0), Err(ErrorCode::Unsupported));
+    }
+    assert_running(&board, "serial");
 }
