@@ -251,6 +251,10 @@ pub struct PortStatus {
     pub bytes_out: u64,
     /// Bytes that arrived and found no room.
     pub bytes_lost: u64,
+    /// Bytes that arrived with a wrong parity or stop bit; the driver reads them.
+    pub bytes_damaged: u64,
+    /// Breaks that arrived.
+    pub breaks: u64,
 }
 
 /// What an instance uses.
