@@ -98,7 +98,8 @@ pub enum ClockKind {
     /// As on the wall.
     #[default]
     Real,
-    /// From event to event, as fast as they can be handled, on one thread.
+    /// From event to event, as fast as they can be handled, on one thread; the
+    /// limits of handlers count their instructions, each a nanosecond.
     Virtual,
 }
 

@@ -3,7 +3,9 @@
 
 use loopgate::board_file::ClockKind;
 use loopgate::{Board, ErrorCode, Mode, Request, Submitted};
-use loopgate_integration::{Random, ask, board_of, driver, entry, guest, supervised, virtual_board};
+use loopgate_integration::{
+    Random, ask, board_of, driver, entry, guest, supervised, virtual_board,
+};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +18,11 @@ fn sleeper() -> String {
 
 fn scalar(submitted: &Submitted) -> Option<Result<u64, ErrorCode>> {
     let outcome = submitted.take()?;
-    Some(outcome.map(|reply| reply.scalar).map_err(|error| error.code))
+    Some(
+        outcome
+            .map(|reply| reply.scalar)
+            .map_err(|error| error.code),
+    )
 }
 
 #[test]
@@ -130,7 +136,10 @@ fn seen(seed: u64) -> String {
         let request = match random.below(4) {
             0 => ("spins", Request::numbered(1)),
             1 => ("sleep", Request::named("wake").scalar(1)),
-            2 => ("sleep", Request::named("next").scalar(random.below(9) as u64)),
+            2 => (
+                "sleep",
+                Request::named("next").scalar(random.below(9) as u64),
+            ),
             _ => ("sleep", Request::named("sleeping")),
         };
         asked.push(board.submit(request.0, request.1));
@@ -152,7 +161,7 @@ fn seen(seed: u64) -> String {
 }
 
 #[test]
-fn one_seed_is_one_trace() {
+fn rule_17_one_seed_is_one_trace() {
     let first = seen(7);
     assert!(first.contains("handler-cpu"), "{first}");
     for _ in 0..10 {
