@@ -3,6 +3,7 @@
 
 mod archive;
 mod contents;
+mod licences;
 
 use std::fmt::Write as _;
 use std::fs;

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::archive::{File, Files};
+use super::licences;
 use crate::architecture::Architecture;
 use crate::workspace::Workspace;
 use crate::{Outcome, guests, process};
@@ -40,6 +41,8 @@ pub(super) fn gather(workspace: &Workspace, target: Architecture) -> Result<Opti
     let board = String::from_utf8(board).with_context(|| format!("cannot read `{BOARD}`"))?;
     let board = board.replace(BUILT, "\"drivers/");
     files.insert("board.toml".to_owned(), File::new(board.into()));
+    let licences = licences::text(workspace, target)?;
+    files.insert("LICENSES-OF-OTHERS".to_owned(), File::new(licences.into()));
     for (name, bytes) in drivers(workspace)? {
         files.insert(format!("drivers/{name}"), File::new(bytes));
     }
