@@ -50,6 +50,15 @@ pub(crate) enum Command {
         Example:\n  loopgate compile target/drivers/blink.wasm -o blink.cwasm"
     )]
     Compile(Compile),
+    /// Says what this machine has for drivers, and how to mend what is missing
+    #[command(
+        after_help = "GPIO chips with their lines and who holds them, serial ports, buses, this user's rights, and \
+        what the kernel can hold. With BOARD, each thing that the board file grants against what is there. \
+        Nothing is touched: no line is requested, no port opened, nothing sent on a bus.\n\n\
+        Exit status 1 where something is missing that BOARD asks for.\n\n\
+        Examples:\n  loopgate doctor\n  loopgate doctor sample-drivers/board.toml --json"
+    )]
+    Doctor(Doctor),
     /// Makes the project of a driver, which builds and runs on a simulated board
     #[command(after_help = "Example:\n  loopgate new lamp")]
     New(New),
@@ -284,6 +293,17 @@ pub(crate) struct Compile {
     /// Prints JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// A board file, whose grants are looked for
+    pub(crate) board: Option<PathBuf>,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
 }
 
 #[derive(Debug, Args)]

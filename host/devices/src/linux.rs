@@ -22,6 +22,7 @@ mod port;
 mod pty;
 mod serial;
 mod spi;
+pub mod survey;
 
 pub use devices::KernelDevices;
 pub use gpio::QUEUE as EDGE_QUEUE;
