@@ -35,6 +35,8 @@ pub(super) fn packed(folder: &str, files: &Files) -> io::Result<Vec<u8>> {
         header.set_size(file.bytes.len() as u64);
         header.set_mode(file.mode);
         header.set_mtime(TIME);
+        header.set_uid(0);
+        header.set_gid(0);
         let path = format!("{folder}/{name}");
         archive.append_data(&mut header, path, &*file.bytes)?;
     }
