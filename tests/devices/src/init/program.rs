@@ -24,6 +24,8 @@ const PROGRAM: &str = "/home/loopgate/loopgate";
 const BOARD: &str = "/home/loopgate/board.toml";
 /// The same with more drivers, as components.
 const MORE: &str = "/home/loopgate/more.toml";
+/// The same with a line that is not there.
+const LACKING: &str = "/home/loopgate/lacking.toml";
 const LOG: &str = "/home/loopgate/log";
 const PORT: &str = "/home/loopgate/run/echo";
 
@@ -42,7 +44,10 @@ struct Host {
 pub(crate) fn run(archive: &Path, each: impl Fn(&Report), tell: impl Fn(&Value)) {
     let run = |name, run: &mut dyn FnMut()| each(&case(BENCH, name, run));
     run("the archive is unpacked", &mut || unpack(archive));
-    let mut host = Host::start(GpioSim::raspberry_pi(), BOARD);
+    let bench = GpioSim::raspberry_pi();
+    run("`doctor` finds what its board asks for", &mut finds);
+    run("`doctor` says what a board lacks", &mut lacks);
+    let mut host = Host::start(bench, BOARD);
     run("its board switches a lamp on", &mut || is_lit(&host));
     tell(&host.took("the archive's board"));
     run("its lamp blinks", &mut || blinks(&host));
@@ -186,6 +191,45 @@ fn starts() {
         let how = board["sandbox"][by].as_str().unwrap_or_default();
         assert!(how.starts_with("on"), "{by}: {how}");
     }
+}
+
+/// Exit status and grants.
+fn examined(board: &str) -> (Option<i32>, Vec<Value>) {
+    let output = ask(&["doctor", board, "--json"]);
+    let mut report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let Value::Array(grants) = report["board"]["grants"].take() else {
+        panic!("no report: {said}");
+    };
+    (output.status.code(), grants)
+}
+
+fn finds() {
+    let for_people = ask(&["doctor", BOARD]).stdout;
+    println!("{}", String::from_utf8_lossy(&for_people));
+    let (status, grants) = examined(BOARD);
+    assert_eq!(status, Some(0), "{grants:?}");
+    assert!(grants.iter().all(|grant| grant["state"] == "ok"));
+    let lamp = |grant: &Value| grant["what"].to_string().contains("GPIO17");
+    assert!(grants.iter().any(lamp), "{grants:?}");
+}
+
+fn lacks() {
+    let board = fs::read_to_string(BOARD).unwrap();
+    fs::write(LACKING, board.replace("\"GPIO17\"", "\"GPIO99\"")).unwrap();
+    let (status, grants) = examined(LACKING);
+    assert_eq!(status, Some(1), "{grants:?}");
+    let missing: Vec<_> = grants
+        .iter()
+        .filter(|one| one["state"] == "missing")
+        .collect();
+    assert_eq!(missing.len(), 1, "{grants:?}");
+    assert!(
+        missing[0]["what"].to_string().contains("GPIO99"),
+        "{missing:?}"
+    );
+    let remedies = missing[0]["remedies"].as_array();
+    assert!(remedies.is_some_and(|all| !all.is_empty()), "{missing:?}");
 }
 
 fn is_lit(host: &Host) {
