@@ -6,6 +6,8 @@ mod chips;
 mod finding;
 mod grants;
 mod remedy;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::path::Path;

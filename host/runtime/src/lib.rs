@@ -38,8 +38,10 @@ mod bindings;
 mod board;
 pub mod board_file;
 mod buses;
+#[cfg_attr(not(feature = "compiler"), path = "cache/absent.rs")]
 mod cache;
 pub mod control;
+#[cfg(feature = "compiler")]
 mod cost;
 mod counters;
 mod crash;
@@ -74,6 +76,7 @@ mod staging;
 pub mod status;
 mod structural;
 mod submission;
+mod target;
 mod text;
 mod ticker;
 mod time;
@@ -96,5 +99,6 @@ pub use sandbox::{Sandbox, SandboxError, SandboxStatus};
 pub use service::Selector;
 pub use stack::THREAD_STACK;
 pub use status::{BusStatus, DriverStatus, Handed, PowerState, Reload, Revoked, State, Status};
+pub use target::Target;
 pub use text::{is_printable, printable};
 pub use watch::Watch;
