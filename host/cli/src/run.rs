@@ -4,8 +4,8 @@ use std::ffi::c_int;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -37,8 +37,9 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
     let claim = Claim::take(&run.socket.place())?;
     let lock = BoardFile::lock(&run.board)?;
     drop_rights(run, &file)?;
-    limit_stop(run.stop_limit).context("cannot limit the time to stop")?;
-    let host = || serve(run, file, claim, lock, &mut signals, &manager);
+    let running = Arc::new(OnceLock::new());
+    limit_stop(run.stop_limit, running.clone()).context("cannot limit the time to stop")?;
+    let host = || serve(run, file, claim, lock, &mut signals, (&manager, &running));
     on_its_own_stack(host).context("no thread for the board")?
 }
 
@@ -48,7 +49,7 @@ fn serve(
     claim: Claim,
     lock: Lock,
     signals: &mut Signals,
-    manager: &ServiceManager,
+    (manager, running): (&ServiceManager, &OnceLock<Weak<Board>>),
 ) -> Result<ExitCode> {
     let clock = file.board.clock;
     print(&loading(&file))?;
@@ -57,6 +58,7 @@ fn serve(
         builder = builder.record(vcd);
     }
     let board = Arc::new(builder.build()?);
+    running.get_or_init(|| Arc::downgrade(&board));
     let server = Server::open(claim, board.clone())?;
     print_states(&board)?;
     let watch = (!run.no_watch).then(|| Watch::new(board.clone()));
@@ -133,13 +135,17 @@ fn catch_signals() -> std::io::Result<Signals> {
 
 /// Ends the process where it has not ended in order within `limit` of the first
 /// signal. By then every driver that can be stopped was: one has broken all its
-/// limits, or the machine is out of breath.
-fn limit_stop(limit: Duration) -> std::io::Result<()> {
+/// limits, or the machine is out of breath. What outputs they have left takes its
+/// safe state.
+fn limit_stop(limit: Duration, running: Arc<OnceLock<Weak<Board>>>) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let late = move || {
         signals.forever().next();
         std::thread::sleep(limit);
         tracing::error!("not everything has stopped within {limit:?}: ending the rest");
+        if let Some(board) = running.get().and_then(Weak::upgrade) {
+            board.rest_outputs();
+        }
         std::process::exit(1);
     };
     std::thread::Builder::new()

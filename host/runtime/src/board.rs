@@ -166,6 +166,18 @@ impl Board {
         end();
     }
 
+    /// Puts every output that a driver has open in its safe state (`on-death` of the
+    /// board file), for a process that has to end before [`stop`](Self::stop) has
+    /// come to its own end. Waits for no gate and calls no driver: one that is in a
+    /// handler can set its outputs again. From any thread.
+    pub fn rest_outputs(&self) {
+        let roster = self.roster();
+        roster
+            .drivers
+            .iter()
+            .for_each(|driver| driver.rest_at_once());
+    }
+
     /// Stops every driver, as [`Board::stop`], and the board's threads.
     pub fn shutdown(self) {
         drop(self);

@@ -17,7 +17,7 @@ use crate::log::DriverLog;
 use crate::mail::Mail;
 use crate::published_pins::PublishedPins;
 use crate::rate::{Debt, ForAnother};
-use crate::safe_state::AtRest;
+use crate::safe_state::{AtRest, Driven};
 use crate::service::Services;
 use crate::shared_lines::SharedLines;
 use crate::stack;
@@ -103,6 +103,8 @@ pub(crate) struct Driver {
     /// The ports that were opened last, for the status.
     ports: Mutex<BTreeMap<String, WeakPort>>,
     supervision: Supervision,
+    /// Its outputs that an instance has open.
+    pub(crate) driven: Driven,
     /// Its outputs that no instance has open.
     pub(crate) at_rest: AtRest,
     crashes: Option<Arc<crash::Crashes>>,
@@ -244,6 +246,7 @@ impl Driver {
             left_lines: Mutex::default(),
             ports: Mutex::default(),
             supervision: Supervision::new(entry.restart()),
+            driven: Driven::default(),
             at_rest: AtRest::default(),
             crashes: around.crashes,
             latest_crash: crash::Latest::default(),

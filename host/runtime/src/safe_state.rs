@@ -7,7 +7,7 @@ use crate::log::DriverLog;
 use loopgate_devices::gpio::{Error, GpioLine};
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 impl Driver {
     /// Whether the host keeps an output that the driver lets go.
@@ -37,6 +37,32 @@ impl Driver {
         {
             self.at_rest.lay_down(pin, entry, line, &self.log);
         }
+    }
+
+    /// Its open outputs take their declared states now, in whatever handler it is.
+    pub(crate) fn rest_at_once(&self) {
+        let driven = std::mem::take(&mut *self.driven.0.lock());
+        for (pin, line) in driven {
+            if let (Some(line), Some(entry)) = (line.upgrade(), self.entry.gpio.get(&pin))
+                && let Err(error) = apply(entry.on_death.unwrap_or_default(), &*line)
+            {
+                self.log.failure(&format!(
+                    "pin `{pin}` did not take its safe state: {error}; see to the device"
+                ));
+            }
+        }
+    }
+}
+
+/// The outputs of the board that a driver has opened, for who cannot wait for its
+/// gate. Of those that are closed by now nothing is left in it but their names.
+#[derive(Default)]
+pub(crate) struct Driven(Mutex<HashMap<String, Weak<dyn GpioLine>>>);
+
+impl Driven {
+    pub(crate) fn insert(&self, pin: &str, line: &Arc<dyn GpioLine>) {
+        let line = Arc::downgrade(line);
+        self.0.lock().insert(pin.to_owned(), line);
     }
 }
 

@@ -36,7 +36,7 @@ type End = fn(&Board);
 
 #[test]
 fn rule_14_an_output_takes_its_state_whenever_its_driver_lets_it_go() {
-    let ends: [(&str, End); 4] = [
+    let ends: [(&str, End); 5] = [
         ("dies", |board| {
             board
                 .call("mortal", loopgate::Request::named("die"))
@@ -49,6 +49,7 @@ fn rule_14_an_output_takes_its_state_whenever_its_driver_lets_it_go() {
             ask(board, "mortal", "drop");
         }),
         ("goes with the board", Board::stop),
+        ("is not waited for", Board::rest_outputs),
     ];
     for (on_death, expected) in STATES {
         for (how, end) in ends {

@@ -172,6 +172,9 @@ impl Guest {
             }
         };
         self.pins.insert(name, output, &line);
+        if output && published.is_none() {
+            driver.driven.insert(name, &line);
+        }
         self.levels.opened(name, &line);
         self.push(Pin {
             name: name.to_owned(),
