@@ -2,6 +2,7 @@
 //! kind of machine.
 
 mod archive;
+mod board;
 mod contents;
 mod licences;
 
@@ -130,6 +131,7 @@ mod tests {
     fn mistakes_are_named() {
         for (words, said) in [
             (&["--target", "sparc"][..], "no architecture `sparc`"),
+            (&["--target", "armv7"], "a 64-bit system, which is aarch64"),
             (&["--target"], "needs a value"),
             (&["aarch64"], "unexpected argument `aarch64`"),
         ] {
