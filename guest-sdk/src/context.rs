@@ -89,14 +89,16 @@ impl Context {
         OutputPin::open(name, true)
     }
 
-    /// Opens the serial port that the board entry calls `name`, 8N1 at `baud`
-    /// bits a second; 0 is the speed that the entry names.
+    /// Opens the serial port that the board entry calls `name`, with the
+    /// framing and the flow control of that entry, at `baud` bits a second; 0 is
+    /// the speed that the entry names.
     ///
     /// # Errors
     ///
     /// `not-granted` where the entry has no such port or not this speed, `busy`
     /// where it is open already, `no-device` where it is not there or is no
-    /// serial port, `unsupported` where it does not run at this speed.
+    /// serial port, `unsupported` where it does not run at this speed, or has
+    /// not this framing or flow control.
     pub fn port(&self, name: &str, baud: u32) -> Result<Port> {
         Port::open(name, baud)
     }

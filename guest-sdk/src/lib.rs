@@ -51,7 +51,7 @@ pub use power::{PowerChange, PowerState, acknowledge_set_power_state};
 pub use published_pins::PublishedPins;
 pub use request::{Ask, Client, Pending, Reply, Request, RequestId, complete};
 pub use saved::Saved;
-pub use serial::Port;
+pub use serial::{LineErrors, ModemLines, Port};
 pub use service::{CommandGate, GateId, Queueing, Selector, Service, ServiceBuilder};
 pub use structural::{Readiness, StructuralEvent};
 pub use time::{Duration, DurationExt, Instant, delay, now};

@@ -4,7 +4,8 @@ use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write};
 
 use crate::bindings::loopgate::driver::serial as raw;
 use crate::error::named;
-use crate::{Error, ErrorCode, Line, Result};
+use crate::time::nanos;
+use crate::{Duration, Error, ErrorCode, Line, Result};
 
 /// What one call takes from the host for [`Read`], in bytes.
 const CHUNK: u32 = 4096;
@@ -31,6 +32,32 @@ pub struct Port {
     at: usize,
 }
 
+/// What came over the wire that was no sound byte. Each count stays at its
+/// highest value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LineErrors {
+    /// Breaks. A break is not read as a byte.
+    pub breaks: u32,
+    /// Bytes with a wrong parity or stop bit, which are read all the same.
+    pub damaged: u32,
+    /// Bytes that found no room in the port's buffer.
+    pub lost: u32,
+}
+
+/// The lines that a device drives; true is active.
+#[expect(clippy::struct_excessive_bools, reason = "they are four wires")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ModemLines {
+    /// Clear to send.
+    pub cts: bool,
+    /// Data set ready.
+    pub dsr: bool,
+    /// Data carrier detected.
+    pub dcd: bool,
+    /// Ring indicator.
+    pub ri: bool,
+}
+
 impl Port {
     /// Opens the port that the board entry calls `name`. See
     /// [`Context::port`](crate::Context::port), which is the same.
@@ -52,7 +79,9 @@ impl Port {
     }
 
     /// Takes what has arrived, at most `max` bytes; empty where nothing has.
-    /// What it leaves makes `readable` occur again.
+    /// What it leaves makes `readable` occur again. It ends at a break, at a
+    /// damaged byte and where bytes were lost: see
+    /// [`take_line_errors`](Self::take_line_errors).
     ///
     /// # Errors
     ///
@@ -102,6 +131,77 @@ impl Port {
     pub fn writable(&self) -> Result<Line> {
         let line = named(self.handle.writable(), || "line `writable`".into())?;
         Ok(Line { line })
+    }
+
+    /// What came right after the bytes that were taken last, besides sound
+    /// bytes; a damaged byte is the last of them. All zero where nothing did.
+    ///
+    /// # Errors
+    ///
+    /// None but those of every call.
+    pub fn take_line_errors(&self) -> Result<LineErrors> {
+        // It came after these.
+        if self.at < self.ahead.len() {
+            return Ok(LineErrors::default());
+        }
+        let errors = self.handle.take_line_errors().map_err(ErrorCode::from)?;
+        Ok(LineErrors {
+            breaks: errors.breaks,
+            damaged: errors.damaged,
+            lost: errors.lost,
+        })
+    }
+
+    /// Sends a break, at most 10 s long, after what was sent before it and
+    /// before what is sent after it. Nobody waits for it, or is told that it is
+    /// over.
+    ///
+    /// # Errors
+    ///
+    /// `busy` while another one is being sent, `unsupported` where the port has
+    /// none, `no-device` while the device is gone, `bad-argument` for a length
+    /// of 0 or more than 10 s.
+    pub fn send_break(&self, length: Duration) -> Result<()> {
+        Ok(self
+            .handle
+            .send_break(nanos(length))
+            .map_err(ErrorCode::from)?)
+    }
+
+    /// The lines that the device drives, as they are now. No source tells of a
+    /// change.
+    ///
+    /// # Errors
+    ///
+    /// `unsupported` where the port has none, `no-device` while the device is
+    /// gone.
+    pub fn modem_lines(&self) -> Result<ModemLines> {
+        let lines = self.handle.modem_lines().map_err(ErrorCode::from)?;
+        Ok(ModemLines {
+            cts: lines.cts,
+            dsr: lines.dsr,
+            dcd: lines.dcd,
+            ri: lines.ri,
+        })
+    }
+
+    /// Switches the line DTR, which is active when the port is opened.
+    ///
+    /// # Errors
+    ///
+    /// As [`modem_lines`](Self::modem_lines).
+    pub fn set_dtr(&self, active: bool) -> Result<()> {
+        Ok(self.handle.set_dtr(active).map_err(ErrorCode::from)?)
+    }
+
+    /// Switches the line RTS, which is active when the port is opened.
+    ///
+    /// # Errors
+    ///
+    /// As [`modem_lines`](Self::modem_lines); `unsupported` also where flow
+    /// control or RS-485 switches it.
+    pub fn set_rts(&self, active: bool) -> Result<()> {
+        Ok(self.handle.set_rts(active).map_err(ErrorCode::from)?)
     }
 
     /// Whether there is something to read, after a look for more.

@@ -6,7 +6,9 @@
 //! have to be turned into non-blocking descriptors behind their back, and
 //! neither makes a PTY. What is left for them is the setting of modes and odd
 //! speeds (`TCSETS2`), which `rustix` has, together with `epoll` and PTYs, and
-//! it is a dependency already.
+//! it is a dependency already. What `rustix` has not either is `serial2`'s, on a
+//! descriptor of ours: modem lines, breaks and RS-485. Neither has the kernel's
+//! counts of errors (`TIOCGICOUNT`), so those come as marks in the input.
 //!
 //! # Why `gpiocdev-uapi` for lines
 //!
@@ -18,8 +20,10 @@ mod controller;
 mod devices;
 mod gpio;
 mod i2c;
+mod marks;
 mod port;
 mod pty;
+mod sending_break;
 mod serial;
 mod spi;
 pub mod survey;

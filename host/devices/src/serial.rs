@@ -1,8 +1,8 @@
 //! Serial ports: bytes in, bytes out, and two lines that interrupt when either
 //! is worth trying.
 //!
-//! Every port is raw, with 8 data bits, no parity and one stop bit, and without
-//! flow control.
+//! Every port is raw. Its framing, 7E2 to 8N1, and its flow control are part of
+//! the request; what the hardware does not do is refused, never left out.
 //!
 //! # Bytes
 //!
@@ -10,16 +10,34 @@
 //! waits: a read takes what is there, a write gives what finds room. A kernel
 //! port stops taking from the kernel while its input buffer is full, so that a
 //! peer behind a PTY or USB is slowed down and loses nothing. A bare UART
-//! cannot slow anyone down: there, as on the simulated board, what finds no
-//! room is lost and counted.
+//! cannot slow anyone down without flow control: there, as on the simulated
+//! board, what finds no room is lost and counted.
+//!
+//! # Breaks and damage
+//!
+//! Besides bytes there come breaks, bytes with a wrong parity or stop bit, and
+//! bytes that find no room. Each has its place among the bytes: a read ends
+//! there, and [`take_line_errors`](SerialPort::take_line_errors) tells after it
+//! what that was. Up to 64 places are remembered; what comes while there are
+//! that many moves the last one on. The kernel tells neither a wrong parity
+//! from a wrong stop bit, nor a break from a damaged byte of zero, which here
+//! is a break.
+//!
+//! # Modem lines
+//!
+//! The lines that a device drives can be asked for. That they have changed is
+//! told by nobody: the kernel tells it only to a thread that waits for nothing
+//! else. A port that is opened, or is back, has DTR and RTS active, as the
+//! kernel has it. A USB adapter answers within a few milliseconds; one that
+//! does not takes the kernel up to 5 s.
 //!
 //! # Lines
 //!
 //! What the [`InterruptLine`]s of a port do, beyond what that trait says:
 //!
-//! 1. [`readable`](SerialPort::readable) occurs when there is input, or the
-//!    device has gone or come back, and it has not occurred since the last
-//!    read. A read that leaves something makes it occur again. So one
+//! 1. [`readable`](SerialPort::readable) occurs when there is input, a break
+//!    included, or the device has gone or come back, and it has not occurred
+//!    since the last read. A read that leaves something makes it occur again. So one
 //!    occurrence can stand for any number of arrivals, none is without one,
 //!    and they never come faster than someone reads.
 //! 2. [`writable`](SerialPort::writable) occurs once after a write that took
@@ -44,18 +62,27 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use loopgate_workloop::InterruptLine;
 
 mod buffer;
+mod framing;
+mod line;
 mod signal;
 mod wire;
+
+pub use framing::{FlowControl, Framing, NoFraming, Parity};
+pub use line::{LineErrors, ModemLines};
 
 pub(crate) use signal::Signals;
 pub(crate) use wire::Wire;
 
 /// The largest buffer, in bytes. It is allocated when the port is opened.
 pub const MAX_BUFFER_BYTES: usize = 16 << 20;
+
+/// The longest break that can be sent.
+pub const MAX_BREAK: Duration = Duration::from_secs(10);
 
 /// What a port is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +116,13 @@ pub struct PortRequest {
     pub device: Device,
     /// Bits a second, both ways.
     pub baud: u32,
+    /// The bits of a byte.
+    pub framing: Framing,
+    /// How receivers hold senders back, both ways.
+    pub flow: FlowControl,
+    /// Whether RTS, active while something is sent, switches the driver of an
+    /// RS-485 pair on.
+    pub rs485: bool,
     /// The size of the buffer, in bytes, each way: 1 to [`MAX_BUFFER_BYTES`];
     /// what is outside of that is brought into it.
     pub buffer: usize,
@@ -98,11 +132,14 @@ pub struct PortRequest {
 
 impl PortRequest {
     /// A request for `device` at `baud` bits a second in the name of
-    /// `consumer`, with 16 KiB each way.
+    /// `consumer`: 8N1, without flow control, with 16 KiB each way.
     pub fn new(device: Device, baud: u32, consumer: impl Into<String>) -> Self {
         Self {
             device,
             baud,
+            framing: Framing::default(),
+            flow: FlowControl::None,
+            rs485: false,
             buffer: 16 << 10,
             consumer: consumer.into(),
         }
@@ -120,6 +157,10 @@ pub struct Counts {
     /// since the device vanished. What a UART's own few bytes of memory overran
     /// before the kernel came is not known here.
     pub lost: u64,
+    /// Arrived with a wrong parity or stop bit; counted as input, too.
+    pub damaged: u64,
+    /// Breaks that arrived; they are no bytes.
+    pub breaks: u64,
 }
 
 /// A set of ports that can be opened. Callable from any thread.
@@ -128,7 +169,8 @@ pub trait SerialController: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Every kind of [`Error`] but [`Error::Gone`] and [`Error::HasInterrupt`].
+    /// Every kind of [`Error`] but [`Error::Gone`], [`Error::HasInterrupt`] and
+    /// [`Error::Breaking`].
     /// After an error the device is as it was.
     fn open(&self, request: &PortRequest) -> Result<Arc<dyn SerialPort>, Error>;
 }
@@ -136,10 +178,12 @@ pub trait SerialController: Send + Sync {
 /// An open port. Dropping it releases it; what the device has not sent yet is
 /// then discarded, since waiting for a slow line could take minutes.
 ///
-/// Callable from any thread, also with a gate closed: nothing here waits.
+/// Callable from any thread, also with a gate closed: nothing here waits, but
+/// for a USB adapter where the modem lines are concerned.
 pub trait SerialPort: Send + Sync {
     /// Appends what has arrived to `into`, at most `max` bytes, and returns how
-    /// many. Nothing is 0.
+    /// many. Nothing is 0. It ends at a break and at what was damaged or lost,
+    /// after which there can be more.
     ///
     /// # Errors
     ///
@@ -168,6 +212,41 @@ pub trait SerialPort: Send + Sync {
     ///
     /// [`Error::HasInterrupt`] while another lives.
     fn writable(&self) -> Result<Arc<dyn InterruptLine>, Error>;
+
+    /// What the reads so far have passed besides sound bytes, and have not been
+    /// asked for.
+    fn take_line_errors(&self) -> LineErrors;
+
+    /// Sends a break of this length, at most [`MAX_BREAK`], after what was
+    /// written before it and before what is written after it. Nothing waits for
+    /// it, and nobody is told that it is over. It ends early with the port.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Breaking`], [`Error::Lacks`], [`Error::Gone`], [`Error::Io`].
+    fn send_break(&self, length: Duration) -> Result<(), Error>;
+
+    /// The lines that the device drives, as they are now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Lacks`], [`Error::Gone`], [`Error::Io`].
+    fn modem_lines(&self) -> Result<ModemLines, Error>;
+
+    /// Switches the line DTR.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Lacks`], [`Error::Gone`], [`Error::Io`].
+    fn set_dtr(&self, active: bool) -> Result<(), Error>;
+
+    /// Switches the line RTS.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Lacks`], also where flow control or RS-485 has the line,
+    /// [`Error::Gone`], [`Error::Io`].
+    fn set_rts(&self, active: bool) -> Result<(), Error>;
 
     /// What has gone through.
     fn counts(&self) -> Counts;
@@ -234,6 +313,20 @@ pub enum Error {
         /// The speed that it would have run at.
         got: u32,
     },
+    /// The hardware or the kernel does not do this.
+    #[error("serial port `{device}` has no {what}; do without, or use a port that has")]
+    Lacks {
+        /// The port.
+        device: String,
+        /// What was asked for.
+        what: String,
+    },
+    /// The caller's fault: one break at a time.
+    #[error("serial port `{device}` sends a break already; wait until that is over")]
+    Breaking {
+        /// The port.
+        device: String,
+    },
     /// The device has vanished; the port comes back by itself.
     #[error("serial port `{device}` is gone; it is tried again until it is back")]
     Gone {
@@ -258,6 +351,23 @@ pub enum Error {
         /// The operating system's error.
         source: io::Error,
     },
+}
+
+impl PortRequest {
+    /// Whether RTS is the holder's to switch.
+    pub(crate) fn check_rts(&self) -> Result<(), Error> {
+        if self.flow != FlowControl::RtsCts && !self.rs485 {
+            return Ok(());
+        }
+        Err(self.lacks("line RTS of its own, since flow control or RS-485 switches it"))
+    }
+
+    pub(crate) fn lacks(&self, what: impl Into<String>) -> Error {
+        Error::Lacks {
+            device: self.device.to_string(),
+            what: what.into(),
+        }
+    }
 }
 
 fn holder(consumer: Option<&str>) -> String {

@@ -14,12 +14,16 @@ use std::thread;
 use common::Random;
 use common::serial::{Watched, until};
 use loopgate_devices::linux::KernelDevices;
-use loopgate_devices::serial::{Device, Error, PortRequest, SerialController, SerialPort};
+use loopgate_devices::serial::{
+    Device, Error, FlowControl, PortRequest, SerialController, SerialPort,
+};
 use loopgate_workloop::{InterruptLine, InterruptSink, Occurrence, SystemClock};
 use parking_lot::Mutex;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::pty::OpenptFlags;
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{
+    ControlModes, InputModes, LocalModes, OptionalActions, tcgetattr, tcsetattr,
+};
 
 struct Place {
     folder: tempfile::TempDir,
@@ -370,6 +374,57 @@ fn a_tty_is_raw_at_its_speed_even_an_odd_one() {
                 .intersects(LocalModes::ECHO | LocalModes::ICANON)
         );
     }
+}
+
+#[test]
+fn a_released_tty_marks_no_errors_for_others() {
+    let place = Place::new();
+    let device = place.tty("tty");
+    let program = peer(&place.path("tty"));
+    let marked = || {
+        let modes = tcgetattr(&program).unwrap().input_modes;
+        modes.intersects(InputModes::PARMRK | InputModes::INPCK)
+    };
+    let port = place.open(&path_request(place.path("tty")));
+    assert!(marked());
+    (&device).write_all(b"\xff\x00\x00").unwrap();
+    assert_eq!(port.read_exactly(3), b"\xff\x00\x00");
+    drop(port);
+    assert!(!marked());
+}
+
+#[test]
+fn flow_control_is_the_ttys() {
+    let place = Place::new();
+    let _device = place.tty("tty");
+    let program = peer(&place.path("tty"));
+    let set = || {
+        let modes = tcgetattr(&program).unwrap();
+        let xon_xoff = InputModes::IXON | InputModes::IXOFF;
+        let by_bytes = modes.input_modes.contains(xon_xoff);
+        (
+            modes.control_modes.contains(ControlModes::CRTSCTS),
+            by_bytes,
+        )
+    };
+    for (flow, expected) in [
+        (FlowControl::RtsCts, (true, false)),
+        (FlowControl::XonXoff, (false, true)),
+        (FlowControl::None, (false, false)),
+    ] {
+        let _port = place.open(&PortRequest {
+            flow,
+            ..path_request(place.path("tty"))
+        });
+        assert_eq!(set(), expected, "{flow}");
+    }
+    let link = place.path("pty");
+    let own = PortRequest {
+        flow: FlowControl::RtsCts,
+        ..PortRequest::new(Device::Pty { link }, 9_600, "test")
+    };
+    let error = place.refused(&own).to_string();
+    assert!(error.contains("has no flow control rts-cts;"), "{error}");
 }
 
 #[test]

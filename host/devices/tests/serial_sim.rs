@@ -5,10 +5,13 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use common::Random;
 use common::serial::{Watch, Watched, until};
-use loopgate_devices::serial::{Counts, Device, Error, PortRequest, SerialController, SerialPort};
+use loopgate_devices::serial::{
+    Counts, Device, Error, ModemLines, PortRequest, SerialController, SerialPort,
+};
 use loopgate_devices::sim::{SimPortConfig, SimPorts};
 use loopgate_workloop::{InterruptSink, Occurrence, VirtualClock};
 
@@ -40,8 +43,8 @@ fn what_finds_no_room_is_counted_as_lost() {
     ports.feed("any", b"789abc").unwrap();
     let counts = Counts {
         input: 10,
-        output: 0,
         lost: 3,
+        ..Counts::default()
     };
     assert_eq!(port.port.counts(), counts);
     assert_eq!(port.drain(), b"0123456789");
@@ -165,6 +168,107 @@ fn a_writer_hears_of_a_port_that_vanishes() {
     ports.unplug("any").unwrap();
     port.writable.wait();
     assert!(port.port.write(b"5").is_err());
+}
+
+#[test]
+fn a_read_ends_at_what_was_no_sound_byte_and_then_it_is_told() {
+    let ports = ports();
+    let port = Watched::new(open(&ports, 100));
+    ports.feed("any", b"one").unwrap();
+    ports.send_break("any").unwrap();
+    ports.send_break("any").unwrap();
+    ports.feed_damaged("any", b"tw").unwrap();
+    ports.feed("any", b"o").unwrap();
+    assert_eq!(port.readable.count(), 1);
+    let mut seen = Vec::new();
+    // What is left makes `readable` occur again.
+    for _ in 0..4 {
+        port.readable.wait();
+        let bytes = String::from_utf8(port.drain()).unwrap();
+        let errors = port.port.take_line_errors();
+        seen.push((bytes, errors.breaks, errors.damaged));
+    }
+    let expected = [("one", 2, 0), ("t", 0, 1), ("w", 0, 1), ("o", 0, 0)];
+    let expected = expected.map(|(bytes, breaks, damaged)| (bytes.to_owned(), breaks, damaged));
+    assert_eq!(seen, expected);
+    assert_eq!(port.readable.count(), 4);
+    let counts = port.port.counts();
+    assert_eq!((counts.input, counts.breaks, counts.damaged), (6, 2, 2));
+}
+
+#[test]
+fn who_does_not_ask_for_line_errors_reads_all_bytes_the_same() {
+    let ports = ports();
+    let port = Watched::new(open(&ports, 8));
+    ports.send_break("any").unwrap();
+    port.readable.wait();
+    assert_eq!(port.drain(), b"");
+    ports.feed("any", b"01234567lost").unwrap();
+    assert_eq!(port.read_exactly(8), b"01234567");
+    ports.feed("any", b"8").unwrap();
+    assert_eq!(port.read_exactly(1), b"8");
+    let errors = port.port.take_line_errors();
+    assert_eq!((errors.breaks, errors.damaged, errors.lost), (1, 0, 4));
+}
+
+#[test]
+fn line_errors_beyond_what_is_remembered_are_counted_all_the_same() {
+    let ports = ports();
+    let port = Watched::new(open(&ports, 1_000));
+    for _ in 0..500 {
+        ports.feed_damaged("any", b"x").unwrap();
+    }
+    let (mut reads, mut bytes, mut damaged) = (0, 0, 0);
+    while bytes < 500 {
+        bytes += port.drain().len();
+        damaged += port.port.take_line_errors().damaged;
+        reads += 1;
+    }
+    assert_eq!((reads, damaged), (64, 500));
+}
+
+#[test]
+fn what_came_before_the_device_went_is_told_before_that() {
+    let ports = ports();
+    let port = Watched::new(open(&ports, 10));
+    ports.send_break("any").unwrap();
+    ports.unplug("any").unwrap();
+    ports.send_break("any").unwrap();
+    assert_eq!(port.drain(), b"");
+    assert_eq!(port.port.take_line_errors().breaks, 1);
+    assert!(port.port.read(1, &mut Vec::new()).is_err());
+}
+
+#[test]
+fn modem_lines_are_those_of_the_device_and_of_the_holder() {
+    let ports = ports();
+    let lines = || {
+        let port = &ports.show()[0];
+        (port.dtr, port.rts, port.breaks_sent)
+    };
+    assert_eq!(lines(), (false, false, 0));
+    let port = open(&ports, 10);
+    assert_eq!(lines(), (true, true, 0));
+    port.set_dtr(false).unwrap();
+    port.send_break(Duration::from_millis(1)).unwrap();
+    assert_eq!(lines(), (false, true, 1));
+    let ringing = ModemLines {
+        ri: true,
+        ..ModemLines::default()
+    };
+    ports.set_modem_lines("any", ringing).unwrap();
+    assert_eq!(port.modem_lines().unwrap(), ringing);
+    ports.unplug("any").unwrap();
+    assert_eq!(lines(), (false, false, 1));
+    for result in [
+        port.modem_lines().map(drop),
+        port.set_rts(true),
+        port.send_break(Duration::ZERO),
+    ] {
+        assert!(matches!(result, Err(Error::Gone { .. })));
+    }
+    ports.plug("any").unwrap();
+    assert_eq!(lines(), (true, true, 1));
 }
 
 #[test]

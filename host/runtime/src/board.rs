@@ -107,6 +107,7 @@ impl Board {
             },
             power: self.power.state(),
             uptime_ns: self.time.now().saturating_since(self.started).as_nanos() as u64,
+            compiler: cfg!(feature = "compiler"),
             sandbox: sandbox::status(),
             buses: self.buses.status(),
             drivers: roster

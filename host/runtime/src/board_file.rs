@@ -22,7 +22,7 @@ pub use lock::Lock;
 pub use play::{PlayEntry, Repeat};
 pub(crate) use published::Published;
 pub use restart::{Budget, Restart, RestartEntry};
-pub use serial::SerialEntry;
+pub use serial::{Framing, PortFlow, SerialEntry};
 
 use crate::control::from_hex;
 use crate::engine::Digest;

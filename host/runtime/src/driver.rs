@@ -579,6 +579,8 @@ impl Driver {
                     bytes_waiting: counts.input.saturating_sub(bytes_in),
                     bytes_out: counts.output,
                     bytes_lost: counts.lost,
+                    bytes_damaged: counts.damaged,
+                    breaks: counts.breaks,
                 };
                 Some((name, status))
             })

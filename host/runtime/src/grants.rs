@@ -259,6 +259,8 @@ fn shown(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::board_file::BoardFile;
+    use crate::error::BoardError;
+    use loopgate_devices::serial::FlowControl;
 
     fn grants() -> Grants {
         let text = r#"
@@ -376,6 +378,34 @@ display = { bus = "spi0", clock = 1000000 }
         for range in ["[9600]", "[9600, 1200]", "[0, 9600]", "[1, 2, 3]"] {
             let error = port(&format!(", baud-range = {range}")).err().unwrap();
             assert!(error.to_string().contains("`baud-range` is"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_ports_wires_are_what_its_entry_says() {
+        let port = |more: &str| {
+            let text = format!(
+                "[board]\nbackend = \"sim\"\n[[driver]]\nname = \"d\"\ncomponent = \"d.wasm\"\n\
+                 [driver.serial]\np = {{ sim = \"S\"{more} }}"
+            );
+            let file = BoardFile::parse(&text, "b.toml")?;
+            Ok::<_, BoardError>(Grants::new(&file.drivers[0]).port("p", 0).unwrap())
+        };
+        let plain = port("").unwrap();
+        assert_eq!(plain.framing.to_string(), "8N1");
+        assert_eq!((plain.flow, plain.rs485), (FlowControl::None, false));
+        let bus = port(", framing = \"7E2\", rs485 = true").unwrap();
+        assert_eq!((bus.framing.to_string().as_str(), bus.rs485), ("7E2", true));
+        let held = port(", flow = \"xon-xoff\"").unwrap();
+        assert_eq!(held.flow, FlowControl::XonXoff);
+        for (wrong, words) in [
+            (", framing = \"8n1\"", "`8n1` is no framing; write"),
+            (", framing = 8", "expected a string"),
+            (", flow = \"dtr\"", "unknown variant `dtr`"),
+            (", flow = \"rts-cts\", rs485 = true", "both switch RTS"),
+        ] {
+            let error = port(wrong).err().unwrap().to_string();
+            assert!(error.contains(words), "{error}");
         }
     }
 

@@ -128,7 +128,7 @@ impl Sandbox {
 pub(crate) fn trial() -> SandboxStatus {
     let tried = |what: fn() -> Result<String, String>| {
         let thread = std::thread::Builder::new().spawn(what);
-        let said = thread.map(|thread| thread.join());
+        let said = thread.map(std::thread::JoinHandle::join);
         let said = said.unwrap_or_else(|error| Ok(Err(format!("no thread for it: {error}"))));
         let said = said.unwrap_or_else(|_| Err("it cannot be tried".to_owned()));
         said.unwrap_or_else(|cause| format!("off: {cause}"))

@@ -21,6 +21,8 @@ pub struct Status {
     pub power: PowerState,
     /// Nanoseconds since the board started, by its own clock.
     pub uptime_ns: u64,
+    /// Whether the host compiles components, or loads only what was compiled before.
+    pub compiler: bool,
     /// What holds the host itself.
     pub sandbox: SandboxStatus,
     /// The buses that drivers have used, by kind (`i2c`, `spi`) and name.
@@ -249,6 +251,10 @@ pub struct PortStatus {
     pub bytes_out: u64,
     /// Bytes that arrived and found no room.
     pub bytes_lost: u64,
+    /// Bytes that arrived with a wrong parity or stop bit; the driver reads them.
+    pub bytes_damaged: u64,
+    /// Breaks that arrived.
+    pub breaks: u64,
 }
 
 /// What an instance uses.

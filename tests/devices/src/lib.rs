@@ -36,6 +36,12 @@ pub enum Feature {
     Echo,
     /// The hardware takes another speed than it says.
     Fallback,
+    /// It has framings, flow control, modem lines and breaks.
+    Wires,
+    /// It has none of these, as a pseudo-terminal.
+    NoWires,
+    /// Somebody at the other end sends breaks.
+    Breaks,
 }
 
 /// What became of a case.

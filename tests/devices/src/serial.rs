@@ -5,6 +5,7 @@ mod outside;
 mod pseudo;
 mod sim;
 mod watch;
+mod wires;
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use loopgate_devices::serial::{Device, PortRequest, SerialController};
 
 use crate::{Feature, Report};
 
-pub use outside::{Ask, Uart, Usb};
+pub use outside::{Ask, AskBreak, Uart, Usb};
 pub use pseudo::{Pty, Tty};
 pub use sim::Simulated;
 
@@ -35,6 +36,9 @@ pub trait Bench: Sync {
 
     /// Takes the device away, or puts it back.
     fn plug(&self, _there: bool) {}
+
+    /// Has the other end send a break.
+    fn send_break(&self) {}
 }
 
 #[derive(Clone, Copy)]
@@ -46,7 +50,7 @@ struct Case {
 
 /// Runs every case, each on a bench of its own.
 pub fn run<B: Bench>(name: &'static str, bench: impl Fn() -> B, mut each: impl FnMut(&Report)) {
-    for case in cases::CASES {
+    for case in cases::CASES.iter().chain(wires::CASES) {
         let bench = bench();
         let missing = case.needs.filter(|feature| !bench.has(*feature));
         each(&crate::report(name, case.name, missing, || {

@@ -152,6 +152,11 @@ impl Had {
         if let Some(port) = &mut self.port {
             note("port read", told(port.receive(1)));
             note("port write", told(port.send(b"x")));
+            note("port errors", told(port.take_line_errors()));
+            note("port break", told(port.send_break(1.millis())));
+            note("port lines", told(port.modem_lines()));
+            note("port dtr", told(port.set_dtr(true)));
+            note("port rts", told(port.set_rts(true)));
             note("port readable", told(port.readable()));
             note("port open", told(Port::open("port", 0)));
         }

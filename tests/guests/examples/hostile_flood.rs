@@ -10,7 +10,8 @@
 //! - `calls`: calls `echo` down ten times, each time;
 //! - `submissions`: each completion submits to `echo` again, 64 at a time;
 //! - `gate`: disables and enables the gate of its service, each time;
-//! - `prints`: half a line on standard output, each time.
+//! - `prints`: half a line on standard output, each time;
+//! - `wires`: a break, and the modem lines switched and asked for, ten times, each time.
 
 #![forbid(unsafe_code)]
 
@@ -26,6 +27,7 @@ struct Flood {
     pin: Option<InputPin>,
     out: Option<OutputPin>,
     filtered: Option<Interrupt>,
+    port: Option<Port>,
     service: Service,
 }
 
@@ -48,6 +50,7 @@ impl Driver for Flood {
             pin: (how == "filters").then(|| cx.input("in")).transpose()?,
             out: (how == "outputs").then(|| cx.output("out")).transpose()?,
             filtered: None,
+            port: (how == "wires").then(|| cx.port("port", 0)).transpose()?,
             service: cx
                 .service(service_name(cx, "misbehave"))
                 .selector(1, "misbehave", "", "nothing")
@@ -111,8 +114,23 @@ impl Flood {
                 print!("half a line");
                 Ok(())
             }
+            "wires" => self.switch(),
             _ => Ok(()),
         }
+    }
+
+    fn switch(&self) -> Result<()> {
+        let Some(port) = &self.port else {
+            return Ok(());
+        };
+        for turn in 0..10 {
+            port.send_break(10.secs())?;
+            port.set_dtr(turn % 2 == 0)?;
+            port.set_rts(turn % 2 == 0)?;
+            port.modem_lines()?;
+            port.take_line_errors()?;
+        }
+        Ok(())
     }
 
     fn requeue(&self) -> Result<()> {

@@ -101,10 +101,7 @@ fn about_host(host: &HostFacts) -> Vec<Finding> {
     if !host.compiler {
         advice.push(Finding::advice(
             "this host has no compiler, and loads only what was compiled before",
-            vec![format!(
-                "on another machine: loopgate compile DRIVER.wasm --target {} -o DRIVER.cwasm",
-                std::env::consts::ARCH
-            )],
+            vec![remedy::elsewhere()],
         ));
         return advice;
     }
@@ -148,10 +145,7 @@ fn about_system(host: &HostFacts, survey: &Survey) -> Vec<Finding> {
     if survey.system.memory < SMALL && host.compiler {
         advice.push(Finding::advice(
             "memory is small: compiling takes more of it than running",
-            vec![format!(
-                "on another machine: loopgate compile DRIVER.wasm --target {} -o DRIVER.cwasm",
-                survey.system.architecture
-            )],
+            vec![remedy::elsewhere()],
         ));
     }
     advice

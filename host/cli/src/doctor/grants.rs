@@ -4,6 +4,9 @@ mod buses;
 mod lines;
 mod ports;
 
+use std::io::Read as _;
+use std::path::Path;
+
 use loopgate::board_file::DriverEntry;
 use loopgate::devices::linux::survey::{Access, Node, Survey};
 use loopgate::{BoardFile, HostFacts};
@@ -13,7 +16,7 @@ use super::remedy::{self, Kind};
 
 pub(super) fn of(file: &BoardFile, host: &HostFacts, survey: &Survey) -> Vec<Finding> {
     let drivers = file.drivers.iter().flat_map(|entry| {
-        let findings = of_driver(file, entry, survey);
+        let findings = of_driver(file, entry, host, survey);
         findings
             .into_iter()
             .map(|finding| finding.of(entry.name.get_ref()))
@@ -28,9 +31,14 @@ pub(super) fn of(file: &BoardFile, host: &HostFacts, survey: &Survey) -> Vec<Fin
     socket.into_iter().chain(drivers).collect()
 }
 
-fn of_driver(file: &BoardFile, entry: &DriverEntry, survey: &Survey) -> Vec<Finding> {
+fn of_driver(
+    file: &BoardFile,
+    entry: &DriverEntry,
+    host: &HostFacts,
+    survey: &Survey,
+) -> Vec<Finding> {
     let simulated = file.board.backend.is_simulated();
-    let mut findings = vec![component(file, entry)];
+    let mut findings = vec![component(file, entry, host)];
     for (name, pin) in entry.gpio_in_order() {
         let what = format!("pin `{name}`, line `{}`", pin.line.get_ref());
         findings.push(if let Some((service, _)) = entry.published(pin) {
@@ -52,16 +60,28 @@ fn of_driver(file: &BoardFile, entry: &DriverEntry, survey: &Survey) -> Vec<Find
     findings
 }
 
-fn component(file: &BoardFile, entry: &DriverEntry) -> Finding {
+fn component(file: &BoardFile, entry: &DriverEntry, host: &HostFacts) -> Finding {
     let path = file.resolve(entry.component.get_ref());
     let what = format!("component `{}`", path.display());
-    match std::fs::File::open(&path) {
+    match begins(&path) {
+        Ok(begins) if begins == *b"\0asm" && !host.compiler => Finding::missing(
+            format!("{what} is not compiled, and this host has no compiler"),
+            vec![remedy::elsewhere()],
+        ),
         Ok(_) => Finding::ok(what),
         Err(error) => Finding::missing(
             format!("{what} cannot be read: {error}"),
             vec!["build it, or correct `component` in the board file".to_owned()],
         ),
     }
+}
+
+/// The first bytes of a file, zeros after its end.
+fn begins(path: &Path) -> std::io::Result<[u8; 4]> {
+    let mut begins = [0; 4];
+    let mut file = std::fs::File::open(path)?;
+    let _ = file.read(&mut begins)?;
+    Ok(begins)
 }
 
 /// Where this user may not open it.

@@ -1,6 +1,7 @@
 //! The commands that mend what is missing.
 
-use loopgate::devices::linux::survey::{Node, Survey, System, User};
+use loopgate::Target;
+use loopgate::devices::linux::survey::{Access, I2cBus, Node, Survey, System, User};
 
 /// What the kernel calls the kinds of devices, and the groups that distributions have
 /// for them.
@@ -101,8 +102,8 @@ pub(super) fn bus(kind: Kind, survey: &Survey) -> Vec<String> {
     vec![other]
 }
 
-fn is_without_file(bus: &loopgate::devices::linux::survey::I2cBus) -> bool {
-    bus.node.access == loopgate::devices::linux::survey::Access::Absent
+fn is_without_file(bus: &I2cBus) -> bool {
+    bus.node.access == Access::Absent
 }
 
 /// What a Raspberry Pi does when it boots.
@@ -140,4 +141,13 @@ pub(super) fn console(system: &System) -> Vec<String> {
         ];
     }
     vec!["take `console=` with this port from the kernel's command line, and reboot".to_owned()]
+}
+
+/// For a machine that cannot compile, or should not.
+pub(super) fn elsewhere() -> String {
+    format!(
+        "on another machine: loopgate compile DRIVER.wasm --target {} -o DRIVER.cwasm; then \
+         name that in the board file, with its sha256",
+        Target::here()
+    )
 }

@@ -267,3 +267,20 @@ fn a_component_that_is_not_there_is_missing() {
     let report = Report::of(host(), Survey::of(Path::new("/")), Some(&file.unwrap()));
     assert!(!report.is_good());
 }
+
+#[test]
+fn a_host_without_a_compiler_needs_what_another_one_compiled() {
+    let folder = tempfile::tempdir().unwrap();
+    let board = "[board]\nbackend = \"sim\"\n[[driver]]\nname = \"d\"\ncomponent = \"d\"\n";
+    let file = BoardFile::parse(board, folder.path().join("board.toml")).unwrap();
+    let with = |content: &[u8], compiler| {
+        std::fs::write(folder.path().join("d"), content).unwrap();
+        let host = HostFacts { compiler, ..host() };
+        Report::of(host, empty(), Some(&file))
+    };
+    assert!(with(b"\0asm\x0d\0\x01\0", true).is_good());
+    assert!(with(b"loopgate code 2", false).is_good());
+    let report = with(b"\0asm\x0d\0\x01\0", false);
+    assert!(!report.is_good());
+    assert!(text::of(&report).contains("loopgate compile DRIVER.wasm --target"));
+}

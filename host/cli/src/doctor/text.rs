@@ -16,10 +16,11 @@ pub(super) fn of(report: &Report) -> String {
         let head = format!("{}, backend {}", plain(&board.path), board.backend);
         text += &findings(&head, &board.grants);
         let missing = board.grants.iter().filter(|one| !one.is_good()).count();
-        text += &match missing {
-            0 => "\nall that the board asks for is here\n".to_owned(),
-            _ => format!("\n{missing} of what the board asks for missing\n"),
+        let summary = match missing {
+            0 => "all that the board asks for is here".to_owned(),
+            _ => format!("{missing} of what the board asks for missing"),
         };
+        text.extend(["\n", &summary, "\n"]);
     }
     text
 }
@@ -70,28 +71,28 @@ fn chip(chip: &Chip) -> String {
     let Some(label) = &chip.label else {
         return format!("  {}{}\n", plain(name), access(&chip.node));
     };
-    let mut text = format!(
+    let head = format!(
         "  {} ({}), {} lines{}\n",
         plain(name),
         plain(label),
         chip.lines.len(),
         access(&chip.node)
     );
-    let shown = |line: &&_| {
-        let line: &loopgate::devices::linux::survey::ChipLine = line;
-        !line.name.is_empty() || line.holder.is_some()
-    };
-    for line in chip.lines.iter().filter(shown) {
+    let shown = chip
+        .lines
+        .iter()
+        .filter(|line| !line.name.is_empty() || line.holder.is_some());
+    let lines = shown.map(|line| {
         let holder = line.holder.as_ref();
         let holder = holder.map(|holder| format!(", held by `{}`", plain(holder)));
-        text += &format!(
+        format!(
             "    {:>3} {}{}\n",
             line.offset,
             plain(&line.name),
             holder.unwrap_or_default()
-        );
-    }
-    text
+        )
+    });
+    head + &lines.collect::<String>()
 }
 
 fn serial(survey: &Survey) -> String {

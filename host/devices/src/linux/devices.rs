@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use loopgate_workloop::{Clock, InterruptLine};
 use parking_lot::Mutex;
@@ -12,7 +13,10 @@ use super::controller::{Controller, Served};
 use super::gpio::{self, Chips, Line, Reserved};
 use super::port::Port;
 use crate::gpio::{Edges, GpioController, GpioLine, LineInfo, LineRequest, Reservation};
-use crate::serial::{Counts, Device, Error, PortRequest, SerialController, SerialPort};
+use crate::serial::{
+    Counts, Device, Error, LineErrors, MAX_BREAK, ModemLines, PortRequest, SerialController,
+    SerialPort,
+};
 
 /// The kernel's devices: GPIO lines, serial ports, and pseudo-terminals that
 /// are made on request.
@@ -166,6 +170,26 @@ impl SerialPort for OpenPort {
     fn writable(&self) -> Result<Arc<dyn InterruptLine>, Error> {
         let line = self.port.signals().writable.line();
         line.ok_or_else(|| self.port.has("writable"))
+    }
+
+    fn take_line_errors(&self) -> LineErrors {
+        self.port.take_line_errors()
+    }
+
+    fn send_break(&self, length: Duration) -> Result<(), Error> {
+        self.port.send_break(length.min(MAX_BREAK))
+    }
+
+    fn modem_lines(&self) -> Result<ModemLines, Error> {
+        self.port.modem_lines()
+    }
+
+    fn set_dtr(&self, active: bool) -> Result<(), Error> {
+        self.port.set_dtr(active)
+    }
+
+    fn set_rts(&self, active: bool) -> Result<(), Error> {
+        self.port.set_rts(active)
     }
 
     fn counts(&self) -> Counts {

@@ -1,6 +1,8 @@
 //! An open port: a descriptor that comes and goes, and what has passed it.
 
-use std::os::fd::OwnedFd;
+mod wires;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use loopgate_workloop::Clock;
@@ -8,9 +10,11 @@ use parking_lot::Mutex;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 
+use super::marks::Marks;
 use super::pty::Pty;
+use super::sending_break::SendingBreak;
 use super::serial::Tty;
-use crate::serial::{Counts, Device, Error, PortRequest, Signals, Wire};
+use crate::serial::{Counts, Device, Error, FlowControl, PortRequest, Signals, Wire};
 
 /// How much one descriptor may take or give in one go, in bytes: others are
 /// served in between.
@@ -18,9 +22,7 @@ pub(super) const PIECE: usize = 16 << 10;
 
 pub(super) struct Port {
     id: u64,
-    device: Device,
-    baud: u32,
-    consumer: String,
+    request: PortRequest,
     epoll: Arc<OwnedFd>,
     signals: Signals,
     // Held over non-blocking system calls; sinks are called without.
@@ -31,6 +33,7 @@ struct State {
     wire: Wire,
     /// `None` while the device is gone, and after the release.
     attached: Option<Attached>,
+    sending_break: Option<SendingBreak>,
     released: bool,
 }
 
@@ -41,6 +44,7 @@ struct Attached {
     /// Input for which there is no room is taken all the same, and lost here:
     /// left to the kernel it would be lost there, uncounted.
     overruns: bool,
+    marks: Marks,
 }
 
 enum End {
@@ -55,18 +59,17 @@ impl Port {
         epoll: &Arc<OwnedFd>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        let end = End::open(&request.device, request.baud)?;
+        let end = End::open(request)?;
         let wire = Wire::new(request.buffer, clock);
         let port = Self {
             id,
-            device: request.device.clone(),
-            baud: request.baud,
-            consumer: request.consumer.clone(),
+            request: request.clone(),
             epoll: Arc::clone(epoll),
             signals: wire.signals().clone(),
             state: Mutex::new(State {
                 wire,
                 attached: None,
+                sending_break: None,
                 released: false,
             }),
         };
@@ -75,11 +78,11 @@ impl Port {
     }
 
     pub(super) fn device(&self) -> &Device {
-        &self.device
+        &self.request.device
     }
 
     pub(super) fn consumer(&self) -> &str {
-        &self.consumer
+        &self.request.consumer
     }
 
     pub(super) fn signals(&self) -> &Signals {
@@ -96,13 +99,13 @@ impl Port {
 
     pub(super) fn gone(&self) -> Error {
         Error::Gone {
-            device: self.device.to_string(),
+            device: self.request.device.to_string(),
         }
     }
 
     pub(super) fn has(&self, line: &'static str) -> Error {
         Error::HasInterrupt {
-            device: self.device.to_string(),
+            device: self.request.device.to_string(),
             line,
         }
     }
@@ -140,7 +143,7 @@ impl Port {
             return;
         }
         // With no lock held: it can take long.
-        let Ok(end) = End::open(&self.device, self.baud) else {
+        let Ok(end) = End::open(&self.request) else {
             return;
         };
         self.with_state(|state| {
@@ -170,16 +173,21 @@ impl Port {
             EventData::new_u64(self.id),
             interest,
         )
-        .map_err(|errno| super::serial::io(&self.device.to_string(), "be watched", errno))?;
-        let overruns = matches!(&end, End::Tty(tty) if tty.is_uart());
+        .map_err(|errno| {
+            super::serial::io(&self.request.device.to_string(), "be watched", errno)
+        })?;
+        let is_held_back = self.request.flow != FlowControl::None;
+        let overruns = !is_held_back && matches!(&end, End::Tty(tty) if tty.is_uart());
         Ok(Attached {
             end,
             interest,
             overruns,
+            marks: Marks::default(),
         })
     }
 
     fn forget(&self, state: &mut State) {
+        state.sending_break = None;
         if let Some(attached) = state.attached.take() {
             // Closing it does the same, but not where a child has inherited it.
             let _ = epoll::delete(&*self.epoll, attached.end.fd());
@@ -226,14 +234,23 @@ impl State {
         if room || attached.overruns {
             wanted |= EventFlags::IN;
         }
-        if !self.wire.to_send().is_empty() {
+        if self.next_to_send() > 0 {
             wanted |= EventFlags::OUT;
         }
         wanted
     }
 
+    /// How many bytes may be sent now: none from a break on until it is over.
+    fn next_to_send(&self) -> usize {
+        let before = self
+            .sending_break
+            .as_ref()
+            .map_or(PIECE, SendingBreak::after);
+        self.wire.to_send().len().min(before).min(PIECE)
+    }
+
     fn receive(&mut self, flags: EventFlags, scratch: &mut [u8; PIECE]) -> Result<(), Vanished> {
-        let Some(attached) = &self.attached else {
+        let Some(attached) = &mut self.attached else {
             return Ok(());
         };
         let hung_up = flags.intersects(EventFlags::HUP | EventFlags::ERR);
@@ -253,7 +270,10 @@ impl State {
         match rustix::io::read(attached.end.fd(), &mut scratch[..room]) {
             Ok(0) => Err(Vanished),
             Ok(count) => {
-                self.wire.arrive(&scratch[..count]);
+                match &attached.end {
+                    End::Tty(_) => attached.marks.arrive(&scratch[..count], &mut self.wire),
+                    End::Pty(_) => self.wire.arrive(&scratch[..count]),
+                }
                 Ok(())
             }
             Err(Errno::AGAIN | Errno::INTR) if !hung_up => Ok(()),
@@ -265,13 +285,16 @@ impl State {
         let Some(attached) = &self.attached else {
             return Ok(());
         };
-        let bytes = self.wire.to_send();
+        let bytes = &self.wire.to_send()[..self.next_to_send()];
         if bytes.is_empty() {
             return Ok(());
         }
-        match rustix::io::write(attached.end.fd(), &bytes[..bytes.len().min(PIECE)]) {
+        match rustix::io::write(attached.end.fd(), bytes) {
             Ok(count) => {
                 self.wire.sent(count);
+                if let Some(sending) = &mut self.sending_break {
+                    sending.has_sent(count);
+                }
                 Ok(())
             }
             Err(Errno::AGAIN | Errno::INTR) => Ok(()),
@@ -284,7 +307,8 @@ impl State {
     /// controller to find when it sends the rest.
     fn send_at_once(&self, bytes: &[u8]) -> Option<usize> {
         let attached = self.attached.as_ref()?;
-        if bytes.is_empty() || !self.wire.to_send().is_empty() {
+        let is_waiting = !self.wire.to_send().is_empty() || self.sending_break.is_some();
+        if bytes.is_empty() || is_waiting {
             return Some(0);
         }
         let piece = &bytes[..bytes.len().min(PIECE)];
@@ -293,10 +317,10 @@ impl State {
 }
 
 impl End {
-    fn open(device: &Device, baud: u32) -> Result<Self, Error> {
-        match device {
-            Device::Path(path) => Tty::open(path, baud).map(Self::Tty),
-            Device::Pty { link } => Pty::open(link, baud).map(Self::Pty),
+    fn open(request: &PortRequest) -> Result<Self, Error> {
+        match &request.device {
+            Device::Path(path) => Tty::open(path, request).map(Self::Tty),
+            Device::Pty { link } => Pty::open(link, request).map(Self::Pty),
             Device::Sim(name) => Err(Error::NoDevice {
                 device: name.clone(),
                 cause: "the board is not simulated".to_owned(),
@@ -305,16 +329,18 @@ impl End {
         }
     }
 
-    fn fd(&self) -> &OwnedFd {
+    fn fd(&self) -> BorrowedFd<'_> {
         match self {
-            Self::Tty(tty) => tty.fd(),
-            Self::Pty(pty) => pty.fd(),
+            Self::Tty(tty) => tty.lines().as_fd(),
+            Self::Pty(pty) => pty.fd().as_fd(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use loopgate_workloop::SystemClock;
     use rustix::pty::OpenptFlags;
 
@@ -327,7 +353,9 @@ mod tests {
         let device = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         rustix::pty::unlockpt(&device).unwrap();
         let name = rustix::pty::ptsname(&device, Vec::new()).unwrap();
-        let tty = Tty::open(name.to_str().unwrap().as_ref(), 9_600).unwrap();
+        let path = Path::new(name.to_str().unwrap());
+        let request = PortRequest::new(Device::Path(path.into()), 9_600, "test");
+        let tty = Tty::open(path, &request).unwrap();
         assert!(!tty.is_uart());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut state = State {
@@ -336,7 +364,9 @@ mod tests {
                 end: End::Tty(tty),
                 interest: EventFlags::IN,
                 overruns: true,
+                marks: Marks::default(),
             }),
+            sending_break: None,
             released: false,
         };
         rustix::io::write(&device, &[b'x'; 25]).unwrap();

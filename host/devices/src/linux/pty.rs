@@ -9,9 +9,10 @@ use std::{fs, io};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::OpenptFlags;
+use rustix::termios::InputModes;
 
 use super::serial::{self, configure};
-use crate::serial::Error;
+use crate::serial::{Error, FlowControl, PortRequest};
 
 /// A pseudo-terminal; dropping it hangs up its other end and removes the link.
 pub(super) struct Pty {
@@ -28,7 +29,15 @@ struct Link {
 }
 
 impl Pty {
-    pub(super) fn open(link: &Path, baud: u32) -> Result<Self, Error> {
+    pub(super) fn open(link: &Path, request: &PortRequest) -> Result<Self, Error> {
+        // It holds whoever writes back by itself, and would take the others for
+        // what the program at its other end wants.
+        if request.flow != FlowControl::None {
+            return Err(request.lacks(format!("flow control {}", request.flow)));
+        }
+        if request.rs485 {
+            return Err(request.lacks("RS-485 mode"));
+        }
         let device = link.display().to_string();
         let failed = |operation| {
             let device = &device;
@@ -44,7 +53,7 @@ impl Pty {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let theirs = rustix::fs::open(&target, flags, Mode::empty())
             .map_err(failed("open its other end"))?;
-        configure(&theirs, &device, baud)?;
+        configure(&theirs, request, InputModes::empty())?;
         Ok(Self {
             ours,
             _theirs: theirs,

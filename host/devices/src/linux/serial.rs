@@ -1,7 +1,9 @@
-//! Opening a tty: claimed, raw, at the speed that was asked for.
+//! Opening a tty: claimed, raw, at the speed and with the framing that were
+//! asked for.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
@@ -9,19 +11,26 @@ use rustix::termios::{
     ControlModes, InputModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios,
 };
 use rustix::{fs, termios};
+use serial2::SerialPort as Lines;
+use serial2::rs4xx::{Rs485Config, TransceiverMode};
 
-use crate::serial::Error;
+use crate::serial::{Error, FlowControl, Parity, PortRequest};
+
+/// Errors are marked in the input, see [`Marks`](super::marks::Marks).
+/// `INPCK`: without it bytes with errors come as if they were sound.
+const MARKED: InputModes = InputModes::PARMRK.union(InputModes::INPCK);
 
 /// A tty that this process has claimed. Dropping it discards what it has not
 /// sent: the kernel would otherwise make `close` wait for that, up to 30
 /// seconds, in a gate.
 pub(super) struct Tty {
-    fd: OwnedFd,
+    /// Whoever sends a break has it a little longer.
+    lines: Arc<Lines>,
     is_uart: bool,
 }
 
 impl Tty {
-    pub(super) fn open(path: &Path, baud: u32) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path, request: &PortRequest) -> Result<Self, Error> {
         let device = path.display().to_string();
         // Without O_NONBLOCK an open waits for the carrier.
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
@@ -31,15 +40,20 @@ impl Tty {
             return Err(not_a_tty(device, &fd));
         }
         claim(&fd, &device)?;
-        // From here on dropping it gives up the claim.
         let is_uart = is_uart(&fd);
-        let tty = Self { fd, is_uart };
-        configure(&tty.fd, &device, baud)?;
+        // From here on dropping it gives up the claim.
+        let lines = Arc::new(Lines::from(fd));
+        let tty = Self { lines, is_uart };
+        let before = configure(&tty.lines, request, MARKED)?;
+        if request.rs485 && !becomes_rs485(&tty.lines) {
+            let _ = termios::tcsetattr(&tty.lines, OptionalActions::Now, &before);
+            return Err(request.lacks("RS-485 mode"));
+        }
         Ok(tty)
     }
 
-    pub(super) fn fd(&self) -> &OwnedFd {
-        &self.fd
+    pub(super) fn lines(&self) -> &Arc<Lines> {
+        &self.lines
     }
 
     /// Whether it is a bare UART, whose peer sends however full we are.
@@ -50,65 +64,140 @@ impl Tty {
 
 impl Drop for Tty {
     fn drop(&mut self) {
-        // A device that is gone refuses both, and needs neither. The exclusive
-        // mode would outlive this descriptor where someone else has the device
-        // open.
-        let _ = termios::tcflush(&self.fd, QueueSelector::OFlush);
-        let _ = termios::ioctl_tiocnxcl(&self.fd);
+        // A device that is gone refuses all of this, and needs none. Others
+        // who open it do not expect marks. The claims would outlive this
+        // descriptor where someone else has the device open, or a break ends.
+        let _ = termios::tcflush(&self.lines, QueueSelector::OFlush);
+        if let Ok(mut modes) = termios::tcgetattr(&self.lines)
+            && modes.input_modes.intersects(MARKED)
+        {
+            modes.input_modes -= MARKED;
+            let _ = termios::tcsetattr(&self.lines, OptionalActions::Now, &modes);
+        }
+        let _ = termios::ioctl_tiocnxcl(&self.lines);
+        let _ = fs::flock(&self.lines, FlockOperation::Unlock);
     }
 }
 
-/// Makes a tty raw with 8 data bits, no parity, one stop bit and no flow
-/// control, at `baud` bits a second. After an error it is as it was.
-pub(super) fn configure(fd: &OwnedFd, device: &str, baud: u32) -> Result<(), Error> {
+/// Makes a tty raw, with what the request says and `input` besides; returns its
+/// modes before. After an error it is as it was.
+pub(super) fn configure(
+    fd: impl AsFd,
+    request: &PortRequest,
+    input: InputModes,
+) -> Result<Termios, Error> {
     let failed = |operation| {
         move |errno: Errno| Error::Io {
-            device: device.to_owned(),
+            device: request.device.to_string(),
             operation,
             source: errno.into(),
         }
     };
-    let before = termios::tcgetattr(fd).map_err(failed("tell its modes"))?;
+    let before = termios::tcgetattr(&fd).map_err(failed("tell its modes"))?;
     let refused = |got| Error::BaudRefused {
-        device: device.to_owned(),
-        asked: baud,
+        device: request.device.to_string(),
+        asked: request.baud,
         got,
     };
-    let Some(wanted) = raw(&before, baud) else {
+    let Some(mut wanted) = raw(&before, request) else {
         return Err(refused(before.output_speed()));
     };
-    match termios::tcsetattr(fd, OptionalActions::Now, &wanted) {
+    wanted.input_modes |= input;
+    match termios::tcsetattr(&fd, OptionalActions::Now, &wanted) {
         Ok(()) => {}
         Err(Errno::INVAL | Errno::RANGE) => return Err(refused(before.output_speed())),
         Err(errno) => return Err(failed("change its modes")(errno)),
     }
-    let after = termios::tcgetattr(fd).map_err(failed("tell its modes"))?;
-    let speeds = [after.output_speed(), after.input_speed()];
-    match speeds.into_iter().find(|got| !is_near(baud, *got)) {
-        None => Ok(()),
-        Some(got) => {
-            let _ = termios::tcsetattr(fd, OptionalActions::Now, &before);
-            Err(refused(got))
+    let after = termios::tcgetattr(&fd).map_err(failed("tell its modes"))?;
+    match what_it_lacks(request, &wanted, &after) {
+        None => Ok(before),
+        Some(error) => {
+            let _ = termios::tcsetattr(&fd, OptionalActions::Now, &before);
+            Err(error)
         }
     }
 }
 
+/// What the kernel has left out: it seldom says that it does.
+fn what_it_lacks(request: &PortRequest, wanted: &Termios, after: &Termios) -> Option<Error> {
+    let is_dropped =
+        |modes: ControlModes| (wanted.control_modes ^ after.control_modes).intersects(modes);
+    let speeds = [after.output_speed(), after.input_speed()];
+    if let Some(got) = speeds.into_iter().find(|got| !is_near(request.baud, *got)) {
+        return Some(Error::BaudRefused {
+            device: request.device.to_string(),
+            asked: request.baud,
+            got,
+        });
+    }
+    if is_dropped(framing_bits()) {
+        return Some(request.lacks(format!("framing {}", request.framing)));
+    }
+    let xon_xoff = InputModes::IXON | InputModes::IXOFF;
+    let is_dropped = is_dropped(ControlModes::CRTSCTS)
+        || (wanted.input_modes ^ after.input_modes).intersects(xon_xoff);
+    is_dropped.then(|| request.lacks(format!("flow control {}", request.flow)))
+}
+
+/// The bits that say how a byte is framed.
+fn framing_bits() -> ControlModes {
+    ControlModes::CSIZE
+        | ControlModes::CSTOPB
+        | ControlModes::PARENB
+        | ControlModes::PARODD
+        | ControlModes::CMSPAR
+}
+
 /// `None` where there cannot be such a speed; 0 would hang up.
-fn raw(before: &Termios, baud: u32) -> Option<Termios> {
+fn raw(before: &Termios, request: &PortRequest) -> Option<Termios> {
     let mut modes = before.clone();
     modes.make_raw();
-    modes.input_modes -= InputModes::IXOFF | InputModes::IXANY | InputModes::INPCK;
-    modes.control_modes -= ControlModes::CSTOPB | ControlModes::CRTSCTS | ControlModes::PARENB;
+    modes.input_modes -=
+        InputModes::IXON | InputModes::IXOFF | InputModes::IXANY | InputModes::IGNPAR | MARKED;
+    modes.control_modes -= framing_bits() | ControlModes::CRTSCTS;
     // CLOCAL: without it a port whose carrier drops is hung up.
-    modes.control_modes |= ControlModes::CS8 | ControlModes::CREAD | ControlModes::CLOCAL;
+    modes.control_modes |= framed(request) | ControlModes::CREAD | ControlModes::CLOCAL;
+    match request.flow {
+        FlowControl::None => {}
+        FlowControl::RtsCts => modes.control_modes |= ControlModes::CRTSCTS,
+        FlowControl::XonXoff => {
+            modes.input_modes |= InputModes::IXON | InputModes::IXOFF;
+            modes.special_codes[SpecialCodeIndex::VSTART] = 0x11;
+            modes.special_codes[SpecialCodeIndex::VSTOP] = 0x13;
+        }
+    }
     // With a minimum of 0 "nothing yet" could not be told from "gone".
     modes.special_codes[SpecialCodeIndex::VMIN] = 1;
     modes.special_codes[SpecialCodeIndex::VTIME] = 0;
-    if baud == 0 {
+    if request.baud == 0 {
         return None;
     }
-    modes.set_speed(baud).ok()?;
+    modes.set_speed(request.baud).ok()?;
     Some(modes)
+}
+
+fn framed(request: &PortRequest) -> ControlModes {
+    let framing = request.framing;
+    let size = match framing.data_bits() {
+        7 => ControlModes::CS7,
+        _ => ControlModes::CS8,
+    };
+    let parity = match framing.parity() {
+        Parity::None => ControlModes::empty(),
+        Parity::Even => ControlModes::PARENB,
+        Parity::Odd => ControlModes::PARENB | ControlModes::PARODD,
+    };
+    let stop = match framing.stop_bits() {
+        2 => ControlModes::CSTOPB,
+        _ => ControlModes::empty(),
+    };
+    size | parity | stop
+}
+
+/// Whether it is in RS-485 mode now: some take the request and leave it out.
+fn becomes_rs485(lines: &Lines) -> bool {
+    let is_set = lines.set_rs4xx_mode(TransceiverMode::Rs485(Rs485Config::new()));
+    is_set.is_ok() && matches!(lines.get_rs4xx_mode(), Ok(TransceiverMode::Rs485(_)))
 }
 
 /// Within 2 %, which a receiver tolerates: divisors seldom hit a speed exactly,

@@ -1,11 +1,15 @@
 //! What every port is made of: two buffers, and when its lines are due.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use loopgate_workloop::Clock;
 
 use super::buffer::Buffer;
-use super::{Counts, MAX_BUFFER_BYTES, Signals};
+use super::{Counts, LineErrors, MAX_BUFFER_BYTES, Signals};
+
+/// How many places with line errors are remembered.
+const MARKS: usize = 64;
 
 /// Kept under a port's lock. Whoever changes it calls [`Signals::deliver`]
 /// after that lock was given up.
@@ -13,12 +17,22 @@ pub(crate) struct Wire {
     input: Buffer,
     output: Buffer,
     counts: Counts,
+    /// What came between the bytes of the input, in order.
+    marks: VecDeque<Mark>,
+    /// What reads have passed and nobody has taken.
+    errors: LineErrors,
     gone: bool,
     /// The device went or came back, and the holder has not been told by a read.
     news: bool,
     /// The last write took less than it was given.
     short: bool,
     signals: Signals,
+}
+
+/// Something that is no sound byte, and how many bytes came before it.
+struct Mark {
+    at: u64,
+    errors: LineErrors,
 }
 
 impl Wire {
@@ -28,6 +42,9 @@ impl Wire {
             input: Buffer::new(buffer),
             output: Buffer::new(buffer),
             counts: Counts::default(),
+            // Allocated once, as the buffers are.
+            marks: VecDeque::with_capacity(MARKS),
+            errors: LineErrors::default(),
             gone: false,
             news: false,
             short: false,
@@ -49,8 +66,12 @@ impl Wire {
 
     /// The holder reads; `None` where the device is gone and all was read.
     pub(crate) fn read(&mut self, max: usize, into: &mut Vec<u8>) -> Option<usize> {
-        let drained = self.gone && self.input.is_empty();
-        let count = self.input.pop(max, into);
+        let drained = self.gone && self.input.is_empty() && self.marks.is_empty();
+        self.pass_marks();
+        let next = self.marks.front();
+        let next = next.map_or(usize::MAX, |mark| (mark.at - self.position()) as usize);
+        let count = self.input.pop(max.min(next), into);
+        self.pass_marks();
         // That it is gone is news until a read has said so.
         self.news &= self.gone && !drained;
         self.signals.readable.answer(self.is_readable());
@@ -67,6 +88,23 @@ impl Wire {
         taken
     }
 
+    /// How many bytes the holder has read.
+    fn position(&self) -> u64 {
+        self.counts.input - self.input.len() as u64
+    }
+
+    fn pass_marks(&mut self) {
+        let position = self.position();
+        while let Some(mark) = self.marks.pop_front_if(|mark| mark.at <= position) {
+            self.errors.add(mark.errors);
+        }
+    }
+
+    /// What reads have passed since the last time.
+    pub(crate) fn take_line_errors(&mut self) -> LineErrors {
+        std::mem::take(&mut self.errors)
+    }
+
     /// How many bytes of input there is room for.
     pub(crate) fn input_room(&self) -> usize {
         self.input.room()
@@ -81,8 +119,52 @@ impl Wire {
     pub(crate) fn arrive(&mut self, bytes: &[u8]) {
         let taken = self.input.push(bytes);
         self.counts.input += taken as u64;
-        self.counts.lost += (bytes.len() - taken) as u64;
+        let lost = bytes.len() - taken;
+        self.counts.lost += lost as u64;
+        if lost > 0 {
+            self.mark(LineErrors {
+                lost: u32::try_from(lost).unwrap_or(u32::MAX),
+                ..LineErrors::default()
+            });
+        }
         self.signals.readable.set_due(self.is_readable());
+    }
+
+    /// A byte with a wrong parity or stop bit.
+    pub(crate) fn arrive_damaged(&mut self, byte: u8) {
+        self.counts.damaged += 1;
+        self.arrive(&[byte]);
+        self.mark(LineErrors {
+            damaged: 1,
+            ..LineErrors::default()
+        });
+    }
+
+    /// A break.
+    pub(crate) fn arrive_break(&mut self) {
+        self.counts.breaks += 1;
+        self.mark(LineErrors {
+            breaks: 1,
+            ..LineErrors::default()
+        });
+    }
+
+    fn mark(&mut self, errors: LineErrors) {
+        let at = self.counts.input;
+        let is_full = self.marks.len() == MARKS;
+        match self.marks.back_mut() {
+            Some(last) if is_full || last.at == at => {
+                last.at = at;
+                last.errors.add(errors);
+            }
+            _ => self.marks.push_back(Mark { at, errors }),
+        }
+        self.signals.readable.set_due(true);
+    }
+
+    /// How many bytes the device is to send.
+    pub(crate) fn unsent(&self) -> usize {
+        self.output.len()
     }
 
     /// What the device is to send next; empty where there is nothing.
@@ -119,7 +201,7 @@ impl Wire {
     }
 
     fn is_readable(&self) -> bool {
-        !self.input.is_empty() || self.news
+        !self.input.is_empty() || !self.marks.is_empty() || self.news
     }
 
     fn is_writable(&self) -> bool {

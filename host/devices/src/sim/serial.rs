@@ -1,12 +1,14 @@
 //! Simulated serial ports: a test, or the program's user, is the device.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use loopgate_workloop::{Clock, InterruptLine};
 use parking_lot::{Mutex, RwLock};
 
 use crate::serial::{
-    Counts, Device, Error, PortRequest, SerialController, SerialPort, Signals, Wire,
+    Counts, Device, Error, LineErrors, ModemLines, PortRequest, SerialController, SerialPort,
+    Signals, Wire,
 };
 
 /// A simulated port.
@@ -37,6 +39,12 @@ pub struct SimPortState {
     pub plugged: bool,
     /// Who holds it and at which speed; `None` where it is free.
     pub holder: Option<(String, u32)>,
+    /// Whether the holder has DTR active.
+    pub dtr: bool,
+    /// Whether the holder has RTS active.
+    pub rts: bool,
+    /// How many breaks the holder has sent.
+    pub breaks_sent: u64,
     /// What has gone through since it was opened.
     pub counts: Counts,
 }
@@ -44,9 +52,10 @@ pub struct SimPortState {
 /// Simulated ports, which are a
 /// [`SerialController`](crate::serial::SerialController).
 ///
-/// Bytes take no time: they arrive when [`feed`](Self::feed) is called, and its
+/// Every framing will do, and bytes and breaks take no time: they arrive when [`feed`](Self::feed) is called, and its
 /// caller's thread is the primary context. What a holder writes stays in its
-/// output buffer until [`take`](Self::take) is called.
+/// output buffer until [`take`](Self::take) is called. Flow control and RS-485
+/// are accepted and do nothing, since nobody is there to be held back.
 ///
 /// Every method can be called from any thread, also from sinks.
 pub struct SimPorts {
@@ -63,13 +72,28 @@ struct Port {
 
 struct State {
     plugged: bool,
+    lines: ModemLines,
     holder: Option<Holder>,
 }
 
 struct Holder {
-    consumer: String,
-    baud: u32,
+    request: PortRequest,
+    dtr: bool,
+    rts: bool,
+    breaks_sent: u64,
     wire: Wire,
+}
+
+impl State {
+    /// Who opens a device, or finds it back, has both of its lines active.
+    fn set_plugged(&mut self, plugged: bool) {
+        let was_plugged = std::mem::replace(&mut self.plugged, plugged);
+        if let Some(holder) = &mut self.holder
+            && was_plugged != plugged
+        {
+            (holder.dtr, holder.rts) = (plugged, plugged);
+        }
+    }
 }
 
 impl SimPorts {
@@ -101,11 +125,39 @@ impl SimPorts {
     /// [`Error::NoDevice`].
     pub fn feed(&self, port: &str, bytes: &[u8]) -> Result<(), Error> {
         let port = self.find(port)?;
-        port.with_wire(|wire| {
-            if !wire.is_gone() {
-                wire.arrive(bytes);
-            }
-        });
+        port.with_plugged_wire(|wire| wire.arrive(bytes));
+        Ok(())
+    }
+
+    /// As [`feed`](Self::feed), with bytes whose parity or stop bit is wrong.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoDevice`].
+    pub fn feed_damaged(&self, port: &str, bytes: &[u8]) -> Result<(), Error> {
+        let port = self.find(port)?;
+        port.with_plugged_wire(|wire| bytes.iter().for_each(|byte| wire.arrive_damaged(*byte)));
+        Ok(())
+    }
+
+    /// The device sends a break.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoDevice`].
+    pub fn send_break(&self, port: &str) -> Result<(), Error> {
+        self.find(port)?.with_plugged_wire(Wire::arrive_break);
+        Ok(())
+    }
+
+    /// The device switches its lines. As long as it has not done so it is
+    /// ready: all but RI are active.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoDevice`].
+    pub fn set_modem_lines(&self, port: &str, lines: ModemLines) -> Result<(), Error> {
+        self.find(port)?.state.lock().lines = lines;
         Ok(())
     }
 
@@ -152,7 +204,7 @@ impl SimPorts {
 
     fn set_plugged(&self, port: &str, plugged: bool) -> Result<(), Error> {
         let port = self.find(port)?;
-        port.state.lock().plugged = plugged;
+        port.state.lock().set_plugged(plugged);
         port.with_wire(|wire| match (plugged, wire.is_gone()) {
             (true, true) => wire.come_back(),
             (false, false) => wire.vanish(),
@@ -193,6 +245,12 @@ impl Port {
             config,
             state: Mutex::new(State {
                 plugged: true,
+                lines: ModemLines {
+                    cts: true,
+                    dsr: true,
+                    dcd: true,
+                    ri: false,
+                },
                 holder: None,
             }),
         })
@@ -204,7 +262,7 @@ impl Port {
         if let Some(holder) = &state.holder {
             return Err(Error::Busy {
                 device,
-                consumer: Some(holder.consumer.clone()),
+                consumer: Some(holder.request.consumer.clone()),
             });
         }
         if !state.plugged {
@@ -218,8 +276,10 @@ impl Port {
         let wire = Wire::new(request.buffer, clock);
         let signals = wire.signals().clone();
         state.holder = Some(Holder {
-            consumer: request.consumer.clone(),
-            baud: request.baud,
+            request: request.clone(),
+            dtr: true,
+            rts: true,
+            breaks_sent: 0,
             wire,
         });
         Ok(signals)
@@ -248,13 +308,28 @@ impl Port {
         Some(result)
     }
 
+    /// The same, unless the device is unplugged.
+    fn with_plugged_wire(&self, f: impl FnOnce(&mut Wire)) {
+        self.with_wire(|wire| {
+            if !wire.is_gone() {
+                f(wire);
+            }
+        });
+    }
+
     fn show(&self) -> SimPortState {
         let state = self.state.lock();
         let holder = state.holder.as_ref();
         SimPortState {
             name: self.config.name.clone(),
             plugged: state.plugged,
-            holder: holder.map(|holder| (holder.consumer.clone(), holder.baud)),
+            holder: holder.map(|holder| {
+                let request = &holder.request;
+                (request.consumer.clone(), request.baud)
+            }),
+            dtr: holder.is_some_and(|holder| holder.dtr),
+            rts: holder.is_some_and(|holder| holder.rts),
+            breaks_sent: holder.map_or(0, |holder| holder.breaks_sent),
             counts: holder.map_or_else(Counts::default, |holder| holder.wire.counts()),
         }
     }
@@ -275,6 +350,14 @@ impl OpenPort {
         Error::Gone {
             device: self.name(),
         }
+    }
+
+    fn with_plugged<R>(&self, f: impl FnOnce(ModemLines, &mut Holder) -> R) -> Result<R, Error> {
+        let mut state = self.port.state.lock();
+        let lines = state.lines;
+        let holder = state.holder.as_mut();
+        let holder = holder.filter(|holder| !holder.wire.is_gone());
+        Ok(f(lines, holder.ok_or_else(|| self.gone())?))
     }
 }
 
@@ -311,6 +394,31 @@ impl SerialPort for OpenPort {
                 device: self.name(),
                 line: "writable",
             })
+    }
+
+    fn take_line_errors(&self) -> LineErrors {
+        let errors = self.port.with_wire(Wire::take_line_errors);
+        errors.unwrap_or_default()
+    }
+
+    fn send_break(&self, _length: Duration) -> Result<(), Error> {
+        self.with_plugged(|_, holder| holder.breaks_sent += 1)
+    }
+
+    fn modem_lines(&self) -> Result<ModemLines, Error> {
+        self.with_plugged(|lines, _| lines)
+    }
+
+    fn set_dtr(&self, active: bool) -> Result<(), Error> {
+        self.with_plugged(|_, holder| holder.dtr = active)
+    }
+
+    fn set_rts(&self, active: bool) -> Result<(), Error> {
+        self.with_plugged(|_, holder| {
+            holder.request.check_rts()?;
+            holder.rts = active;
+            Ok(())
+        })?
     }
 
     fn counts(&self) -> Counts {

@@ -1,8 +1,8 @@
 //! `[driver.serial]`: the ports of a driver.
 
 use crate::units::Bytes;
-use loopgate_devices::serial::{Device, PortRequest};
-use serde::Deserialize;
+use loopgate_devices::serial::{self, Device, PortRequest};
+use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::Spanned;
 
 /// A serial port granted to a driver: a device that there is, or a
@@ -30,9 +30,54 @@ pub struct SerialEntry {
     /// besides, for example `[1200, 115200]`.
     #[serde(default)]
     pub baud_range: Vec<u32>,
+    /// How a byte is sent: 7 or 8 data bits, the parity `N`, `E` or `O`, 1 or 2
+    /// stop bits.
+    #[serde(default)]
+    pub framing: Framing,
+    /// How a receiver holds its sender back. A pseudo-terminal does so by itself.
+    #[serde(default)]
+    pub flow: PortFlow,
+    /// Whether RTS switches the driver of an RS-485 pair on while something is
+    /// sent. Only some devices can; one whose device tree says so needs no word here.
+    #[serde(default)]
+    pub rs485: bool,
     /// What the port holds in each direction: 64 B to 1 MiB.
     #[serde(default = "default_buffer")]
     pub buffer: Bytes,
+}
+
+/// How a byte is sent, written as `8N1`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Framing(pub serial::Framing);
+
+/// How a receiver holds its sender back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PortFlow {
+    /// Not at all.
+    #[default]
+    None,
+    /// By the lines RTS and CTS.
+    RtsCts,
+    /// By the bytes 0x13 and 0x11, which the data must not have.
+    XonXoff,
+}
+
+impl<'de> Deserialize<'de> for Framing {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl From<PortFlow> for serial::FlowControl {
+    fn from(flow: PortFlow) -> Self {
+        match flow {
+            PortFlow::None => Self::None,
+            PortFlow::RtsCts => Self::RtsCts,
+            PortFlow::XonXoff => Self::XonXoff,
+        }
+    }
 }
 
 fn default_baud() -> u32 {
@@ -82,6 +127,9 @@ impl SerialEntry {
         PortRequest {
             device,
             baud,
+            framing: self.framing.0,
+            flow: self.flow.into(),
+            rs485: self.rs485,
             buffer: self.buffer() as usize,
             consumer: consumer.to_owned(),
         }
@@ -106,6 +154,11 @@ impl SerialEntry {
         if !matches!(range, [] | [1..=u32::MAX, _]) || !range.is_sorted() {
             return Err(format!(
                 "port `{name}` of `{driver}`: `baud-range` is {range:?}; write the lowest and the highest speed, for example `[1200, 115200]`"
+            ));
+        }
+        if self.rs485 && self.flow == PortFlow::RtsCts {
+            return Err(format!(
+                "port `{name}` of `{driver}` has `rs485` and `flow = \"rts-cts\"`, which both switch RTS; remove one of them"
             ));
         }
         if !(64..=1 << 20).contains(&self.buffer()) {

@@ -1,7 +1,8 @@
 //! The grants of a board file's entry, for people.
 
 use crate::board_file::{
-    BoardFile, DriverEntry, GpioEntry, OnDeath, PinBias, PinDirection, PinEdges, SerialEntry,
+    BoardFile, DriverEntry, GpioEntry, OnDeath, PinBias, PinDirection, PinEdges, PortFlow,
+    SerialEntry,
 };
 use crate::units::{show_bytes, show_span};
 use toml::Spanned;
@@ -162,10 +163,18 @@ fn speeds(port: &SerialEntry) -> String {
         .collect::<Vec<_>>()
         .join(", ");
     let others = (!others.is_empty()).then(|| format!("or, where it asks for that, {others}"));
+    let flow = match port.flow {
+        PortFlow::None => None,
+        PortFlow::RtsCts => Some("flow control by RTS and CTS".to_owned()),
+        PortFlow::XonXoff => Some("flow control by XON and XOFF".to_owned()),
+    };
     joined([
         Some(format!("`{place}`")),
         Some(format!("{} baud", port.baud)),
         others,
+        Some(port.framing.0.to_string()),
+        flow,
+        port.rs485.then(|| "RS-485".to_owned()),
         Some(format!(
             "exclusive, holds {} each way",
             show_bytes(port.buffer())
@@ -195,6 +204,8 @@ led = { line = "D", direction = "output" }
 relay = { line = "E", direction = "output", on-death = "low" }
 [driver.serial]
 modem = { device = "/dev/ttyAMA0", baud = 115200, bauds = [9600], baud-range = [1200, 4800] }
+bus = { device = "/dev/ttyS1", framing = "7E2", rs485 = true }
+held = { device = "/dev/ttyS2", flow = "rts-cts" }
 [driver.i2c]
 sensor = { bus = "i2c-1", address = 0x76 }
 [driver.spi]
@@ -223,7 +234,9 @@ mine = { line = "C", direction = "input", edges = "low-level", shared = true }
             "`d`: pin `row` = pin `P2` of the service `keys` of driver `e`, output, exclusive",
             "`d`: pin `led` = line `D`, output, exclusive, released to its pull when the driver lets it go",
             "`d`: pin `relay` = line `E`, output, exclusive, driven low when the driver lets it go",
-            "`d`: port `modem` = `/dev/ttyAMA0`, 115200 baud, or, where it asks for that, 9600, any from 1200 to 4800, exclusive, holds 4 KiB each way",
+            "`d`: port `modem` = `/dev/ttyAMA0`, 115200 baud, or, where it asks for that, 9600, any from 1200 to 4800, 8N1, exclusive, holds 4 KiB each way",
+            "`d`: port `bus` = `/dev/ttyS1`, 9600 baud, 7E2, RS-485, exclusive, holds 4 KiB each way",
+            "`d`: port `held` = `/dev/ttyS2`, 9600 baud, 8N1, flow control by RTS and CTS, exclusive, holds 4 KiB each way",
             "`d`: I2C device `sensor` = bus `i2c-1`, address 0x76, exclusive",
             "`d`: SPI device `display` = bus `spi0`, chip select 0, mode 3, 1000000 Hz, exclusive",
             "`d`: may publish the service `d`",

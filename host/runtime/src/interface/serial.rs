@@ -2,15 +2,16 @@
 
 use super::interrupt::{Feed, Line};
 use crate::bindings::WitErrorCode;
-use crate::bindings::loopgate::driver::serial::{Host, HostPort};
+use crate::bindings::loopgate::driver::serial::{Host, HostPort, LineErrors, ModemLines};
 use crate::error::ErrorCode;
 use crate::grants::Named;
 use crate::guest::Guest;
 use crate::heritage::{LineName, OpenPort};
-use loopgate_devices::serial::{Error, SerialPort};
+use loopgate_devices::serial::{Error, MAX_BREAK, SerialPort};
 use loopgate_workloop::{Context, InterruptLine};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 use wasmtime::component::Resource;
 
 /// An open port. Dropping it releases the device.
@@ -88,6 +89,48 @@ impl HostPort for Guest {
         Ok(self.port_line(name, port, |port| port.writable()))
     }
 
+    fn take_line_errors(&mut self, this: Resource<Port>) -> Answer<LineErrors> {
+        self.with_port(&this, |port| {
+            let errors = port.take_line_errors();
+            Ok(LineErrors {
+                breaks: errors.breaks,
+                damaged: errors.damaged,
+                lost: errors.lost,
+            })
+        })
+    }
+
+    fn send_break(&mut self, this: Resource<Port>, duration: u64) -> Answer<()> {
+        let length = Duration::from_nanos(duration);
+        if length.is_zero() || length > MAX_BREAK {
+            self.driver
+                .log
+                .host("a break must be longer than 0 and at most 10 s");
+            return Ok(Err(WitErrorCode::BadArgument));
+        }
+        self.with_port(&this, |port| port.send_break(length))
+    }
+
+    fn modem_lines(&mut self, this: Resource<Port>) -> Answer<ModemLines> {
+        self.with_port(&this, |port| {
+            let lines = port.modem_lines()?;
+            Ok(ModemLines {
+                cts: lines.cts,
+                dsr: lines.dsr,
+                dcd: lines.dcd,
+                ri: lines.ri,
+            })
+        })
+    }
+
+    fn set_dtr(&mut self, this: Resource<Port>, active: bool) -> Answer<()> {
+        self.with_port(&this, |port| port.set_dtr(active))
+    }
+
+    fn set_rts(&mut self, this: Resource<Port>, active: bool) -> Answer<()> {
+        self.with_port(&this, |port| port.set_rts(active))
+    }
+
     fn drop(&mut self, this: Resource<Port>) -> wasmtime::Result<()> {
         let Port { name, open } = self.table.delete(this)?;
         if let Some(open) = open {
@@ -98,6 +141,22 @@ impl HostPort for Guest {
 }
 
 impl Guest {
+    /// For what needs no more than the port, and the leave to act.
+    fn with_port<T>(
+        &self,
+        this: &Resource<Port>,
+        f: impl FnOnce(&dyn SerialPort) -> Result<T, Error>,
+    ) -> Answer<T> {
+        if let Err(code) = self.may_act() {
+            return Ok(Err(code.into()));
+        }
+        let this = self.table.get(this)?;
+        let Some(open) = &this.open else {
+            return Ok(Err(self.withdrawn_port(this)));
+        };
+        Ok(f(&*open.port).map_err(|error| self.port_error(&error)))
+    }
+
     fn open_port(&mut self, name: &str, baud: u32) -> Result<Resource<Port>, ErrorCode> {
         let driver = self.driver.clone();
         let request = match driver.grants.port(name, baud) {
@@ -170,13 +229,15 @@ impl Guest {
     fn port_error(&self, error: &Error) -> WitErrorCode {
         self.driver.log.host(&error.to_string());
         match error {
-            Error::Busy { .. } | Error::HasInterrupt { .. } => WitErrorCode::Busy,
+            Error::Busy { .. } | Error::HasInterrupt { .. } | Error::Breaking { .. } => {
+                WitErrorCode::Busy
+            }
             Error::NoDevice { .. }
             | Error::NotATty { .. }
             | Error::LinkTaken { .. }
             | Error::Denied { .. }
             | Error::Gone { .. } => WitErrorCode::NoDevice,
-            Error::BaudRefused { .. } => WitErrorCode::Unsupported,
+            Error::BaudRefused { .. } | Error::Lacks { .. } => WitErrorCode::Unsupported,
             Error::Io { .. } => WitErrorCode::Io,
         }
     }

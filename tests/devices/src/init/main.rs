@@ -74,7 +74,7 @@ fn run(word: &str) {
             serial::run("serial, usb", bench, each);
         }
         Some(("uart", path)) => {
-            let bench = || serial::Uart::new(present(path));
+            let bench = || serial::Uart::new(present(path), ask_for_break);
             serial::run("serial, 16550", bench, each);
         }
         _ => tell(&json!({ "error": format!("nothing is called `{word}`") })),
@@ -91,6 +91,10 @@ fn tell(what: &Value) {
 
 fn ask(there: bool) {
     tell(&json!({ "plug": there }));
+}
+
+fn ask_for_break() {
+    tell(&json!({ "break": true }));
 }
 
 /// Devices come a little later than the kernel.

@@ -13,6 +13,9 @@ use crate::Feature;
 /// Asks the outside to plug the adapter in, or to unplug it.
 pub type Ask = fn(there: bool);
 
+/// Asks the outside for a break.
+pub type AskBreak = fn();
+
 /// An adapter on the USB, with somebody outside who sends back what comes, and
 /// unplugs it on request.
 pub struct Usb {
@@ -21,9 +24,10 @@ pub struct Usb {
     kernel: Arc<KernelDevices>,
 }
 
-/// A 16550, with nobody at its other end.
+/// A 16550, with nobody at its other end, but for breaks.
 pub struct Uart {
     path: PathBuf,
+    ask: AskBreak,
     kernel: Arc<KernelDevices>,
 }
 
@@ -39,9 +43,9 @@ impl Usb {
 impl Uart {
     /// The port that has this name.
     #[must_use]
-    pub fn new(path: PathBuf) -> Self {
+    pub fn new(path: PathBuf, ask: AskBreak) -> Self {
         let kernel = Arc::new(KernelDevices::new(Arc::new(SystemClock)));
-        Self { path, kernel }
+        Self { path, ask, kernel }
     }
 }
 
@@ -55,7 +59,8 @@ impl Bench for Usb {
     }
 
     fn has(&self, feature: Feature) -> bool {
-        matches!(feature, Feature::Echo | Feature::Unplug)
+        use Feature::{Echo, Unplug, Wires};
+        matches!(feature, Echo | Unplug | Wires)
     }
 
     fn plug(&self, there: bool) {
@@ -73,6 +78,11 @@ impl Bench for Uart {
     }
 
     fn has(&self, feature: Feature) -> bool {
-        feature == Feature::Fallback
+        use Feature::{Breaks, Fallback, Wires};
+        matches!(feature, Fallback | Wires | Breaks)
+    }
+
+    fn send_break(&self) {
+        (self.ask)();
     }
 }

@@ -39,7 +39,8 @@ impl Bench for Simulated {
     }
 
     fn has(&self, feature: Feature) -> bool {
-        matches!(feature, Feature::Echo | Feature::Unplug)
+        use Feature::{Breaks, Echo, Unplug, Wires};
+        matches!(feature, Echo | Unplug | Wires | Breaks)
     }
 
     fn pass(&self) {
@@ -54,5 +55,9 @@ impl Bench for Simulated {
             self.0.unplug(NAME)
         };
         plugged.unwrap();
+    }
+
+    fn send_break(&self) {
+        self.0.send_break(NAME).unwrap();
     }
 }

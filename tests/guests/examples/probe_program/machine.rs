@@ -187,10 +187,18 @@ impl Machine {
             6 => port.read(program.word()).map(|bytes| bytes.len() as u64),
             7 => port.write(program.text().as_bytes()).map(u64::from),
             _ => {
-                let line = if program.flag() {
-                    port.readable()?
-                } else {
-                    port.writable()?
+                let line = match program.byte() & 7 {
+                    4 => return port.take_line_errors().map(|errors| errors.lost.into()),
+                    5 => return port.send_break(program.number()).map(|()| 0),
+                    6 => return port.modem_lines().map(|lines| lines.cts.into()),
+                    7 => {
+                        return port
+                            .set_dtr(true)
+                            .and_then(|()| port.set_rts(false))
+                            .map(|()| 0);
+                    }
+                    readable if readable & 1 == 1 => port.readable()?,
+                    _ => port.writable()?,
                 };
                 self.lines.push(line);
                 Ok(0)

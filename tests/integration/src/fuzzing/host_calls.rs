@@ -116,10 +116,12 @@ impl Scene {
     fn port(&self, driver: &str, input: &mut Input<'_>) {
         let port = format!("PORT-{driver}");
         let ports = self.board.sim_ports();
-        let result = match input.byte() % 4 {
+        let result = match input.byte() % 8 {
             0 => ports.unplug(&port),
             1 => ports.plug(&port),
             2 => ports.take(&port).map(drop),
+            3 => ports.feed_damaged(&port, input.chunk()),
+            4 => ports.send_break(&port),
             _ => ports.feed(&port, input.chunk()),
         };
         result.expect("the port is there");

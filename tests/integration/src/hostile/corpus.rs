@@ -533,6 +533,7 @@ pub const REQUESTS: &[Attempt] = &[
     attempt("hostile_flood", "submissions", Timer, Runs),
     attempt("hostile_flood", "gate", Timer, Runs),
     attempt("hostile_flood", "prints", Timer, Runs),
+    attempt("hostile_flood", "wires", Timer, Runs),
     attempt("hostile_hog", "delays", Timer, Runs),
     attempt("hostile_hog", "changes", Timer, Runs),
     attempt("hostile_filter", "churn", Start, Runs),

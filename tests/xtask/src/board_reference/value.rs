@@ -38,6 +38,7 @@ const SCALARS: &[Scalar] = &[
     scalar("NonZeroU32", "number", "numbers"),
     scalar("Span", "time, like `\"10 ms\"`", "times"),
     scalar("Bytes", "size, like `\"4 KiB\"`", "sizes"),
+    scalar("Framing", "framing, like `\"8N1\"`", "framings"),
     scalar("Rate", "rate, like `\"16 KiB/s\"`", "rates"),
 ];
 
@@ -117,6 +118,12 @@ impl Sources {
             (None, Shape::Value(Scalar { name: "bool", .. })) if !optional => {
                 Ok("`false`".to_owned())
             }
+            (
+                None,
+                Shape::Value(Scalar {
+                    name: "Framing", ..
+                }),
+            ) if !optional => Ok("`\"8N1\"`".to_owned()),
             (None, Shape::Value(Scalar { name: "u8", .. })) if !optional => Ok("`0`".to_owned()),
             (None, _) => Ok("none".to_owned()),
             (Some(_), _) => bail!("there are no words for its default"),

@@ -97,6 +97,8 @@ fn gather(
                 Ok(said) => {
                     if let Some(there) = said["plug"].as_bool() {
                         monitor.plug(there)?;
+                    } else if said["break"] == true {
+                        monitor.send_break()?;
                     } else {
                         gathered.add(said);
                     }
@@ -141,16 +143,12 @@ fn emulator(architecture: Architecture, sockets: &Path) -> Command {
     command.args(["-nodefaults", "-display", "none", "-no-reboot"]);
     command.args(["-accel", "tcg", "-smp", "1", "-m", "512"]);
     command.args(["-serial", "stdio"]);
+    command.args(["-chardev", "null,id=uart"]);
     match architecture {
-        Architecture::X86 => command.args(["-serial", "null"]),
+        Architecture::X86 => command.args(["-serial", "chardev:uart"]),
         Architecture::Arm => command
             .args(["-machine", "virt", "-cpu", "cortex-a72"])
-            .args([
-                "-chardev",
-                "null,id=uart",
-                "-device",
-                "pci-serial,chardev=uart",
-            ]),
+            .args(["-device", "pci-serial,chardev=uart"]),
     };
     for name in ["results", "monitor", "usb"] {
         let path = sockets.join(name);

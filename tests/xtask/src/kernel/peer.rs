@@ -43,6 +43,12 @@ impl Monitor {
         Ok(monitor)
     }
 
+    /// A break comes to the 16550.
+    pub(super) fn send_break(&mut self) -> Result<()> {
+        let sent = self.execute("chardev-send-break", &json!({ "id": "uart" }))?;
+        sent.map_or(Ok(()), |refused| bail!("sending a break: {refused}"))
+    }
+
     pub(super) fn plug(&mut self, there: bool) -> Result<()> {
         if !there {
             let unplugged = self.execute("device_del", &json!({ "id": "adapter" }))?;
