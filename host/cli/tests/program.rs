@@ -471,7 +471,7 @@ fn the_doctor_finds_what_a_board_asks_for_and_is_not_here() {
     for words in [
         "MISSING  d: pin `led`",
         "MISSING  d: port `tty`",
-        "2 of what the board asks for",
+        "2 of the things that the board asks for",
     ] {
         assert!(said.contains(words), "{said}");
     }

@@ -52,10 +52,13 @@ pub(super) fn may_open(node: &Node, kind: Kind, user: &User) -> Vec<String> {
         Some(group) => join(group),
         None => {
             let (group, subsystem) = (kind.group(), kind.subsystem());
+            let name = node.path.rsplit('/').next().unwrap_or_default();
+            // Not the consoles, which are ttys, too.
+            let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
             let mut remedies = vec![
                 format!("sudo groupadd -f {group}"),
                 format!(
-                    "echo 'SUBSYSTEM==\"{subsystem}\", GROUP=\"{group}\", MODE=\"0660\"' | \
+                    "echo 'SUBSYSTEM==\"{subsystem}\", KERNEL==\"{stem}[0-9]*\", GROUP=\"{group}\", MODE=\"0660\"' | \
                      sudo tee -a /etc/udev/rules.d/60-loopgate.rules"
                 ),
                 "sudo udevadm control --reload && sudo udevadm trigger".to_owned(),

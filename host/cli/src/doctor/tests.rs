@@ -131,7 +131,7 @@ fn a_chip_that_this_user_may_not_open_is_mended_by_its_group() {
     survey.chips[0].node.group = Some("root".to_owned());
     let rule = remedies(&survey);
     assert!(
-        rule.contains("SUBSYSTEM==\"gpio\"") && rule.contains("usermod"),
+        rule.contains("KERNEL==\"gpiochip[0-9]*\"") && rule.contains("usermod"),
         "{rule}"
     );
     let advice = &report(survey, "sim", "").advice;

@@ -18,7 +18,7 @@ pub(super) fn of(report: &Report) -> String {
         let missing = board.grants.iter().filter(|one| !one.is_good()).count();
         let summary = match missing {
             0 => "all that the board asks for is here".to_owned(),
-            _ => format!("{missing} of what the board asks for missing"),
+            _ => format!("{missing} of the things that the board asks for are missing"),
         };
         text.extend(["\n", &summary, "\n"]);
     }

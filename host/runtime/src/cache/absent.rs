@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Cache;
 
 impl Cache {
-    #[expect(clippy::unnecessary_wraps, reason = "one that keeps something can fail")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "one that keeps something can fail"
+    )]
     pub(crate) fn open(_: &Path) -> Result<Self, String> {
         Ok(Self)
     }

@@ -34,6 +34,7 @@ fn real(what: &str, path: &Path, survey: &Survey) -> Finding {
         let what = format!("{what}, is a name of the kernel's without hardware");
         return Finding::missing(what, remedies);
     }
+    let node = port.map_or(node, |port| port.node.clone());
     if let Some(finding) = denied(what, &node, Kind::Serial, survey) {
         return finding;
     }

@@ -86,7 +86,8 @@ fn chip(name: String, node: Node, file: Option<&File>) -> Chip {
         })
     };
     Chip {
-        name,
+        // Not that of a link to it.
+        name: text(&info.name),
         label: Some(text(&info.label)),
         node,
         lines: (0..info.num_lines).filter_map(line).collect(),
