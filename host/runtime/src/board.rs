@@ -226,7 +226,7 @@ fn driver_status(roster: &Roster, driver: &Arc<Driver>) -> DriverStatus {
         .find(|known| Arc::ptr_eq(&known.work_loop, &driver.work_loop));
     DriverStatus {
         name: driver.name.clone(),
-        component: driver.component.display().to_string(),
+        component: driver.code().file.display().to_string(),
         work_loop: on.map(|known| known.name.clone()).unwrap_or_default(),
         state: life.state,
         cause: life.why(),

@@ -43,7 +43,7 @@ pub(crate) struct Engine {
 enum Pace {
     /// Its processor time, looked at as the epoch moves on.
     Ticker(Ticker),
-    /// Instructions, each of which is a nanosecond: the same on every machine.
+    /// Instructions, two of which are a nanosecond: the same on every machine.
     Counted,
 }
 

@@ -24,6 +24,10 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
+/// Instructions, where they are counted in place of time: those of a processor of two
+/// gigahertz that executes one in each cycle.
+const PER_NANOSECOND: u64 = 2;
+
 /// The data of a driver's store. All of it is reached with the gate closed.
 pub(crate) struct Guest {
     pub(crate) driver: Arc<Driver>,
@@ -333,12 +337,12 @@ impl CallClock {
     /// As many as the handler may execute, where they are counted.
     pub(crate) fn instructions(&self) -> u64 {
         let limit = self.cpu.min(self.wall).as_nanos();
-        u64::try_from(limit).unwrap_or(u64::MAX)
+        u64::try_from(limit).map_or(u64::MAX, |nanos| nanos.saturating_mul(PER_NANOSECOND))
     }
 
     /// And so many of them it has not.
     pub(crate) fn left_over(&mut self, instructions: u64) {
-        self.executed = Duration::from_nanos(self.instructions() - instructions);
+        self.executed = Duration::from_nanos((self.instructions() - instructions) / PER_NANOSECOND);
     }
 
     /// It has executed all of them.

@@ -245,7 +245,7 @@ fn code_for_another_machine_is_refused_with_the_names_of_both() {
         let output = compile(folder.path(), &component, &file, &["--target", target]);
         assert!(output.status.success(), "{output:?}");
         let rest = format!("sha256 = \"{}\"", digest(&file));
-        let board = virtual_board(entry("d", &file, &rest));
+        let board = real_board(entry("d", &file, &rest));
         let (now, cause) = state(&board, "d");
         assert_eq!(now, State::Failed);
         for part in [&format!("for `{target}`"), &format!("runs `{here}`")] {
@@ -257,7 +257,7 @@ fn code_for_another_machine_is_refused_with_the_names_of_both() {
     assert!(output.status.success(), "{output:?}");
     let pin = "[driver.gpio]\nled = { line = \"LED\", direction = \"output\" }";
     let rest = format!("sha256 = \"{}\"\n{pin}", digest(&file));
-    assert_running(&virtual_board(entry("d", &file, &rest)), "d");
+    assert_running(&real_board(entry("d", &file, &rest)), "d");
     // Where it has the compiler for it, the code is for it.
     let other = if here == "aarch64-linux" {
         "x86_64"
