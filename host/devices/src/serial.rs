@@ -183,7 +183,7 @@ pub trait SerialController: Send + Sync {
 pub trait SerialPort: Send + Sync {
     /// Appends what has arrived to `into`, at most `max` bytes, and returns how
     /// many. Nothing is 0. It ends at a break and at what was damaged or lost,
-    /// after which there can be more.
+    /// after which there can be more; so it gives nothing where that came first.
     ///
     /// # Errors
     ///
