@@ -26,6 +26,7 @@ mod pty;
 mod sending_break;
 mod serial;
 mod spi;
+mod tty;
 
 pub use devices::KernelDevices;
 pub use gpio::QUEUE as EDGE_QUEUE;

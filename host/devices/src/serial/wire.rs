@@ -198,7 +198,8 @@ impl Wire {
         self.tell_news();
     }
 
-    fn tell_news(&mut self) {
+    /// The holder is to read, if only to be told of an error.
+    pub(crate) fn tell_news(&mut self) {
         self.news = true;
         self.signals.readable.set_due(true);
         self.signals.writable.set_due(self.is_writable());

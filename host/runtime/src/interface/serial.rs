@@ -229,9 +229,10 @@ impl Guest {
     fn port_error(&self, error: &Error) -> WitErrorCode {
         self.driver.log.host(&error.to_string());
         match error {
-            Error::Busy { .. } | Error::HasInterrupt { .. } | Error::Breaking { .. } => {
-                WitErrorCode::Busy
-            }
+            Error::Busy { .. }
+            | Error::Closing { .. }
+            | Error::HasInterrupt { .. }
+            | Error::Breaking { .. } => WitErrorCode::Busy,
             Error::NoDevice { .. }
             | Error::NotATty { .. }
             | Error::LinkTaken { .. }
