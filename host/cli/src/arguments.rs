@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use loopgate::VcdFile;
 use loopgate::control::{self, Place, Selector};
 use loopgate::devices::sim::Resolution;
 use loopgate::units::parse_span;
+use loopgate::{Target, VcdFile};
 
 use crate::new::Name;
 
@@ -42,14 +42,26 @@ pub(crate) enum Command {
         Example:\n  loopgate check target/drivers/blink.wasm --board sample-drivers/board.toml"
     )]
     Check(Check),
-    /// Compiles a component beforehand, for this host on this machine
+    /// Compiles a component beforehand, for this machine or another one
     #[command(
         after_help = "The board file names OUT in the place of the component, and has to have its digest, which \
         is printed: compiled code runs as the host. Another release of loopgate, or another kind of processor, \
         needs another file.\n\n\
-        Example:\n  loopgate compile target/drivers/blink.wasm -o blink.cwasm"
+        Hosts on 32-bit ARM run `pulley32`. A program that was built with `--features all-targets` compiles for \
+        x86-64 and arm64, others for their own kind, and all for the interpreter.\n\n\
+        Examples:\n  loopgate compile target/drivers/blink.wasm -o blink.cwasm\n  \
+        loopgate compile target/drivers/blink.wasm --target aarch64-unknown-linux-musl -o blink.cwasm"
     )]
     Compile(Compile),
+    /// Says what this machine has for drivers, and how to mend what is missing
+    #[command(
+        after_help = "GPIO chips with their lines and who holds them, serial ports, buses, this user's rights, and \
+        what the kernel can hold. With BOARD, each thing that the board file grants against what is there. \
+        Nothing is touched: no line is requested, no port opened, nothing sent on a bus.\n\n\
+        Exit status 1 where something is missing that BOARD asks for.\n\n\
+        Examples:\n  loopgate doctor\n  loopgate doctor sample-drivers/board.toml --json"
+    )]
+    Doctor(Doctor),
     /// Makes the project of a driver, which builds and runs on a simulated board
     #[command(after_help = "Example:\n  loopgate new lamp")]
     New(New),
@@ -278,12 +290,27 @@ pub(crate) struct Check {
 pub(crate) struct Compile {
     /// The component, a .wasm file
     pub(crate) component: PathBuf,
+    /// What it is compiled for, a Rust target such as `aarch64-unknown-linux-musl`, or wasmtime's
+    /// interpreter `pulley32` or `pulley64` [default: this machine and its processor]
+    #[arg(long, value_name = "TRIPLE")]
+    pub(crate) target: Option<Target>,
     /// Where the compiled code goes
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: PathBuf,
     /// Prints JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// A board file, whose grants are looked for
+    pub(crate) board: Option<PathBuf>,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
 }
 
 #[derive(Debug, Args)]

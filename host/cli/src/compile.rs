@@ -21,7 +21,7 @@ struct Made {
 
 pub(crate) fn run(compile: &Compile) -> Result<ExitCode> {
     refuse_overwriting(compile)?;
-    let code = loopgate::compile(&compile.component)?;
+    let code = loopgate::compile(&compile.component, compile.target.as_ref())?;
     std::fs::write(&compile.output, &code)
         .with_context(|| format!("cannot write `{}`", compile.output.display()))?;
     let made = Made {

@@ -75,8 +75,16 @@ pub(crate) fn reload(reload: Reload) -> Result<ExitCode> {
             let (name, state) = (plain(&name), plain(&state));
             print(&format!("{name}: {state}, {}", told(&reload)))?;
         }
-        Response::Changes(changes) if json => print_json(&changes)?,
-        Response::Changes(changes) => print(&plain(&changes.to_string()))?,
+        Response::Changes(changes) => {
+            if json {
+                print_json(&changes)?;
+            } else {
+                print(&plain(&changes.to_string()))?;
+            }
+            if !changes.refused.is_empty() {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
         other => return board::unexpected(&other),
     }
     Ok(ExitCode::SUCCESS)

@@ -9,6 +9,7 @@ mod board;
 mod call;
 mod check;
 mod compile;
+mod doctor;
 mod drivers;
 mod new;
 mod output;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Run(run) => run::run(&run),
         Command::Check(check) => check::run(&check),
         Command::Compile(compile) => compile::run(&compile),
+        Command::Doctor(doctor) => doctor::run(&doctor),
         Command::New(new) => new::run(&new),
         Command::Status(status) => status::run(&status),
         Command::Call(call) => call::run(call),

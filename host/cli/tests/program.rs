@@ -411,6 +411,74 @@ fn files_that_are_wrong_are_status_1() {
     );
 }
 
+/// Of this machine, whatever it has.
+#[test]
+fn the_doctor_says_what_is_here_in_one_shape() {
+    let scene = Scene::new();
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&scene.says(arguments)).unwrap()
+    };
+    let board = scene.file("board.toml", &board("real"));
+    let board = board.to_str().unwrap();
+    let said = json(&["doctor", board, "--json"]);
+    for (part, names) in [
+        (
+            "/host",
+            &["version", "compiler", "sandbox", "cache", "control"][..],
+        ),
+        (
+            "/machine",
+            &["system", "user", "chips", "ports", "i2c", "spi"],
+        ),
+        (
+            "/machine/system",
+            &["kernel", "architecture", "memory", "gpio", "inotify"],
+        ),
+        ("/machine/user", &["name", "groups", "coming"]),
+        ("/board", &["path", "backend", "grants"]),
+    ] {
+        let part = said.pointer(part).unwrap();
+        for name in names {
+            assert!(part.get(name).is_some(), "{name}: {part}");
+        }
+    }
+    assert!(said["advice"].is_array());
+    assert_eq!(said["host"]["compiler"], cfg!(feature = "compiler"));
+    assert!(json(&["doctor", "--json"]).get("board").is_none());
+    let text = scene.says(&["doctor", board]);
+    for words in [
+        "kernel",
+        "GPIO\n",
+        "serial ports\n",
+        "all that the board asks for is here",
+    ] {
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn the_doctor_finds_what_a_board_asks_for_and_is_not_here() {
+    let scene = Scene::new();
+    let board = scene.file(
+        "board.toml",
+        "[board]\nbackend = \"linux\"\n[[driver]]\nname = \"d\"\ncomponent = \"board.toml\"\n\
+         [driver.serial]\ntty = { device = \"/dev/ttyNOWHERE7\" }\n\
+         [driver.gpio]\nled = { line = \"nobody's line\", direction = \"output\" }\n",
+    );
+    let output = scene.output(&["doctor", board.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    for words in [
+        "MISSING  d: pin `led`",
+        "MISSING  d: port `tty`",
+        "2 of the things that the board asks for",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+    scene.fails(1, &["doctor", "nowhere.toml"]);
+    scene.fails(2, &["doctor", "one.toml", "two.toml"]);
+}
+
 #[test]
 fn a_project_goes_into_an_empty_folder_only() {
     let scene = Scene::new();

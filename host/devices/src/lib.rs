@@ -7,7 +7,7 @@
 //! | [`i2c`], [`spi`] | devices on buses: the traits |
 //! | [`bus`] | the thread that each bus has |
 //! | [`sim`] | a simulated board, exact in virtual time, and simulated serial ports |
-//! | [`linux`] | what the kernel has: GPIO lines, ttys and pseudo-terminals |
+//! | [`linux`] | what the kernel has: GPIO lines, ttys and pseudo-terminals; and a survey of what a machine has |
 //! | [`capture`] | recordings of logic analysers, to be played into simulated lines |
 //!
 //! Nothing here knows of drivers or of WebAssembly. A device meets the work

@@ -26,6 +26,7 @@ mod pty;
 mod sending_break;
 mod serial;
 mod spi;
+pub mod survey;
 mod tty;
 
 pub use devices::KernelDevices;

@@ -107,6 +107,7 @@ impl Board {
             },
             power: self.power.state(),
             uptime_ns: self.time.now().saturating_since(self.started).as_nanos() as u64,
+            compiler: cfg!(feature = "compiler"),
             sandbox: sandbox::status(),
             buses: self.buses.status(),
             drivers: roster
@@ -215,7 +216,7 @@ fn driver_status(roster: &Roster, driver: &Arc<Driver>) -> DriverStatus {
         .find(|known| Arc::ptr_eq(&known.work_loop, &driver.work_loop));
     DriverStatus {
         name: driver.name.clone(),
-        component: driver.component.display().to_string(),
+        component: driver.code().file.display().to_string(),
         work_loop: on.map(|known| known.name.clone()).unwrap_or_default(),
         state: life.state,
         cause: life.why(),

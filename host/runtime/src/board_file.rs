@@ -25,6 +25,7 @@ pub use restart::{Budget, Restart, RestartEntry};
 pub use serial::{Framing, PortFlow, SerialEntry};
 
 use crate::control::from_hex;
+use crate::driver::Code;
 use crate::engine::Digest;
 use crate::error::BoardError;
 use crate::limits::{Limits, LimitsEntry};
@@ -254,6 +255,14 @@ impl BoardFile {
             .join(path)
     }
 
+    /// Where a driver's code is.
+    pub(crate) fn code(&self, entry: &DriverEntry) -> Code {
+        Code {
+            file: self.resolve(entry.component.get_ref()),
+            digest: entry.digest(),
+        }
+    }
+
     /// The file and line of something in it.
     pub fn place<T>(&self, of: &Spanned<T>) -> String {
         self.source.place(of.span())
@@ -356,6 +365,19 @@ impl DriverEntry {
             .as_ref()
             .and_then(|restart| restart.get_ref().effective().ok())
             .unwrap_or_default()
+    }
+
+    /// Whether it grants and says the same as another one, for whatever component.
+    pub(crate) fn is_same_but_for_code(&self, other: &Self) -> bool {
+        let component = self.component.clone();
+        let sha256 = self.sha256.clone();
+        let other = other.clone();
+        let other = Self {
+            component,
+            sha256,
+            ..other
+        };
+        *self == other
     }
 
     /// What the component's file must have in it; `check` has seen that it is a

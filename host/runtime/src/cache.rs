@@ -6,8 +6,8 @@
 //! entry that is truncated or changed is compiled anew and replaced.
 
 use crate::control::to_hex;
-use crate::engine::cause_of;
 use crate::error::ComponentError;
+use crate::precompiled::load;
 use sha2::{Digest, Sha256};
 use std::hash::{Hash, Hasher};
 use std::io::{Read as _, Write as _};
@@ -199,19 +199,6 @@ fn verify<'a>(key: &[u8; DIGEST], entry: &'a [u8]) -> Result<&'a [u8], String> {
     } else {
         Err("its digest does not match its content".into())
     }
-}
-
-#[expect(
-    unsafe_code,
-    reason = "loading compiled code is what a cache is for; see SAFETY"
-)]
-pub(crate) fn load(engine: &Engine, code: &[u8]) -> Result<Component, String> {
-    // SAFETY: the bytes are what `Component::serialize` gave. Those of an entry,
-    // to this user for this very engine, settings and component: the digest over
-    // all of them was verified, and the directory admits nobody else. Those of a
-    // file, to whom the board file answers for with its digest, which was verified
-    // as well; that they are for this engine is looked at here.
-    unsafe { Component::deserialize(engine, code) }.map_err(|error| cause_of(&error))
 }
 
 #[cfg(test)]

@@ -48,12 +48,20 @@ pub(crate) use life::{EndedWith, Life, Started, Version};
 pub(crate) use power::{Part, PowerCall, PowerCalls, Progress, Target};
 pub(crate) use reload::{Manner, Reloaded};
 
+/// Where the code of a driver is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Code {
+    /// The component's file, or one that was compiled of it.
+    pub(crate) file: PathBuf,
+    /// What it must have in it.
+    pub(crate) digest: Option<Digest>,
+}
+
 /// A driver of the board, whichever instance of its component runs now.
 pub(crate) struct Driver {
     pub(crate) name: String,
     pub(crate) entry: DriverEntry,
-    /// The component's file.
-    pub(crate) component: PathBuf,
+    code: RwLock<Arc<Code>>,
     pub(crate) limits: Limits,
     pub(crate) grants: Grants,
     /// Those whose services it uses, in the order of `uses`, each once. A change of
@@ -137,7 +145,7 @@ pub(crate) struct Surroundings {
     /// Of that loop.
     pub(crate) power_calls: Arc<PowerCalls>,
     pub(crate) target: Arc<Target>,
-    pub(crate) component: PathBuf,
+    pub(crate) code: Code,
     pub(crate) crashes: Option<Arc<crash::Crashes>>,
 }
 
@@ -214,7 +222,7 @@ impl Driver {
             grants: Grants::new(entry),
             log: DriverLog::new(&name, around.time.clock(), limits.log),
             entry: entry.clone(),
-            component: around.component,
+            code: RwLock::new(around.code.into()),
             providers: RwLock::new(around.providers.into()),
             work_loop: around.work_loop,
             devices: around.devices,
@@ -254,6 +262,19 @@ impl Driver {
             limits,
             name,
         })
+    }
+
+    pub(crate) fn code(&self) -> Arc<Code> {
+        self.code.read().clone()
+    }
+
+    /// Its next version is to be loaded from there; whether that is another place, or
+    /// another version. The running one goes on.
+    pub(crate) fn is_to_load(&self, code: Code) -> bool {
+        let mut current = self.code.write();
+        let is_other = **current != code;
+        *current = Arc::new(code);
+        is_other
     }
 
     /// Those whose services it uses, in the order of `uses`, each once.

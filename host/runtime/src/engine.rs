@@ -1,10 +1,12 @@
 //! The engine that compiles and runs components, with the settings that hold
 //! for every driver.
 
+#[cfg_attr(not(feature = "compiler"), path = "engine/no_compiler.rs")]
+mod compiler;
+
 use crate::bindings::VERSION;
-use crate::cache::{self, Cache};
+use crate::cache::Cache;
 use crate::control::to_hex;
-use crate::cost;
 use crate::error::ComponentError;
 use crate::filter::{self, Program};
 use crate::guest::Guest;
@@ -12,8 +14,10 @@ use crate::interface;
 use crate::limits::{MEMORY_RESERVATION, STACK};
 use crate::precompiled;
 use crate::sandbox;
+use crate::target::Target;
 use crate::text::last_words;
 use crate::ticker::Ticker;
+use compiler::Compiler;
 use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -30,7 +34,7 @@ pub(crate) struct Engine {
     /// Compiles the same components for their filters.
     filters: wasmtime::Engine,
     linker: Linker<Guest>,
-    cache: Option<Cache>,
+    compiler: Compiler,
     pub(crate) ticker: Ticker,
 }
 
@@ -59,7 +63,7 @@ impl Engine {
             wasmtime,
             filters,
             linker,
-            cache,
+            compiler: Compiler::new(cache),
             ticker,
         }))
     }
@@ -96,8 +100,14 @@ impl Engine {
         })
     }
 
-    /// The file that [`load`](Self::load) takes in the place of this component.
-    pub(crate) fn precompile(&self, name: &str, bytes: &[u8]) -> Result<Vec<u8>, ComponentError> {
+    /// The file that [`load`](Self::load) takes in the place of this component: for
+    /// this very machine, or for any of the target's kind.
+    pub(crate) fn precompile(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        target: Option<&Target>,
+    ) -> Result<Vec<u8>, ComponentError> {
         if precompiled::is_code(bytes) {
             return Err(ComponentError::Compiled { path: name.into() });
         }
@@ -108,9 +118,14 @@ impl Engine {
             let code = component.serialize();
             code.map_err(|error| invalid(name, &error))
         };
-        let filters = filters.map(serialize).transpose()?;
+        let (driver, filters) = match target {
+            Some(target) => compiler::code(name, bytes, target, filters.is_some())?,
+            None => (serialize(component)?, filters.map(serialize).transpose()?),
+        };
+        let target = target.cloned().unwrap_or_else(Target::here).to_string();
         let code = precompiled::Code {
-            driver: &serialize(component)?,
+            target: &target,
+            driver: &driver,
             filters: filters.as_deref(),
         };
         let code = code.pack();
@@ -131,13 +146,24 @@ impl Engine {
         if !trusted {
             return Err(ComponentError::Untrusted { path });
         }
-        let taken = precompiled::Code::unpack(file).ok_or("it is truncated".to_owned());
-        let taken = taken.and_then(|code| {
-            let driver = cache::load(&self.wasmtime, code.driver)?;
-            let filters = code.filters.map(|code| cache::load(&self.filters, code));
-            Ok((driver, filters.transpose()?))
-        });
-        taken.map_err(|cause| ComponentError::OtherEngine { path, cause })
+        let other = |cause| ComponentError::OtherEngine {
+            path: path.clone(),
+            cause,
+        };
+        let code = precompiled::Code::unpack(file).map_err(|cause| other(cause.to_owned()))?;
+        let here = Target::here();
+        if code.target != here.to_string() {
+            return Err(ComponentError::OtherTarget {
+                target: last_words(code.target),
+                path,
+                here,
+            });
+        }
+        let driver = precompiled::load(&self.wasmtime, code.driver).map_err(other)?;
+        let filters = code
+            .filters
+            .map(|code| precompiled::load(&self.filters, code));
+        Ok((driver, filters.transpose().map_err(other)?))
     }
 
     fn compile_filters(
@@ -168,14 +194,7 @@ impl Engine {
         bytes: &[u8],
     ) -> Result<Component, ComponentError> {
         recognise(name, bytes)?;
-        let compile = || {
-            cost::bounded(name, bytes)?;
-            Component::from_binary(engine, bytes).map_err(|error| invalid(name, &error))
-        };
-        match &self.cache {
-            Some(cache) => cache.component(engine, name, bytes, compile),
-            None => compile(),
-        }
+        self.compiler.component(engine, name, bytes)
     }
 
     /// Checks the component against the world `driver`.
@@ -335,16 +354,26 @@ mod tests {
         let engine = Engine::new(None).unwrap();
         let component = b"\0asm\x0d\0\x01\0";
         let other = engine.compile_for(&engine.filters, "empty", component);
-        let code = precompiled::Code {
-            driver: &other.unwrap().serialize().unwrap(),
-            filters: None,
+        let driver = other.unwrap().serialize().unwrap();
+        let file = |target: &str| {
+            let code = precompiled::Code {
+                target,
+                driver: &driver,
+                filters: None,
+            };
+            code.pack()
         };
         let path = Path::new("driver.cwasm");
         let error = |file: &[u8], trusted| {
             let taken = engine.take(path, file, trusted);
             taken.map(drop).unwrap_err().to_string()
         };
-        let file = code.pack();
+        let here = Target::here().to_string();
+        let refused = error(&file("vax-linux\u{1b}"), true);
+        for part in ["for `vax-linux\\u{1b}`", &format!("runs `{here}`")] {
+            assert!(refused.contains(part), "{refused}");
+        }
+        let file = file(&here);
         let refused = error(&file, true);
         assert!(refused.contains("`loopgate compile`"), "{refused}");
         assert!(refused.contains("fuel"), "{refused}");

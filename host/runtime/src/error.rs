@@ -1,5 +1,6 @@
 //! Errors of the embedding API.
 
+use crate::target::Target;
 use std::path::PathBuf;
 
 /// What a request or a board operation can end with: the contract's
@@ -151,6 +152,40 @@ pub enum ComponentError {
     Compiled {
         /// The file.
         path: PathBuf,
+    },
+    /// The file was compiled before, for another kind of machine.
+    #[error(
+        "`{path}` was compiled for `{target}`, and this host runs `{here}`; make it with `loopgate compile --target {here}`, and put its digest into `sha256` of its entry"
+    )]
+    OtherTarget {
+        /// The file.
+        path: PathBuf,
+        /// What it is for.
+        target: String,
+        /// What this host runs.
+        here: Target,
+    },
+    /// A component, and the host has no compiler.
+    #[error(
+        "`{name}` is a component, and this host was built without a compiler; on another machine, `loopgate compile {name} --target {here} -o OUT`, then name OUT in the board file, with its digest as `sha256`"
+    )]
+    NoCompiler {
+        /// The component.
+        name: String,
+        /// What this host runs.
+        here: Target,
+    },
+    /// The compiler has no such target.
+    #[error(
+        "`{name}` cannot be compiled for `{target}` by this host: {cause}; use one that was built with `--features all-targets`, or compile on such a machine"
+    )]
+    NoTarget {
+        /// The component.
+        name: String,
+        /// What it was to be compiled for.
+        target: Target,
+        /// What the compiler says.
+        cause: String,
     },
     /// The file was compiled before, for something else.
     #[error(

@@ -6,6 +6,7 @@ use crate::engine::{Engine, digest, read, verify};
 use crate::error::ComponentError;
 use crate::interface::{self, wasi_i2c};
 use crate::precompiled::is_code;
+use crate::target::Target;
 use std::path::Path;
 use std::sync::Arc;
 use words::granted;
@@ -125,15 +126,16 @@ pub fn inspect(component: &Path, board: Option<&BoardFile>) -> Result<Inspection
     })
 }
 
-/// Compiles a component for this machine and this host: a file that a board can
-/// name in its place, with its digest as `sha256`.
+/// Compiles a component for hosts of this release: a file that a board can name in its
+/// place, with its digest as `sha256`. Without a target it is for this machine, and what
+/// its processor has; with one, for all of that kind.
 ///
 /// # Errors
-/// Why it would not load.
-pub fn compile(component: &Path) -> Result<Vec<u8>, ComponentError> {
+/// Why it would not load; that this host has no compiler for the target.
+pub fn compile(component: &Path, target: Option<&Target>) -> Result<Vec<u8>, ComponentError> {
     let name = component.display().to_string();
     let bytes = read(component)?;
-    engine(&name, None)?.precompile(&name, &bytes)
+    engine(&name, None)?.precompile(&name, &bytes, target)
 }
 
 fn engine(name: &str, cache: Option<Cache>) -> Result<Arc<Engine>, ComponentError> {

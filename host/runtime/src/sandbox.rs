@@ -124,6 +124,21 @@ impl Sandbox {
     }
 }
 
+/// What the kernel can hold, tried on a thread that ends with it.
+pub(crate) fn trial() -> SandboxStatus {
+    let tried = |what: fn() -> Result<String, String>| {
+        let thread = std::thread::Builder::new().spawn(what);
+        let said = thread.map(std::thread::JoinHandle::join);
+        let said = said.unwrap_or_else(|error| Ok(Err(format!("no thread for it: {error}"))));
+        let said = said.unwrap_or_else(|_| Err("it cannot be tried".to_owned()));
+        said.unwrap_or_else(|cause| format!("off: {cause}"))
+    };
+    SandboxStatus {
+        landlock: tried(|| Files::default().restrict()),
+        seccomp: tried(calls::restrict),
+    }
+}
+
 /// What holds this process.
 pub(crate) fn status() -> SandboxStatus {
     let off = || "off".to_owned();

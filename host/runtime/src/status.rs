@@ -21,6 +21,8 @@ pub struct Status {
     pub power: PowerState,
     /// Nanoseconds since the board started, by its own clock.
     pub uptime_ns: u64,
+    /// Whether the host compiles components, or loads only what was compiled before.
+    pub compiler: bool,
     /// What holds the host itself.
     pub sandbox: SandboxStatus,
     /// The buses that drivers have used, by kind (`i2c`, `spi`) and name.

@@ -1,8 +1,11 @@
-//! Changes of a running board where drivers use one another: who ends with whom,
-//! and who comes back.
+//! Changes of a running board: where drivers use one another, who ends with whom, and
+//! who comes back; who is only reloaded.
 
+use loopgate::control::to_hex;
 use loopgate::{Board, BoardFile, Changes, Request, State};
 use loopgate_integration::{assert_running, entry, guest, state, virtual_board};
+use sha2::{Digest as _, Sha256};
+use std::path::Path;
 use std::time::Duration;
 
 /// A driver that offers a service of its own name, and opens those it uses.
@@ -233,4 +236,72 @@ fn rule_14_what_a_driver_leaves_at_rest_does_not_bar_who_comes_after_it() {
         (vec!["one".into()], vec!["two".into()])
     );
     assert_running(&board, "two");
+}
+
+/// An entry of a driver with state, its component in this file, with this digest.
+fn counter(component: &Path, sha256: Option<&str>) -> String {
+    let sha256 = sha256.map(|digest| format!("sha256 = \"{digest}\"\n"));
+    let rest = format!(
+        "{}provides = [\"state\", \"held\"]\n[driver.gpio]\n\
+         in = {{ line = \"IN\", direction = \"input\", edges = \"both\" }}\n\
+         out = {{ line = \"OUT\", direction = \"output\", on-death = \"low\" }}",
+        sha256.unwrap_or_default()
+    );
+    entry("counter", component, &rest)
+}
+
+/// Software interrupts and reloads, of what the driver has counted.
+fn signals(board: &Board, more: u64) -> (String, String) {
+    let signal = Request::named("signal").scalar(more);
+    board.call("state", signal).unwrap();
+    board.run_for(Duration::ZERO);
+    let counts = board.call("state", Request::named("counts")).unwrap().data;
+    let counts = String::from_utf8(counts).unwrap();
+    let mut counts = counts.split(|byte: char| !byte.is_ascii_digit());
+    let counts: Vec<&str> = counts.by_ref().filter(|word| !word.is_empty()).collect();
+    (counts[2].into(), counts[4].into())
+}
+
+#[test]
+fn rule_16_another_component_alone_takes_over_the_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let next = folder.path().join("next.wasm");
+    std::fs::copy(guest("probe_state"), &next).unwrap();
+    let digest = to_hex(&Sha256::digest(std::fs::read(&next).unwrap()));
+    let blink = entry("part", &guest("probe_stack"), "config = {}\nprovides = []");
+    let board = virtual_board(counter(&guest("probe_state"), None) + &blink);
+    board
+        .call("state", Request::named("set").scalar(1))
+        .unwrap();
+    assert_eq!(signals(&board, 2), ("2".into(), "0".into()));
+    let edges = |board: &Board| {
+        let lines = board.sim().show();
+        lines.iter().find(|line| line.name == "OUT").unwrap().edges
+    };
+    let before = edges(&board);
+
+    // Not the one that is meant: the running version goes on.
+    let wrong = "0".repeat(64);
+    let changes = change(&board, &(counter(&next, Some(&wrong)) + &blink));
+    assert!(changes.refused["counter"].contains(&digest), "{changes}");
+    assert!(changes.to_string().contains("the old version goes on"));
+    assert_eq!(changes.unchanged, ["part"]);
+    assert_eq!(signals(&board, 1), ("3".into(), "0".into()));
+
+    let changes = change(&board, &(counter(&next, Some(&digest)) + &blink));
+    assert_eq!(
+        (changes.reloaded, changes.unchanged),
+        (vec!["counter".to_owned()], vec!["part".to_owned()])
+    );
+    assert_eq!(signals(&board, 1), ("4".into(), "1".into()));
+    assert_eq!(edges(&board), before, "the output is still");
+    assert!(change(&board, &(counter(&next, Some(&digest)) + &blink)).is_empty());
+
+    // One that is stopped has it when it starts.
+    board.stop_driver("counter").unwrap();
+    std::fs::remove_file(&next).unwrap();
+    let changes = change(&board, &(counter(&guest("probe_state"), None) + &blink));
+    assert!(changes.is_empty(), "{changes}");
+    board.start_driver("counter").unwrap();
+    assert_eq!(signals(&board, 1), ("1".into(), "0".into()));
 }

@@ -2,14 +2,15 @@
 //! code that this host made.
 
 use loopgate::control::to_hex;
-use loopgate::{ErrorCode, State};
+use loopgate::{BoardFile, ErrorCode, State, Target, Watch};
 use loopgate_integration::program::command;
 use loopgate_integration::{
-    Random, assert_running, driver, entry, guest, state, until, virtual_board,
+    Random, assert_running, driver, entry, guest, real_board, state, until, virtual_board,
 };
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Output, Stdio};
+use std::sync::Arc;
 
 fn digest(path: &Path) -> String {
     to_hex(&Sha256::digest(std::fs::read(path).unwrap()))
@@ -127,12 +128,24 @@ fn a_host_that_is_killed_while_it_fills_the_cache_leaves_a_good_one() {
     }
 }
 
+/// `loopgate compile`.
+fn compile(folder: &Path, component: &Path, file: &Path, more: &[&str]) -> Output {
+    let mut compile = command(folder);
+    compile.arg("compile").arg(component).arg("-o").arg(file);
+    compile.args(more).output().unwrap()
+}
+
+/// What it says where it fails.
+fn refused(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
 /// What `loopgate compile` makes of a component, and the line that it prints.
 fn compiled(folder: &Path, component: &Path) -> (PathBuf, String) {
     let file = folder.join("driver.cwasm");
-    let mut compile = command(folder);
-    compile.arg("compile").arg(component).arg("-o").arg(&file);
-    let output = compile.output().unwrap();
+    let output = compile(folder, component, &file, &[]);
     assert!(output.status.success(), "{output:?}");
     let printed = String::from_utf8(output.stdout).unwrap();
     assert_eq!(printed, format!("sha256 = \"{}\"\n", digest(&file)));
@@ -183,4 +196,102 @@ fn compiled_code_is_checked_against_the_entry_that_has_its_digest() {
     assert_eq!(bad.status.code(), Some(1));
     let said = String::from_utf8(bad.stderr).unwrap();
     assert!(said.contains("digest"), "{said}");
+}
+
+#[test]
+fn what_is_compiled_does_not_overwrite_its_component_whatever_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let component = path("driver.wasm");
+    std::fs::copy(driver("blink"), &component).unwrap();
+    std::fs::hard_link(&component, path("hard")).unwrap();
+    std::os::unix::fs::symlink(&component, path("link")).unwrap();
+    let before = digest(&component);
+    for output in ["driver.wasm", "hard", "link"] {
+        let said = refused(&compile(folder.path(), &component, &path(output), &[]));
+        assert!(said.contains("is the component itself"), "{said}");
+        assert!(said.contains(output), "{said}");
+        assert_eq!(digest(&component), before);
+    }
+}
+
+#[test]
+fn what_cannot_be_compiled_is_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, _) = compiled(folder.path(), &driver("blink"));
+    let out = folder.path().join("out");
+    let said = |component: &Path| refused(&compile(folder.path(), component, &out, &[]));
+    let again = said(&file);
+    assert!(again.contains("is compiled code already"), "{again}");
+    let absent = said(Path::new("nowhere.wasm"));
+    for part in ["`nowhere.wasm` cannot be read", "check the path"] {
+        assert!(absent.contains(part), "{absent}");
+    }
+    assert!(!out.exists());
+}
+
+#[test]
+fn code_for_another_machine_is_refused_with_the_names_of_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("driver.cwasm");
+    let here = Target::here().to_string();
+    // What this host has the compiler of, whatever it was built with.
+    let component = guest("probe_filter");
+    for target in ["pulley32", "pulley64"] {
+        let output = compile(folder.path(), &component, &file, &["--target", target]);
+        assert!(output.status.success(), "{output:?}");
+        let rest = format!("sha256 = \"{}\"", digest(&file));
+        let board = virtual_board(entry("d", &file, &rest));
+        let (now, cause) = state(&board, "d");
+        assert_eq!(now, State::Failed);
+        for part in [&format!("for `{target}`"), &format!("runs `{here}`")] {
+            assert!(cause.contains(part), "{cause}");
+        }
+    }
+    // For this kind of machine, and not for this one alone.
+    let output = compile(folder.path(), &driver("blink"), &file, &["--target", &here]);
+    assert!(output.status.success(), "{output:?}");
+    let pin = "[driver.gpio]\nled = { line = \"LED\", direction = \"output\" }";
+    let rest = format!("sha256 = \"{}\"\n{pin}", digest(&file));
+    assert_running(&virtual_board(entry("d", &file, &rest)), "d");
+    // Where it has the compiler for it, the code is for it.
+    let other = if here == "aarch64-linux" {
+        "x86_64"
+    } else {
+        "aarch64"
+    };
+    let output = compile(folder.path(), &component, &file, &["--target", other]);
+    if output.status.success() {
+        let begin = format!("loopgate code 2 {other}-linux\n");
+        assert!(std::fs::read(&file).unwrap().starts_with(begin.as_bytes()));
+    } else {
+        let said = refused(&output);
+        assert!(said.contains("--features all-targets"), "{said}");
+    }
+}
+
+/// The board file says which one it means; the watch changes nothing by itself.
+#[test]
+fn a_board_goes_from_one_compiled_driver_to_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let rest = "provides = [\"button-led\", \"counter\"]\n[driver.gpio]\n\
+        button = { line = \"BUTTON\", direction = \"input\", edges = \"both\" }\n\
+        in = { line = \"IN\", direction = \"input\", edges = \"both\" }\n\
+        led = { line = \"LED\", direction = \"output\" }";
+    let (file, first) = compiled(folder.path(), &driver("button_led"));
+    let board = Arc::new(real_board(entry("d", &file, &format!("{first}{rest}"))));
+    let _watch = Watch::new(board.clone()).unwrap();
+    assert_running(&board, "d");
+    let aside = tempfile::tempdir_in(folder.path()).unwrap();
+    let (new, second) = compiled(aside.path(), &guest("probe_counter"));
+    std::fs::rename(new, &file).unwrap();
+    let error = board.reload("d").unwrap_err();
+    assert!(error.message.contains("into `sha256`"), "{error}");
+    assert_eq!(board.driver_state("d").unwrap(), (State::Running, 1));
+    let drivers = entry("d", &file, &format!("{second}{rest}"));
+    let text = format!("[board]\nbackend = \"sim\"\n{drivers}");
+    let changes = board.change_to(BoardFile::parse(&text, "test.toml").unwrap());
+    assert_eq!(changes.unwrap().changed, ["d"]);
+    assert_running(&board, "d");
+    assert_eq!(loopgate_integration::ask(&board, "counter", "edges"), 0);
 }

@@ -2,7 +2,8 @@
 
 use loopgate::{Board, ErrorCode, Mode, Request, State, Watch};
 use loopgate_integration::{
-    StopOnPanic, ask, assert_running, driver, entry, guest, real_board, state, until, virtual_board,
+    StopOnPanic, ask, assert_running, driver, entry, guest, real_board, state, supervised, until,
+    virtual_board,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -346,6 +347,38 @@ fn a_changed_component_that_was_refused_as_busy_is_tried_again() {
         held.join().unwrap().unwrap();
     });
     until("it is reloaded", || runs(&board, 2));
+}
+
+/// Nor does it then: the instance that was busy is gone, and so is what it waited for.
+#[test]
+fn a_busy_driver_that_dies_is_started_again_and_then_reloaded() {
+    let component = Component::of(&guest("probe_state"));
+    let rest = "provides = [\"state\", \"held\"]\nlimits = { drain = \"1 ms\" }\n\
+        restart = { backoff = \"0 ms\" }\n[driver.gpio]\n\
+        in = { line = \"IN\", direction = \"input\", edges = \"both\" }\n\
+        out = { line = \"OUT\", direction = \"output\" }";
+    let board = Arc::new(real_board(supervised("button", &component.path(), rest)));
+    let _watch = Watch::new(board.clone()).unwrap();
+    std::thread::scope(|scope| {
+        let held = scope.spawn(|| board.call("held", Request::named("wait")));
+        until("it has begun", || {
+            board.status().drivers[0].usage.requests == 1
+        });
+        let mut version = std::fs::read(guest("probe_state")).unwrap();
+        version.extend([0, 2, 1, b'x']);
+        component.write(&version);
+        until("it is refused", || logged(&board, "not reloaded"));
+        // More than it may do in a handler.
+        let without_end = Request::named("signal").scalar(u64::MAX);
+        let error = board.call("state", without_end).unwrap_err();
+        assert_eq!(error.code, ErrorCode::DriverDied);
+        assert_eq!(
+            held.join().unwrap().unwrap_err().code,
+            ErrorCode::DriverDied
+        );
+    });
+    until("it is reloaded", || runs(&board, 3));
+    assert_eq!(board.status().drivers[0].restarts.made, 1);
 }
 
 /// As where a new release is a new folder, and a link tells which one counts.

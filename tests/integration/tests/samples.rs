@@ -18,6 +18,27 @@ fn sample_board() -> Board {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// An entry that is switched off has a `#` before each line, and no space.
+#[test]
+fn a_raspberry_pi_s_board_can_be_read_with_every_entry_switched_on() {
+    let path = root().join("sample-drivers/raspberry-pi.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let read = |text: &str| {
+        let file = BoardFile::parse(text, path.clone()).unwrap_or_else(|error| panic!("{error}"));
+        let components = file.drivers.iter();
+        let components = components.map(|driver| file.resolve(driver.component.get_ref()));
+        components.collect::<Vec<_>>()
+    };
+    let shipped = read(&text);
+    let on = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if !rest.starts_with(' ') => format!("{rest}\n"),
+        _ => format!("{line}\n"),
+    };
+    let all = read(&text.lines().map(on).collect::<String>());
+    assert!(all.len() > shipped.len() && all.starts_with(&shipped));
+    assert!(all.iter().all(|component| component.exists()), "{all:?}");
+}
+
 #[test]
 fn blink_toggles_its_led_every_period() {
     let board = sample_board();

@@ -49,6 +49,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("lints", tools::lints),
     ("lints of the components", tools::guest_lints),
     ("lints of the emulated machine", tools::machine_lints),
+    ("lints without a compiler", tools::lints_without_compiler),
     ("documentation", tools::documentation),
 ];
 

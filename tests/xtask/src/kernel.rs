@@ -11,17 +11,11 @@ mod tools;
 
 use anyhow::Result;
 
+use crate::Outcome;
+use crate::architecture::Architecture;
 use crate::workspace::Workspace;
-use crate::{Outcome, process};
 use options::Options;
 use results::Results;
-
-/// A kind of machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Architecture {
-    X86,
-    Arm,
-}
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<Outcome> {
     let options = Options::read(arguments)?;
@@ -52,19 +46,6 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<Outcome
 }
 
 impl Architecture {
-    const ALL: [Self; 2] = [Self::X86, Self::Arm];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::X86 => "x86_64",
-            Self::Arm => "aarch64",
-        }
-    }
-
-    fn target(self) -> String {
-        format!("{}-unknown-linux-musl", self.name())
-    }
-
     fn emulator(self) -> String {
         format!("qemu-system-{}", self.name())
     }
@@ -76,18 +57,4 @@ impl Architecture {
             Self::Arm => "Image-arm64",
         }
     }
-
-    /// What a C compiler for it is called, for what few lines wasmtime has of it.
-    fn c_compiler(self) -> &'static str {
-        match self {
-            Self::X86 => "musl-gcc",
-            Self::Arm => "aarch64-linux-gnu-gcc",
-        }
-    }
-}
-
-/// Whether a program is there.
-fn is_installed(program: &str) -> bool {
-    let mut command = std::process::Command::new(program);
-    process::output_of(command.arg("--version")).is_some()
 }

@@ -4,12 +4,14 @@
 //! `guests` turns drivers into components.
 #![forbid(unsafe_code)]
 
+mod architecture;
 mod bench;
 mod board_reference;
 mod build;
 mod check;
 mod contract_reference;
 mod demo;
+mod dist;
 mod fuzz;
 mod generated;
 mod guests;
@@ -72,6 +74,11 @@ const TASKS: &[Task] = &[
         usage: "kernel [--arch NAME] [--json]",
         about: "the device suite and the program on kernels with simulated GPIO, under QEMU",
         run: kernel::run,
+    },
+    Task {
+        usage: "dist [--target NAME] [--json]",
+        about: "archives for aarch64 (a Raspberry Pi) and x86_64: static program, drivers, unit file",
+        run: dist::run,
     },
     Task {
         usage: "rules [--json]",

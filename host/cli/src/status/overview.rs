@@ -48,12 +48,16 @@ pub(super) fn text(board: &Overview) -> String {
         let how = plain(how);
         format!("host held by {}: {how}\n", plain(by))
     });
+    let compiler = match board.compiler {
+        Some(false) => "host without a compiler: it loads what `loopgate compile` has made\n",
+        _ => "",
+    };
     let power = board.power.as_ref();
     let power = power.map(|power| format!(", power {}", plain(power)));
     let backend = board.backend.as_ref();
     let backend = backend.map(|backend| format!(", backend {}", plain(backend)));
     format!(
-        "{}{}, {} clock{}, up {}\n{}\n{}{gap}{failures}",
+        "{}{}, {} clock{}, up {}\n{}{compiler}\n{}{gap}{failures}",
         plain(&board.board),
         backend.unwrap_or_default(),
         plain(&board.clock),

@@ -18,6 +18,8 @@ pub(super) struct Overview {
     /// Absent where the host is older.
     pub(super) power: Option<String>,
     pub(super) uptime_ns: u64,
+    /// Absent where the host is older, and has one.
+    pub(super) compiler: Option<bool>,
     /// Absent where the host is of an earlier version.
     #[serde(default)]
     pub(super) sandbox: BTreeMap<String, String>,

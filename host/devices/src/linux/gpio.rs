@@ -6,7 +6,7 @@ mod interrupt;
 mod line;
 
 pub(super) use crate::gpio::Error;
-pub(super) use chips::{Chips, Reserved};
+pub(super) use chips::{Chips, Reserved, consumer, text};
 pub(super) use line::Line;
 
 /// How many edges of a line the kernel keeps until they are read; more is not to

@@ -5,7 +5,7 @@ use crate::board_file::{Backend, BoardFile, ClockKind, DriverEntry, Lock, Placem
 use crate::buses::{Brought, Buses};
 use crate::cache::Cache;
 use crate::crash;
-use crate::driver::{Devices, Driver, PowerCalls, Surroundings};
+use crate::driver::{Code, Devices, Driver, PowerCalls, Surroundings};
 use crate::engine::Engine;
 use crate::error::BoardError;
 use crate::ports::Ports;
@@ -283,8 +283,8 @@ impl Roster {
 
 impl Board {
     /// Who is on the board by this file: those that are there `before` and have
-    /// the same entry, loop and grants of their pins, and others that are yet to
-    /// start.
+    /// the same entry but for their code, and the same loop and grants of their pins,
+    /// and others that are yet to start.
     pub(super) fn place_drivers(
         &self,
         file: &Arc<BoardFile>,
@@ -302,16 +302,14 @@ impl Board {
                 (Placement::Provider, Some(of_provider)) => of_provider,
                 (Placement::Provider, None) => self.named_loop("board", &mut roster, before)?,
             };
-            let component = file.resolve(entry.component.get_ref());
             let same = |driver: &&Arc<Driver>| {
-                driver.entry == *entry
-                    && driver.component == component
+                driver.entry.is_same_but_for_code(entry)
                     && Arc::ptr_eq(&driver.work_loop, &on.work_loop)
                     && driver.grants.revoked().is_empty()
                     && file.granted_pins_of(entry) == before.file.granted_pins_of(entry)
             };
             let there = before.driver(entry.name.get_ref()).filter(same).cloned();
-            let new = || Driver::new(entry, self.surroundings(&on, component.clone(), providers));
+            let new = || Driver::new(entry, self.surroundings(&on, file.code(entry), providers));
             roster.drivers.push(there.unwrap_or_else(new));
         }
         Ok(roster)
@@ -320,7 +318,7 @@ impl Board {
     fn surroundings(
         &self,
         on: &NamedLoop,
-        component: PathBuf,
+        code: Code,
         providers: Vec<Arc<Driver>>,
     ) -> Surroundings {
         Surroundings {
@@ -338,7 +336,7 @@ impl Board {
             work_loop: on.work_loop.clone(),
             power_calls: on.power_calls.clone(),
             target: self.power.target.clone(),
-            component,
+            code,
             crashes: self.crash_writer.as_ref().map(crash::Writer::crashes),
         }
     }

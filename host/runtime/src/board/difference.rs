@@ -4,12 +4,12 @@ use super::drivers::start_waiting;
 use super::{Board, NamedLoop, Roster};
 use crate::board_file::BoardFile;
 use crate::driver::Driver;
-use crate::error::BoardError;
+use crate::error::{BoardError, ErrorCode};
 use crate::shared_lines as shared;
 use loopgate_workloop::Context;
 use parking_lot::MutexGuard;
 use rustix::fd::OwnedFd;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Weak};
 
@@ -23,6 +23,13 @@ pub struct Changes {
     /// Stopped, and started with another entry, on another loop, or because other
     /// pins of theirs are granted.
     pub changed: Vec<String>,
+    /// The same but for their component: it has taken the place of the running version,
+    /// as by [`Board::reload`].
+    #[serde(default)]
+    pub reloaded: Vec<String>,
+    /// As those, but the running version goes on: why, by driver.
+    #[serde(default)]
+    pub refused: BTreeMap<String, String>,
     /// Stopped for good.
     pub removed: Vec<String>,
     /// The same as before, but stopped with one that they use, and started again.
@@ -57,8 +64,9 @@ impl Board {
     /// are stopped, and those above them as by [`stop_driver`](Self::stop_driver),
     /// then those that are new are started in order, and those above with them. A
     /// driver whose entry or loop is another one, or whose published pins are granted
-    /// otherwise, is stopped and started, with new counts and a new log; the others
-    /// are not touched. From any thread, but not from within a handler.
+    /// otherwise, is stopped and started, with new counts and a new log; one whose
+    /// component alone is another is reloaded ([`reload`](Self::reload)); the others are
+    /// not touched. From any thread, but not from within a handler.
     ///
     /// # Errors
     ///
@@ -103,7 +111,31 @@ impl Board {
         self.simulation.add_lines(&after.file);
         self.ports.add(&after.file);
         let restarted = self.become_roster(&before, &after);
-        Ok(Changes::between(&before, &after, &restarted))
+        let mut changes = Changes::between(&before, &after, &restarted);
+        self.replace_code(&before, &after, &mut changes);
+        Ok(changes)
+    }
+
+    /// Those that stay, and have other code in the file, are reloaded. One that is
+    /// stopped has it when it starts.
+    fn replace_code(&self, before: &Roster, after: &Roster, changes: &mut Changes) {
+        let others = after.drivers.iter().filter(|driver| {
+            let mut entries = after.file.drivers.iter();
+            let entry = entries.find(|entry| *entry.name.get_ref() == driver.name);
+            let code = entry.map(|entry| after.file.code(entry));
+            before.has(driver) && code.is_some_and(|code| driver.is_to_load(code))
+        });
+        for driver in others {
+            let name = &driver.name;
+            match self.reload(name) {
+                Ok(_) => changes.reloaded.push(name.clone()),
+                Err(error) if error.code == ErrorCode::NotReady => continue,
+                Err(error) => {
+                    changes.refused.insert(name.clone(), error.message.clone());
+                }
+            }
+            changes.unchanged.retain(|unchanged| unchanged != name);
+        }
     }
 
     /// Puts `after` in the place of `before`, which is the board's. The names of
@@ -201,8 +233,16 @@ impl Changes {
 
     /// Whether nothing was touched.
     pub fn is_empty(&self) -> bool {
-        let touched = [&self.added, &self.changed, &self.removed, &self.restarted];
-        touched.iter().all(|drivers| drivers.is_empty())
+        let Self {
+            added,
+            changed,
+            reloaded,
+            removed,
+            restarted,
+            ..
+        } = self;
+        let touched = [added, changed, reloaded, removed, restarted];
+        touched.iter().all(|drivers| drivers.is_empty()) && self.refused.is_empty()
     }
 }
 
@@ -211,12 +251,15 @@ impl std::fmt::Display for Changes {
         let kinds = [
             ("added", &self.added),
             ("changed", &self.changed),
+            ("reloaded", &self.reloaded),
             ("removed", &self.removed),
             ("restarted", &self.restarted),
         ];
         for (kind, drivers) in kinds.iter().filter(|(_, drivers)| !drivers.is_empty()) {
             write!(f, "{kind} {}; ", drivers.join(", "))?;
         }
-        write!(f, "{} unchanged", self.unchanged.len())
+        write!(f, "{} unchanged", self.unchanged.len())?;
+        let mut refused = self.refused.values();
+        refused.try_for_each(|cause| write!(f, "; {cause}"))
     }
 }

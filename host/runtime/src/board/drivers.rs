@@ -194,7 +194,7 @@ impl Board {
     pub(crate) fn components(&self) -> Vec<PathBuf> {
         let roster = self.roster();
         let drivers = roster.drivers.iter();
-        drivers.map(|driver| driver.component.clone()).collect()
+        drivers.map(|driver| driver.code().file.clone()).collect()
     }
 
     /// The latest lines of a driver's log that came after the one numbered

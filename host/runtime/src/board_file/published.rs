@@ -122,7 +122,7 @@ impl BoardFile {
 
 impl DriverEntry {
     /// Service and name of a pin that another driver publishes.
-    pub(crate) fn published<'a>(&self, pin: &'a GpioEntry) -> Option<(&'a str, &'a str)> {
+    pub fn published<'a>(&self, pin: &'a GpioEntry) -> Option<(&'a str, &'a str)> {
         let line = pin.line.get_ref();
         self.uses.iter().find_map(|service| {
             let name = line.strip_prefix(service.get_ref().as_str())?;

@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use super::ControlError;
+use crate::facts::writable;
 
 const NAME: &str = "loopgate.sock";
 
@@ -37,6 +38,20 @@ impl Place {
     /// The socket.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Why a host could not have its socket here, as far as can be told without it.
+    pub(crate) fn problem(&self) -> Option<String> {
+        if let Err(error) = self.verify() {
+            return Some(error.to_string());
+        }
+        let folder = match &self.own_directory {
+            Some(directory) if !directory.exists() => directory.parent(),
+            _ => self.path.parent(),
+        };
+        // A file without a folder in its name is here.
+        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+        writable(folder.unwrap_or(Path::new(".")))
     }
 
     fn from(runtime_directory: Option<OsString>, temporary: &Path) -> Self {

@@ -157,15 +157,15 @@ impl Driver {
     /// tried. A file that cannot be read may be on its way.
     pub(crate) fn has_new_version(&self) -> bool {
         let tried = *self.hold();
-        engine::read(&self.component).is_ok_and(|bytes| tried != Some(engine::digest(&bytes)))
+        engine::read(&self.code().file).is_ok_and(|bytes| tried != Some(engine::digest(&bytes)))
     }
 
     pub(super) fn load(&self, version: &mut Option<Digest>) -> Result<Loaded, ComponentError> {
-        let bytes = engine::read(&self.component)?;
+        let code = self.code();
+        let bytes = engine::read(&code.file)?;
         let digest = engine::digest(&bytes);
         *version = Some(digest);
-        let digests = (digest, self.entry.digest());
-        self.engine.load(&self.component, &bytes, digests)
+        self.engine.load(&code.file, &bytes, (digest, code.digest))
     }
 
     /// Makes an instance and starts it, with the gate closed throughout.

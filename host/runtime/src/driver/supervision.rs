@@ -355,7 +355,7 @@ impl Driver {
             schema: 1,
             host: env!("CARGO_PKG_VERSION"),
             driver: self.name.clone(),
-            component: self.component.display().to_string(),
+            component: self.code().file.display().to_string(),
             sha256: crate::control::to_hex(&loaded.digest),
             generation: self.generation(),
             time_ns: self.time.now().as_nanos(),

@@ -16,16 +16,18 @@ use crate::Feature;
 
 const CONFIG: &str = "/sys/kernel/config/gpio-sim";
 const DEVICES: &str = "/sys/devices/platform";
-/// Of the first chip; the last of them has a twin on the second.
+/// Of the suite's first chip; the last of them has a twin on the second.
 const LINES: usize = 9;
 const TWIN: usize = LINES - 1;
 
-/// Two chips of their own.
+/// Chips of its own.
 pub struct GpioSim {
     name: String,
+    /// The names of each chip's lines.
+    lines: Vec<Vec<String>>,
     kernel: Arc<KernelDevices>,
     /// Another number each time that they are plugged in.
-    chips: RwLock<[Chip; 2]>,
+    chips: RwLock<Vec<Chip>>,
 }
 
 #[derive(Default)]
@@ -41,37 +43,48 @@ impl GpioSim {
         Path::new(CONFIG).exists()
     }
 
-    /// Makes them.
+    /// The suite's.
     #[must_use]
     pub fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = new_name();
+        let line = |number| format!("{name}-{number}");
+        let lines = vec![(0..LINES).map(line).collect(), vec![line(TWIN)]];
+        Self::made(name, lines)
+    }
+
+    /// One with the lines of a Raspberry Pi's header, by number.
+    #[must_use]
+    pub fn raspberry_pi() -> Self {
+        let lines = (0..28).map(|number| format!("GPIO{number}"));
+        Self::made(new_name(), vec![lines.collect()])
+    }
+
+    fn made(name: String, lines: Vec<Vec<String>>) -> Self {
+        let kernel = Arc::new(KernelDevices::new(Arc::new(SystemClock)));
+        let chips = RwLock::default();
         let bench = Self {
-            name: format!("suite-{}-{count}", process::id()),
-            kernel: Arc::new(KernelDevices::new(Arc::new(SystemClock))),
-            chips: RwLock::default(),
+            name,
+            lines,
+            kernel,
+            chips,
         };
-        bench.make_bank(0, LINES);
-        bench.make_bank(1, 1);
-        for number in 0..LINES {
-            bench.make_line(0, number, number);
+        for (bank, lines) in bench.lines.iter().enumerate() {
+            bench.make_bank(bank, lines);
         }
-        bench.make_line(1, 0, TWIN);
         bench.plug(true);
         bench
     }
 
-    fn make_bank(&self, bank: usize, lines: usize) {
+    fn make_bank(&self, bank: usize, lines: &[String]) {
         let folder = self.bank(bank);
         fs::create_dir_all(&folder).unwrap();
-        write(&folder.join("num_lines"), &lines.to_string());
+        write(&folder.join("num_lines"), &lines.len().to_string());
         write(&folder.join("label"), &self.label(bank));
-    }
-
-    fn make_line(&self, bank: usize, offset: usize, number: usize) {
-        let folder = self.bank(bank).join(format!("line{offset}"));
-        fs::create_dir_all(&folder).unwrap();
-        write(&folder.join("name"), &self.line(number));
+        for (offset, name) in lines.iter().enumerate() {
+            let folder = folder.join(format!("line{offset}"));
+            fs::create_dir_all(&folder).unwrap();
+            write(&folder.join("name"), name);
+        }
     }
 
     fn config(&self) -> PathBuf {
@@ -94,8 +107,8 @@ impl GpioSim {
 
     /// What stands for a line outside of the kernel.
     fn outside(&self, line: &str, file: &str) -> PathBuf {
-        let number = line.rsplit('-').next().unwrap_or_default();
-        let folder = format!("sim_gpio{number}");
+        let offset = self.lines[0].iter().position(|name| name == line);
+        let folder = format!("sim_gpio{}", offset.expect("it is on the first chip"));
         self.chips.read()[0].folder.join(folder).join(file)
     }
 }
@@ -112,7 +125,7 @@ impl Bench for GpioSim {
     }
 
     fn line(&self, number: usize) -> String {
-        format!("{}-{number}", self.name)
+        self.lines[0][number].clone()
     }
 
     fn drive(&self, line: &str, high: bool) {
@@ -140,12 +153,16 @@ impl Bench for GpioSim {
         write(&self.config().join("live"), if there { "1" } else { "0" });
         if there {
             let device = read(&self.config().join("dev_name"));
-            *self.chips.write() = [0, 1].map(|bank| self.chip(&device, bank));
+            let chips = (0..self.lines.len()).map(|bank| self.chip(&device, bank));
+            *self.chips.write() = chips.collect();
         }
     }
 
     fn chips(&self) -> Option<Chips> {
-        let [first, second] = &*self.chips.read();
+        let chips = self.chips.read();
+        let [first, second] = &chips[..] else {
+            return None;
+        };
         Some(Chips {
             place: format!("{}:0", first.name),
             by_label: format!("{}:0", self.label(0)),
@@ -163,14 +180,20 @@ impl Bench for GpioSim {
 impl Drop for GpioSim {
     fn drop(&mut self) {
         let _ = fs::write(self.config().join("live"), "0");
-        for (bank, lines) in [(0, LINES), (1, 1)] {
-            for line in 0..lines {
+        for (bank, lines) in self.lines.iter().enumerate() {
+            for line in 0..lines.len() {
                 let _ = fs::remove_dir(self.bank(bank).join(format!("line{line}")));
             }
             let _ = fs::remove_dir(self.bank(bank));
         }
         let _ = fs::remove_dir(self.config());
     }
+}
+
+fn new_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("suite-{}-{count}", process::id())
 }
 
 fn write(path: &Path, text: &str) {

@@ -2,7 +2,7 @@
 //! what it was told to behind `--` on the kernel's command line, says what came
 //! of it through a channel to the outside, and switches the machine off.
 //!
-//! Words: `sim`, `pty`, `gpio-sim`, `usb=/dev/ttyUSB0`, `uart=/dev/ttyS1`, `program`.
+//! Words: `sim`, `pty`, `gpio-sim`, `usb=/dev/ttyUSB0`, `uart=/dev/ttyS1`, `program=/loopgate.tar.gz`.
 #![forbid(unsafe_code)]
 
 mod program;
@@ -68,7 +68,7 @@ fn run(word: &str) {
             serial::run("serial, tty", serial::Tty::new, each);
         }
         None if word == "gpio-sim" => gpio::run("gpio, kernel", gpio::GpioSim::new, each),
-        None if word == "program" => program::run(each, tell),
+        Some(("program", path)) => program::run(Path::new(path), each, tell),
         Some(("usb", path)) => {
             let bench = || serial::Usb::new(present(path), ask);
             serial::run("serial, usb", bench, each);

@@ -1,4 +1,5 @@
-//! The program, on a board of the kernel's lines and of a pseudo-terminal.
+//! The program, as its archive has it, on a board of the kernel's lines and of a
+//! pseudo-terminal.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -6,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
+use flate2::read::GzDecoder;
 use loopgate_device_suite::gpio::{Bench as _, GpioSim};
 use loopgate_device_suite::{LIMIT, Report, case, rest, until};
 use loopgate_devices::gpio::{Direction, Error, LineRequest};
@@ -14,71 +16,96 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 const BENCH: &str = "program, kernel";
-const PROGRAM: &str = "/bin/loopgate";
-const BOARD: &str = "/board/board.toml";
-const PORT: &str = "/board/run/echo";
+const HOME: &str = "/home";
+/// What the archive's folder is called here, without version and target.
+const FOLDER: &str = "/home/loopgate";
+const PROGRAM: &str = "/home/loopgate/loopgate";
+/// The archive's own.
+const BOARD: &str = "/home/loopgate/board.toml";
+/// The same with more drivers, as components.
+const MORE: &str = "/home/loopgate/more.toml";
+/// The same with a line that is not there.
+const LACKING: &str = "/home/loopgate/lacking.toml";
+const LOG: &str = "/home/loopgate/log";
+const PORT: &str = "/home/loopgate/run/echo";
 
-/// Lines of the board.
-const LAMP: usize = 0;
-const BUTTON: usize = 1;
-const BUTTON_LAMP: usize = 2;
+/// Lines of the boards.
+const LAMP: usize = 17;
+const BUTTON: usize = 27;
+const BUTTON_LAMP: usize = 22;
 
 struct Host {
     bench: GpioSim,
     program: Child,
+    began: Instant,
 }
 
-/// Runs every case, in this order, on one board.
-pub(crate) fn run(each: impl Fn(&Report), tell: impl Fn(&Value)) {
-    let began = Instant::now();
-    let mut host = Host::start();
-    let mut run = |name, run: fn(&mut Host)| each(&case(BENCH, name, || run(&mut host)));
-    run("drivers start, and the host is held", starts);
-    run("a lamp blinks", blinks);
-    tell(&json!({
-        "measured": "from the start of the host to a lamp that blinks, drivers compiled anew",
-        "milliseconds": began.elapsed().as_millis() as u64,
-    }));
-    run("a button switches a lamp, and is counted", button);
-    run("a pseudo-terminal sends back what comes", echo);
-    run("a line that a driver has is refused to others", in_use);
-    run("what is simulated is refused with words", refused);
-    run("a chip that is unplugged kills no driver", unplugged);
-    tell(&json!({
-        "measured": "resident memory of the host with three drivers",
-        "kib": host.resident(),
-    }));
-    each(&case(
-        BENCH,
-        "at its end the host lets go of the lines",
-        || ends(&mut host),
-    ));
-    let _ = host.program.kill();
+/// Runs every case, in this order.
+pub(crate) fn run(archive: &Path, each: impl Fn(&Report), tell: impl Fn(&Value)) {
+    let run = |name, run: &mut dyn FnMut()| each(&case(BENCH, name, run));
+    run("the archive is unpacked", &mut || unpack(archive));
+    let bench = GpioSim::raspberry_pi();
+    run("`doctor` finds what its board asks for", &mut finds);
+    run("`doctor` says what a board lacks", &mut lacks);
+    let mut host = Host::start(bench, BOARD);
+    run("its board switches a lamp on", &mut || is_lit(&host));
+    tell(&host.took("a lamp that is on, the archive's board"));
+    run("its lamp blinks", &mut || blinks(&host));
+    tell(&host.memory("VmRSS", "resident memory with that board"));
+    run("the host ends", &mut || ends(&mut host));
+
+    fs::create_dir_all("/home/loopgate/run").unwrap();
+    fs::write(MORE, three_drivers()).unwrap();
+    let mut host = Host::start(host.bench, MORE);
+    run("drivers start, and the host is held", &mut starts);
+    tell(&host.took("three drivers, two of them compiled there"));
+    run("a lamp among others is on", &mut || is_lit(&host));
+    run("a button switches a lamp, and is counted", &mut || {
+        button(&host);
+    });
+    run("a pseudo-terminal sends back what comes", &mut echo);
+    run("a line that a driver has is refused to others", &mut || {
+        in_use(&host);
+    });
+    run("what is simulated is refused with words", &mut || {
+        refused(&host);
+    });
+    run("a chip that is unplugged kills no driver", &mut || {
+        unplugged(&host);
+    });
+    tell(&host.memory("VmRSS", "resident memory with three drivers"));
+    tell(&host.memory("VmHWM", "the most that was resident"));
+    tell(&host.memory("VmSize", "address space with three drivers"));
+    run("at its end the host lets go of the lines", &mut || {
+        ends(&mut host);
+    });
 }
 
+/// As `tar` does.
+fn unpack(archive: &Path) {
+    let file = File::open(archive).unwrap();
+    let mut archive = tar::Archive::new(GzDecoder::new(file));
+    archive.unpack(HOME).unwrap();
+    let folder = fs::read_dir(HOME).unwrap().next().unwrap().unwrap();
+    fs::rename(folder.path(), FOLDER).unwrap();
+}
 impl Host {
-    fn start() -> Self {
-        let bench = GpioSim::new();
-        fs::create_dir_all("/board/run").unwrap();
-        fs::write(BOARD, board(&bench)).unwrap();
-        let log = File::create("/board/log").unwrap();
+    fn start(bench: GpioSim, board: &str) -> Self {
+        let began = Instant::now();
         let program = program()
-            .args(["run", BOARD, "--sandbox", "require"])
-            .stderr(log)
+            .args(["run", board, "--sandbox", "require"])
+            .stderr(File::create(LOG).unwrap())
             .spawn()
             .expect("the program is there");
-        Self { bench, program }
+        Self {
+            bench,
+            program,
+            began,
+        }
     }
 
     fn level(&self, line: usize) -> bool {
         self.bench.level(&self.bench.line(line))
-    }
-
-    /// Waits for a change of a lamp, and gives its new level.
-    fn change(&self, lamp: usize) -> bool {
-        let before = self.level(lamp);
-        until("the lamp changes", rest, || self.level(lamp) != before);
-        !before
     }
 
     /// The button is pulled up, and pressed to ground.
@@ -90,48 +117,44 @@ impl Host {
         until("the contact rests", rest, at_rest);
     }
 
-    fn resident(&self) -> u64 {
+    /// Until now.
+    fn took(&self, what: &str) -> Value {
+        json!({
+            "measured": format!("from the start of the host to {what}"),
+            "milliseconds": self.began.elapsed().as_millis() as u64,
+        })
+    }
+
+    fn memory(&self, field: &str, what: &str) -> Value {
         let path = format!("/proc/{}/status", self.program.id());
         let status = fs::read_to_string(path).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let word = line.and_then(|line| line.split_whitespace().next());
-        word.and_then(|word| word.parse().ok()).unwrap_or(0)
+        let line = status.lines().find(|line| line.starts_with(field));
+        let word = line.and_then(|line| line.split_whitespace().nth(1));
+        let kib: u64 = word.and_then(|word| word.parse().ok()).unwrap_or(0);
+        json!({ "measured": what, "kib": kib })
     }
 }
 
-fn board(bench: &GpioSim) -> String {
-    let line = |number| bench.line(number);
-    format!(
-        r#"
-[board]
-backend = "linux"
-
-[[driver]]
-name = "blink"
-component = "/drivers/blink.wasm"
-config = {{ period-ms = "50" }}
-[driver.gpio]
-led = {{ line = "{}", direction = "output" }}
-
+/// The archive's board with two more drivers.
+fn three_drivers() -> String {
+    let board = fs::read_to_string(BOARD).unwrap();
+    board
+        + r#"
 [[driver]]
 name = "button-led"
-component = "/drivers/button_led.wasm"
+component = "drivers/button_led.wasm"
 provides = ["button-led"]
 [driver.gpio]
-button = {{ line = "{}", direction = "input", bias = "pull-up", edges = "both" }}
-led = {{ line = "{}", direction = "output" }}
+button = { line = "GPIO27", direction = "input", bias = "pull-up", edges = "both" }
+led = { line = "GPIO22", direction = "output" }
 
 [[driver]]
 name = "echo"
-component = "/drivers/serial_echo.wasm"
+component = "drivers/serial_echo.wasm"
 provides = ["serial-echo"]
 [driver.serial]
-port = {{ pty = "run/echo", baud = 115200 }}
-"#,
-        line(LAMP),
-        line(BUTTON),
-        line(BUTTON_LAMP)
-    )
+port = { pty = "run/echo", baud = 115200 }
+"#
 }
 
 fn program() -> Command {
@@ -152,7 +175,7 @@ fn status() -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_default()
 }
 
-fn starts(_: &mut Host) {
+fn starts() {
     let mut board = Value::Null;
     let all_run = || {
         board = status();
@@ -170,9 +193,53 @@ fn starts(_: &mut Host) {
     }
 }
 
-fn blinks(host: &mut Host) {
+/// Exit status and grants.
+fn examined(board: &str) -> (Option<i32>, Vec<Value>) {
+    let output = ask(&["doctor", board, "--json"]);
+    let mut report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let Value::Array(grants) = report["board"]["grants"].take() else {
+        panic!("no report: {said}");
+    };
+    (output.status.code(), grants)
+}
+
+fn finds() {
+    let for_people = ask(&["doctor", BOARD]).stdout;
+    println!("{}", String::from_utf8_lossy(&for_people));
+    let (status, grants) = examined(BOARD);
+    assert_eq!(status, Some(0), "{grants:?}");
+    assert!(grants.iter().all(|grant| grant["state"] == "ok"));
+    let lamp = |grant: &Value| grant["what"].to_string().contains("GPIO17");
+    assert!(grants.iter().any(lamp), "{grants:?}");
+}
+
+fn lacks() {
+    let board = fs::read_to_string(BOARD).unwrap();
+    fs::write(LACKING, board.replace("\"GPIO17\"", "\"GPIO99\"")).unwrap();
+    let (status, grants) = examined(LACKING);
+    assert_eq!(status, Some(1), "{grants:?}");
+    let missing: Vec<_> = grants
+        .iter()
+        .filter(|one| one["state"] == "missing")
+        .collect();
+    assert_eq!(missing.len(), 1, "{grants:?}");
+    assert!(
+        missing[0]["what"].to_string().contains("GPIO99"),
+        "{missing:?}"
+    );
+    let remedies = missing[0]["remedies"].as_array();
+    assert!(remedies.is_some_and(|all| !all.is_empty()), "{missing:?}");
+}
+
+fn is_lit(host: &Host) {
+    until("the lamp is on", rest, || host.level(LAMP));
+}
+
+fn blinks(host: &Host) {
     for _ in 0..6 {
-        host.change(LAMP);
+        let before = host.level(LAMP);
+        until("the lamp changes", rest, || host.level(LAMP) != before);
     }
 }
 
@@ -181,7 +248,7 @@ fn presses() -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-fn button(host: &mut Host) {
+fn button(host: &Host) {
     host.press(false);
     for number in 1..=3 {
         let before = host.level(BUTTON_LAMP);
@@ -195,7 +262,7 @@ fn button(host: &mut Host) {
     }
 }
 
-fn echo(_: &mut Host) {
+fn echo() {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let port = rustix::fs::open(Path::new(PORT), flags, Mode::empty());
     let mut port = File::from(port.expect("the link is there"));
@@ -205,14 +272,14 @@ fn echo(_: &mut Host) {
     assert_eq!(&back, b"there and back");
 }
 
-fn in_use(host: &mut Host) {
+fn in_use(host: &Host) {
     let wanted = LineRequest::new(host.bench.line(LAMP), "suite", Direction::Input);
     let error = host.bench.controller().request(&wanted).err().unwrap();
     let is_named = matches!(&error, Error::Busy { consumer, .. } if consumer == "blink");
     assert!(is_named, "{error}");
 }
 
-fn refused(host: &mut Host) {
+fn refused(host: &Host) {
     let line = host.bench.line(BUTTON);
     let output = ask(&["sim", "set", &line, "low"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -222,7 +289,7 @@ fn refused(host: &mut Host) {
     );
 }
 
-fn unplugged(host: &mut Host) {
+fn unplugged(host: &Host) {
     host.bench.plug(false);
     host.bench.plug(true);
     // It is back with its pull.
@@ -259,7 +326,7 @@ fn ends(host: &mut Host) {
         }
         rest();
     };
-    let log = fs::read_to_string("/board/log").unwrap();
+    let log = fs::read_to_string(LOG).unwrap();
     assert!(status.success(), "{status}: {log}");
     let lines = host.bench.controller().lines();
     let held: Vec<_> = lines

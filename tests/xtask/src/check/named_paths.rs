@@ -9,6 +9,7 @@ const DOCUMENTS: &[&str] = &[
     "README.md",
     "ARCHITECTURE.md",
     "sample-drivers/BOARD.md",
+    "sample-drivers/RASPBERRY-PI.md",
     "wit/README.md",
     "fuzz/README.md",
 ];

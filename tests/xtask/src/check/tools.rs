@@ -54,6 +54,24 @@ pub(super) fn machine_lints(workspace: &Workspace) -> Result<Vec<Failure>> {
     )
 }
 
+/// A host without a compiler, which no test builds.
+pub(super) fn lints_without_compiler(workspace: &Workspace) -> Result<Vec<Failure>> {
+    let mut command = process::cargo(&workspace.root);
+    command
+        .args([
+            "clippy",
+            "--release",
+            "--package=loopgate",
+            "--package=loopgate-cli",
+        ])
+        .args(["--no-default-features", "--", "--deny=warnings"]);
+    judge(
+        &mut command,
+        "clippy has warnings about a host without a compiler",
+        MEND_WARNINGS,
+    )
+}
+
 pub(super) fn documentation(workspace: &Workspace) -> Result<Vec<Failure>> {
     let mut failures = Vec::new();
     for selection in ALL {

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use super::archive;
 use super::build::Files;
 use super::peer::{self, ADAPTER, Monitor};
 use super::results::Results;
-use super::{Architecture, archive};
+use crate::architecture::{self, Architecture};
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -35,9 +36,8 @@ pub(super) fn run(
     let listen = |name: &str| UnixListener::bind(folder.path().join(name));
     let (results, monitor, usb) = (listen("results")?, listen("monitor")?, listen("usb")?);
     peer::echo(usb);
-    let console = files
-        .target
-        .join(format!("{}.console", architecture.name()));
+    let console = format!("{}.console", architecture.name());
+    let console = architecture::folder(workspace).join(console);
     let mut command = emulator(architecture, folder.path());
     command
         .arg("-kernel")
@@ -130,7 +130,7 @@ fn lines(stream: UnixStream) -> mpsc::Receiver<String> {
 
 fn pack(path: &Path, files: &Files) -> io::Result<()> {
     let mut into = BufWriter::new(File::create(path)?);
-    for (name, from) in &files.files {
+    for (name, from) in &files.0 {
         archive::add(&mut into, name, &std::fs::read(from)?)?;
     }
     archive::end(&mut into)?;
@@ -169,7 +169,10 @@ fn command_line(architecture: Architecture, files: &Files) -> String {
         Architecture::X86 => ("ttyS0", "ttyS1"),
         Architecture::Arm => ("ttyAMA0", "ttyS0"),
     };
-    let program = if files.has_program() { "program" } else { "" };
+    let program = match files.archive() {
+        Some(archive) => format!("program=/{archive}"),
+        None => String::new(),
+    };
     format!(
         "console={console} panic=-1 quiet rdinit=/init -- sim pty gpio-sim \
          uart=/dev/{uart} usb=/dev/ttyUSB0 {program}"

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-use super::Architecture;
 use crate::Misuse;
+use crate::architecture::Architecture;
 use crate::workspace::Workspace;
 
 /// Where kernels are, beside the repository.
@@ -39,7 +39,7 @@ impl Options {
                 ("--only-devices", _) => options.only_devices = true,
                 ("--if-possible", _) => options.if_possible = true,
                 ("--arch", Some(name)) => {
-                    options.architectures = vec![named(name)?];
+                    options.architectures = vec![Architecture::named(name)?];
                     words.next();
                 }
                 ("--kernel", Some(path)) => {
@@ -81,16 +81,6 @@ impl Options {
             Ok((*architecture, path))
         };
         self.architectures.iter().map(image).collect()
-    }
-}
-
-fn named(name: &str) -> Result<Architecture> {
-    let mut all = Architecture::ALL.into_iter();
-    match all.find(|architecture| architecture.name() == name) {
-        Some(architecture) => Ok(architecture),
-        None => misused(format!(
-            "there is no architecture `{name}`; there are x86_64 and aarch64"
-        )),
     }
 }
 

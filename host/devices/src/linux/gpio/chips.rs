@@ -298,7 +298,7 @@ impl Reserved {
 /// Who has a line and gives no name.
 const NAMELESS: &str = "somebody without a name";
 
-fn consumer(info: &v2::LineInfo) -> Option<String> {
+pub(in super::super) fn consumer(info: &v2::LineInfo) -> Option<String> {
     let used = info.flags.contains(LineFlags::USED);
     let name = text(&info.consumer);
     used.then(|| {
@@ -326,7 +326,7 @@ fn paths() -> Vec<String> {
         .collect()
 }
 
-fn text(name: &Name) -> String {
+pub(in super::super) fn text(name: &Name) -> String {
     String::from_utf8_lossy(name.as_os_str().as_bytes()).into_owned()
 }
 
