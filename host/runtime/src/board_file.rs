@@ -100,7 +100,7 @@ pub enum ClockKind {
     #[default]
     Real,
     /// From event to event, as fast as they can be handled, on one thread; the
-    /// limits of handlers count their instructions, two a nanosecond.
+    /// limits of handlers count their instructions, four a nanosecond.
     Virtual,
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct Engine {
 enum Pace {
     /// Its processor time, looked at as the epoch moves on.
     Ticker(Ticker),
-    /// Instructions, two of which are a nanosecond: the same on every machine.
+    /// Instructions, four of which are a nanosecond: the same on every machine.
     Counted,
 }
 

@@ -24,9 +24,9 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
-/// Instructions, where they are counted in place of time: those of a processor of two
-/// gigahertz that executes one in each cycle.
-const PER_NANOSECOND: u64 = 2;
+/// Instructions of WebAssembly, where they are counted in place of time: a PC does
+/// about twice as many.
+const PER_NANOSECOND: u64 = 4;
 
 /// The data of a driver's store. All of it is reached with the gate closed.
 pub(crate) struct Guest {
