@@ -80,8 +80,8 @@ impl Port {
 
     /// Takes what has arrived, at most `max` bytes; empty where nothing has.
     /// What it leaves makes `readable` occur again. It ends at a break, at a
-    /// damaged byte and where bytes were lost: see
-    /// [`take_line_errors`](Self::take_line_errors).
+    /// damaged byte and where bytes were lost, and is empty where that came
+    /// first: see [`take_line_errors`](Self::take_line_errors).
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! A thread for each bus, so that nobody waits longer for a device than they will.
+//! A thread for each bus, and for the modem lines of each tty, so that nobody waits
+//! longer for a device than they will.
 //!
 //! A transaction is a system call (or a model) that may never come back. It is
 //! made on the bus's own thread; who wants it waits for the turn, then for the

@@ -27,6 +27,7 @@ mod sending_break;
 mod serial;
 mod spi;
 pub mod survey;
+mod tty;
 
 pub use devices::KernelDevices;
 pub use gpio::QUEUE as EDGE_QUEUE;

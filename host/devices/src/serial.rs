@@ -28,8 +28,15 @@
 //! The lines that a device drives can be asked for. That they have changed is
 //! told by nobody: the kernel tells it only to a thread that waits for nothing
 //! else. A port that is opened, or is back, has DTR and RTS active, as the
-//! kernel has it. A USB adapter answers within a few milliseconds; one that
-//! does not takes the kernel up to 5 s.
+//! kernel has it. A USB adapter answers within a few milliseconds; with one that
+//! does not, each of the four lines takes the kernel up to 5 s.
+//!
+//! # Releasing
+//!
+//! What was not sent is discarded. An adapter that its peer holds back keeps
+//! that all the same, and a break behind it: nobody waits for it for more than
+//! 100 ms, and the device gives [`Error::Closing`] to whoever opens it until it
+//! was sent, or the kernel has given up (30 s; a break never).
 //!
 //! # Lines
 //!
@@ -55,7 +62,9 @@
 //! # Vanishing
 //!
 //! A device that vanishes can be read until its buffer is empty, then reads
-//! and writes give [`Error::Gone`] until it is back under the same name. The
+//! and writes give [`Error::Gone`] until it is back under the same name. One
+//! that is back and cannot be opened as it was is tried again every 4 s at
+//! most; the error says why, and `readable` occurs for it once. The
 //! port stays open all the while. Output that it had not taken is lost, and
 //! counted.
 
@@ -179,11 +188,12 @@ pub trait SerialController: Send + Sync {
 /// then discarded, since waiting for a slow line could take minutes.
 ///
 /// Callable from any thread, also with a gate closed: nothing here waits, but
-/// for a USB adapter where the modem lines are concerned.
+/// the modem lines for a USB adapter, for seconds at worst, and the drop for up
+/// to 100 ms.
 pub trait SerialPort: Send + Sync {
     /// Appends what has arrived to `into`, at most `max` bytes, and returns how
     /// many. Nothing is 0. It ends at a break and at what was damaged or lost,
-    /// after which there can be more.
+    /// after which there can be more; so it gives nothing where that came first.
     ///
     /// # Errors
     ///
@@ -220,6 +230,7 @@ pub trait SerialPort: Send + Sync {
     /// Sends a break of this length, at most [`MAX_BREAK`], after what was
     /// written before it and before what is written after it. Nothing waits for
     /// it, and nobody is told that it is over. It ends early with the port.
+    /// That it could not be sent is the error of the next call.
     ///
     /// # Errors
     ///
@@ -273,6 +284,15 @@ pub enum Error {
         /// Its holder; `None` where it is another program.
         consumer: Option<String>,
     },
+    /// Its last holder's break, or the last bytes, wait to be sent.
+    #[error(
+        "serial port `{device}` is being closed still: a break of its last holder, or bytes, wait \
+         to be sent; have its other end take them, or unplug it"
+    )]
+    Closing {
+        /// The port.
+        device: String,
+    },
     /// The caller's fault: it is something else.
     #[error("`{device}` is not a serial port but {found}; name a device such as `/dev/ttyAMA0`")]
     NotATty {
@@ -314,12 +334,14 @@ pub enum Error {
         got: u32,
     },
     /// The hardware or the kernel does not do this.
-    #[error("serial port `{device}` has no {what}; do without, or use a port that has")]
+    #[error("serial port `{device}` has no {what}; {remedy}")]
     Lacks {
         /// The port.
         device: String,
         /// What was asked for.
         what: String,
+        /// What would do.
+        remedy: &'static str,
     },
     /// The caller's fault: one break at a time.
     #[error("serial port `{device}` sends a break already; wait until that is over")]
@@ -328,10 +350,12 @@ pub enum Error {
         device: String,
     },
     /// The device has vanished; the port comes back by itself.
-    #[error("serial port `{device}` is gone; it is tried again until it is back")]
+    #[error("serial port `{device}` is gone{}; it is tried again until it is back", but(refused.as_deref()))]
     Gone {
         /// The port.
         device: String,
+        /// Why it could not be opened again, where it is there.
+        refused: Option<String>,
     },
     /// The caller's fault: the port has this line already.
     #[error("serial port `{device}` has a `{line}` line already; drop that one first")]
@@ -355,19 +379,31 @@ pub enum Error {
 
 impl PortRequest {
     /// Whether RTS is the holder's to switch.
-    pub(crate) fn check_rts(&self) -> Result<(), Error> {
-        if self.flow != FlowControl::RtsCts && !self.rs485 {
+    pub(crate) fn check_rts(&self, is_rs485: bool) -> Result<(), Error> {
+        if self.flow != FlowControl::RtsCts && !is_rs485 {
             return Ok(());
         }
-        Err(self.lacks("line RTS of its own, since flow control or RS-485 switches it"))
+        Err(self.lacks_but(
+            "line RTS of its own, since flow control or RS-485 switches it",
+            "leave RTS alone, or take `flow` or `rs485` out of the port's entry",
+        ))
     }
 
     pub(crate) fn lacks(&self, what: impl Into<String>) -> Error {
+        self.lacks_but(what, "do without, or use a port that has")
+    }
+
+    pub(crate) fn lacks_but(&self, what: impl Into<String>, remedy: &'static str) -> Error {
         Error::Lacks {
             device: self.device.to_string(),
             what: what.into(),
+            remedy,
         }
     }
+}
+
+fn but(refused: Option<&str>) -> String {
+    refused.map_or_else(String::new, |why| format!(", and back, but refused: {why}"))
 }
 
 fn holder(consumer: Option<&str>) -> String {

@@ -302,6 +302,53 @@ fn a_tty_that_vanishes_with_a_full_buffer_is_gone_too() {
 }
 
 #[test]
+fn a_tty_that_is_back_and_refused_is_told_once_and_tried_again() {
+    let place = Place::new();
+    let device = place.tty("tty");
+    let port = place.open(&path_request(place.path("tty")));
+    place.unplug("tty", device);
+    let gone = || port.port.read(1, &mut Vec::new()).unwrap_err().to_string();
+    port.readable.wait();
+    assert!(gone().ends_with("is gone; it is tried again until it is back"));
+
+    // Locked before it has the name, so that it cannot be had.
+    let device = place.tty("new");
+    let program = peer(&place.path("new"));
+    flock(&program, FlockOperation::LockExclusive).unwrap();
+    fs::rename(place.path("new"), place.path("tty")).unwrap();
+    port.readable.wait();
+    let error = gone();
+    assert!(error.contains("refused: "), "{error}");
+    assert!(error.contains("held by another program"), "{error}");
+    let told = port.readable.count();
+    flock(&program, FlockOperation::Unlock).unwrap();
+    port.readable.wait();
+    assert_eq!(port.drain(), b"");
+    assert_eq!(port.readable.count(), told + 1);
+    port.write_all(b"hello");
+    expect(&device, b"hello");
+}
+
+#[test]
+fn what_came_before_a_tty_was_opened_is_not_its_holders() {
+    let place = Place::new();
+    let device = place.tty("tty");
+    let program = peer(&place.path("tty"));
+    let mut modes = tcgetattr(&program).unwrap();
+    modes.make_raw();
+    tcsetattr(&program, OptionalActions::Now, &modes).unwrap();
+    (&device).write_all(b"\xff\x00\x00early").unwrap();
+    until("that it is there", || {
+        rustix::io::ioctl_fionread(&program).unwrap() == 8
+    });
+    let port = place.open(&path_request(place.path("tty")));
+    (&device).write_all(b"late").unwrap();
+    assert_eq!(port.read_exactly(4), b"late");
+    let counts = port.port.counts();
+    assert_eq!((counts.input, counts.breaks), (4, 0));
+}
+
+#[test]
 fn what_is_no_serial_port_is_named() {
     let place = Place::new();
     let file = place.path("file");

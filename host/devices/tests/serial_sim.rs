@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::Random;
 use common::serial::{Watch, Watched, until};
 use loopgate_devices::serial::{
-    Counts, Device, Error, ModemLines, PortRequest, SerialController, SerialPort,
+    Counts, Device, Error, LineErrors, ModemLines, PortRequest, SerialController, SerialPort,
 };
 use loopgate_devices::sim::{SimPortConfig, SimPorts};
 use loopgate_workloop::{InterruptSink, Occurrence, VirtualClock};
@@ -194,6 +194,40 @@ fn a_read_ends_at_what_was_no_sound_byte_and_then_it_is_told() {
     assert_eq!(port.readable.count(), 4);
     let counts = port.port.counts();
     assert_eq!((counts.input, counts.breaks, counts.damaged), (6, 2, 2));
+}
+
+#[test]
+fn a_break_that_comes_first_is_told_before_the_bytes_that_follow_it() {
+    let ports = ports();
+    let port = Watched::new(open(&ports, 100));
+    ports.feed("any", b"x").unwrap();
+    assert_eq!(port.drain(), b"x");
+    let told = port.readable.count();
+    ports.send_break("any").unwrap();
+    ports.feed("any", b"abc").unwrap();
+    assert_eq!(port.readable.count(), told + 1);
+    assert_eq!(port.drain(), b"");
+    assert_eq!(port.port.take_line_errors().breaks, 1);
+    assert_eq!(port.readable.count(), told + 2);
+    assert_eq!(port.drain(), b"abc");
+    assert_eq!(port.port.take_line_errors(), LineErrors::default());
+    assert_eq!(port.readable.count(), told + 2);
+}
+
+#[test]
+fn a_damaged_byte_that_finds_no_room_is_lost_and_damages_no_other() {
+    let ports = ports();
+    let port = Watched::new(open(&ports, 2));
+    ports.feed("any", b"ab").unwrap();
+    ports.feed_damaged("any", b"c").unwrap();
+    assert_eq!(port.drain(), b"ab");
+    let lost = LineErrors {
+        lost: 1,
+        ..LineErrors::default()
+    };
+    assert_eq!(port.port.take_line_errors(), lost);
+    let counts = port.port.counts();
+    assert_eq!((counts.lost, counts.damaged), (1, 0));
 }
 
 #[test]

@@ -363,7 +363,8 @@ impl Caller<'_> {
         }
     }
 
-    fn on_thread<R>(
+    /// Has the turn on a bus's thread, and makes something there.
+    pub(crate) fn on_thread<R>(
         &mut self,
         bus: &BusThread,
         make: impl FnOnce(Turn<'_>, Duration) -> Result<R, NoResult>,

@@ -7,6 +7,7 @@ use crate::driver::Driver;
 use crate::filter::Filter;
 use crate::grants::Named;
 use crate::status::Handed;
+use loopgate_devices::bus::BusThread;
 use loopgate_devices::gpio::{Edges, GpioLine};
 use loopgate_devices::serial::SerialPort;
 use loopgate_workloop::{Context, EventSource, InterruptEventSource, InterruptFilter};
@@ -83,6 +84,9 @@ pub(crate) struct OpenPort {
     pub(crate) baud: u32,
     /// Bytes that drivers have read from it.
     pub(crate) taken: Arc<AtomicU64>,
+    /// The thread on which its modem lines are used; `None` where they answer at
+    /// once.
+    pub(crate) wires: Option<Arc<BusThread>>,
 }
 
 /// An open port, which this does not keep open.
@@ -90,6 +94,7 @@ pub(crate) struct WeakPort {
     port: Weak<dyn SerialPort>,
     baud: u32,
     taken: Arc<AtomicU64>,
+    wires: Option<Weak<BusThread>>,
 }
 
 impl OpenPort {
@@ -98,6 +103,7 @@ impl OpenPort {
             port: Arc::downgrade(&self.port),
             baud: self.baud,
             taken: self.taken.clone(),
+            wires: self.wires.as_ref().map(Arc::downgrade),
         }
     }
 }
@@ -108,6 +114,7 @@ impl WeakPort {
             port: self.port.upgrade()?,
             baud: self.baud,
             taken: self.taken.clone(),
+            wires: self.wires.as_ref().and_then(Weak::upgrade),
         })
     }
 }

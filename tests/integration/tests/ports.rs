@@ -105,6 +105,16 @@ fn the_next_version_finds_the_lines_and_the_line_errors() {
 }
 
 #[test]
+fn a_withdrawn_port_is_not_granted_whatever_is_asked_of_it() {
+    let board = opened("sim = \"S\"");
+    board.revoke("serial", "port").unwrap();
+    for length in [0, 1, u64::MAX] {
+        assert_eq!(call(&board, "break", length), Err(ErrorCode::NotGranted));
+    }
+    assert_running(&board, "serial");
+}
+
+#[test]
 fn rts_is_not_the_drivers_where_the_board_file_gives_it_away() {
     for port in ["flow = \"rts-cts\"", "rs485 = true"] {
         let board = opened(&format!("sim = \"S\", {port}"));
@@ -118,7 +128,10 @@ fn rts_is_not_the_drivers_where_the_board_file_gives_it_away() {
 fn what_a_pseudo_terminal_leaves_out_is_unsupported() {
     for (port, said) in [
         ("framing = \"7E1\"", "has no framing 7E1"),
-        ("flow = \"xon-xoff\"", "has no flow control xon-xoff"),
+        (
+            "flow = \"xon-xoff\"",
+            "has no flow control xon-xoff; take `flow` out of its entry",
+        ),
         ("rs485 = true", "has no RS-485 mode"),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -144,26 +157,28 @@ fn a_driver_lives_through_its_adapter_and_hears_of_both() {
     let mut device = plugged(&link);
     let board = real_board(drivers(&format!("device = \"{}\"", link.display())));
     call(&board, "open", 0).unwrap();
+    // Until it reads, it is told of nothing more: so each is waited for.
+    let mut told = 0;
+    let mut hears = |what| {
+        told += 1;
+        until(what, || ask(&board, "serial", "heard") == told);
+    };
     for round in 1..=3 {
         assert_eq!(device.write(b"hello").unwrap(), 5);
         let mut bytes = String::new();
-        until("the bytes", || {
+        while bytes != "hello" {
+            hears("the bytes");
             let read = call(&board, "read", 0).unwrap();
             bytes += read.strip_suffix(" 0 0 0").expect("nothing is damaged");
-            bytes == "hello"
-        });
-        let heard = ask(&board, "serial", "heard");
+        }
         // The name goes first: another terminal may get the number at once.
         std::fs::remove_file(&link).unwrap();
         drop(device);
-        until("that it has gone", || {
-            ask(&board, "serial", "heard") > heard
-        });
+        hears("that it has gone");
         assert_eq!(call(&board, "read", 0), Err(ErrorCode::NoDevice));
         assert_eq!(call(&board, "lines", 0), Err(ErrorCode::NoDevice));
-        let heard = ask(&board, "serial", "heard");
         device = plugged(&link);
-        until("that it is back", || ask(&board, "serial", "heard") > heard);
+        hears("that it is back");
         assert_eq!(call(&board, "read", 0).unwrap(), " 0 0 0", "{round}");
         assert_eq!(call(&board, "lines", 0), Err(ErrorCode::Unsupported));
     }

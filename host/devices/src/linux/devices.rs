@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::controller::{Controller, Served};
 use super::gpio::{self, Chips, Line, Reserved};
 use super::port::Port;
+use super::tty::Closing;
 use crate::gpio::{Edges, GpioController, GpioLine, LineInfo, LineRequest, Reservation};
 use crate::serial::{
     Counts, Device, Error, LineErrors, MAX_BREAK, ModemLines, PortRequest, SerialController,
@@ -29,13 +30,19 @@ pub struct KernelDevices {
     controller: Mutex<Weak<Controller>>,
     /// Held by who opens a port: two at once would find each other's device free.
     opening: Mutex<()>,
+    closing: Arc<ClosingPorts>,
 }
+
+/// Ports that were released, and are not closed yet: one for each device, since
+/// it is not opened again before.
+type ClosingPorts = Mutex<Vec<(Device, Closing)>>;
 
 /// A port in the hands of its holder.
 struct OpenPort {
     id: u64,
     port: Arc<Port>,
     controller: Arc<Controller>,
+    closing: Arc<ClosingPorts>,
 }
 
 /// A line that is held, and neither driven nor biased.
@@ -65,7 +72,14 @@ impl KernelDevices {
             clock,
             controller: Mutex::default(),
             opening: Mutex::default(),
+            closing: Arc::default(),
         }
+    }
+
+    fn is_closing(&self, device: &Device) -> bool {
+        let mut closing = self.closing.lock();
+        closing.retain(|(_, closing)| !closing.is_over());
+        closing.iter().any(|(other, _)| is_same(other, device))
     }
 
     fn controller(&self) -> io::Result<Arc<Controller>> {
@@ -98,6 +112,11 @@ impl SerialController for KernelDevices {
                 consumer: Some(consumer),
             });
         }
+        if self.is_closing(&request.device) {
+            return Err(Error::Closing {
+                device: request.device.to_string(),
+            });
+        }
         let id = controller.next_id();
         let port = Arc::new(Port::open(
             id,
@@ -110,6 +129,7 @@ impl SerialController for KernelDevices {
             id,
             port,
             controller,
+            closing: Arc::clone(&self.closing),
         }))
     }
 }
@@ -199,8 +219,12 @@ impl SerialPort for OpenPort {
 
 impl Drop for OpenPort {
     fn drop(&mut self) {
+        // It is there or among the closing ones, for whoever opens it meanwhile.
+        if let Some(closing) = self.port.release() {
+            let device = self.port.device().clone();
+            self.closing.lock().push((device, closing));
+        }
         self.controller.remove(self.id);
-        self.port.release();
     }
 }
 
@@ -273,4 +297,39 @@ fn is_same(a: &Device, b: &Device) -> bool {
 
 fn resolved(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use loopgate_workloop::SystemClock;
+    use rustix::pty::OpenptFlags;
+
+    use super::*;
+    use crate::linux::tty::Tty;
+
+    /// Whoever has the tty, as the thread of a break that is held back has it,
+    /// keeps it from the next holder, who is told why.
+    #[test]
+    fn a_port_is_not_opened_before_its_last_holder_s_break_is_over() {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        let device = rustix::pty::openpt(flags).unwrap();
+        rustix::pty::unlockpt(&device).unwrap();
+        let name = rustix::pty::ptsname(&device, Vec::new()).unwrap();
+        let path = PathBuf::from(name.to_str().unwrap());
+        let request = PortRequest::new(Device::Path(path.clone()), 9_600, "test");
+        let kernel = KernelDevices::new(Arc::new(SystemClock));
+        let tty = Tty::open(&path, &request).unwrap();
+        let breaks = Arc::clone(tty.claimed());
+        let closing = tty.close().wait().expect("it is closed");
+        let closing = (request.device.clone(), closing);
+        kernel.closing.lock().push(closing);
+        let error = kernel.open(&request).err().unwrap();
+        assert!(matches!(error, Error::Closing { .. }), "{error}");
+        let other = KernelDevices::new(Arc::new(SystemClock));
+        let error = other.open(&request).err().unwrap();
+        assert!(matches!(error, Error::Busy { .. }), "{error}");
+        drop(breaks);
+        drop(kernel.open(&request).unwrap());
+        assert!(kernel.closing.lock().is_empty());
+    }
 }

@@ -1,9 +1,12 @@
 //! An open port: a descriptor that comes and goes, and what has passed it.
 
+mod reopening;
 mod wires;
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use loopgate_workloop::Clock;
 use parking_lot::Mutex;
@@ -13,7 +16,7 @@ use rustix::io::Errno;
 use super::marks::Marks;
 use super::pty::Pty;
 use super::sending_break::SendingBreak;
-use super::serial::Tty;
+use super::tty::{Closing, Tty};
 use crate::serial::{Counts, Device, Error, FlowControl, PortRequest, Signals, Wire};
 
 /// How much one descriptor may take or give in one go, in bytes: others are
@@ -25,8 +28,14 @@ pub(super) struct Port {
     request: PortRequest,
     epoll: Arc<OwnedFd>,
     signals: Signals,
-    // Held over non-blocking system calls; sinks are called without.
+    // Held over reads and writes, which do not wait. What can wait (opening,
+    // closing, modem lines) and sinks are called without.
     state: Mutex<State>,
+    /// A thread looks for the device.
+    reopening: AtomicBool,
+    /// Why the device, which is back, could not be opened.
+    // Nothing is called under it.
+    refused: Mutex<Option<String>>,
 }
 
 struct State {
@@ -34,6 +43,8 @@ struct State {
     /// `None` while the device is gone, and after the release.
     attached: Option<Attached>,
     sending_break: Option<SendingBreak>,
+    /// Why the last break was not sent; told to who sends the next.
+    unsent_break: Option<io::Error>,
     released: bool,
 }
 
@@ -50,6 +61,16 @@ struct Attached {
 enum End {
     Tty(Tty),
     Pty(Pty),
+}
+
+impl Attached {
+    /// Closes it; tells how that goes where it can take a while.
+    fn close(self) -> Option<Closing> {
+        match self.end {
+            End::Tty(tty) => Some(tty.close()),
+            End::Pty(_) => None,
+        }
+    }
 }
 
 impl Port {
@@ -70,8 +91,11 @@ impl Port {
                 wire,
                 attached: None,
                 sending_break: None,
+                unsent_break: None,
                 released: false,
             }),
+            reopening: AtomicBool::new(false),
+            refused: Mutex::default(),
         };
         port.state.lock().attached = Some(port.watch(end)?);
         Ok(port)
@@ -93,13 +117,16 @@ impl Port {
         self.state.lock().wire.counts()
     }
 
+    /// Whether its device is to be looked for.
     pub(super) fn is_gone(&self) -> bool {
-        self.state.lock().wire.is_gone()
+        let state = self.state.lock();
+        state.wire.is_gone() && !state.released
     }
 
     pub(super) fn gone(&self) -> Error {
         Error::Gone {
             device: self.request.device.to_string(),
+            refused: self.refused.lock().clone(),
         }
     }
 
@@ -126,43 +153,23 @@ impl Port {
     /// The controller's: `epoll` has told of the descriptor. Whether the device
     /// was found to have vanished.
     pub(super) fn serve(&self, flags: EventFlags, scratch: &mut [u8; PIECE]) -> bool {
-        self.with_state(|state| {
+        let vanished = self.with_state(|state| {
             let served = state.receive(flags, scratch).and_then(|()| state.send());
-            if served.is_ok() {
-                return false;
-            }
-            self.forget(state);
+            served.err()?;
             state.wire.vanish();
-            true
-        })
-    }
-
-    /// The controller's: tries whether the device is back.
-    pub(super) fn retry(&self) {
-        if !self.is_gone() {
-            return;
-        }
-        // With no lock held: it can take long.
-        let Ok(end) = End::open(&self.request) else {
-            return;
-        };
-        self.with_state(|state| {
-            if !state.released
-                && let Ok(attached) = self.watch(end)
-            {
-                state.attached = Some(attached);
-                state.wire.come_back();
-            }
+            self.detach(state)
         });
+        vanished.map(Attached::close).is_some()
     }
 
-    /// Closes the device, for good.
-    pub(super) fn release(&self) {
+    /// Closes the device, for good; tells where that takes longer than a moment.
+    pub(super) fn release(&self) -> Option<Closing> {
         let mut state = self.state.lock();
         state.released = true;
-        self.forget(&mut state);
+        let attached = self.detach(&mut state);
         drop(state);
         self.signals.end();
+        attached?.close()?.wait()
     }
 
     fn watch(&self, end: End) -> Result<Attached, Error> {
@@ -177,7 +184,7 @@ impl Port {
             super::serial::io(&self.request.device.to_string(), "be watched", errno)
         })?;
         let is_held_back = self.request.flow != FlowControl::None;
-        let overruns = !is_held_back && matches!(&end, End::Tty(tty) if tty.is_uart());
+        let overruns = !is_held_back && matches!(&end, End::Tty(tty) if tty.claimed().is_uart());
         Ok(Attached {
             end,
             interest,
@@ -186,12 +193,14 @@ impl Port {
         })
     }
 
-    fn forget(&self, state: &mut State) {
+    /// What it gives is closed with no lock held.
+    fn detach(&self, state: &mut State) -> Option<Attached> {
         state.sending_break = None;
-        if let Some(attached) = state.attached.take() {
-            // Closing it does the same, but not where a child has inherited it.
-            let _ = epoll::delete(&*self.epoll, attached.end.fd());
-        }
+        state.unsent_break = None;
+        let attached = state.attached.take()?;
+        // Closing it does the same, but not where a child has inherited it.
+        let _ = epoll::delete(&*self.epoll, attached.end.fd());
+        Some(attached)
     }
 
     /// Calls `f`, asks `epoll` for what is of interest then, and calls the
@@ -331,7 +340,7 @@ impl End {
 
     fn fd(&self) -> BorrowedFd<'_> {
         match self {
-            Self::Tty(tty) => tty.lines().as_fd(),
+            Self::Tty(tty) => tty.claimed().lines().as_fd(),
             Self::Pty(pty) => pty.fd().as_fd(),
         }
     }
@@ -356,7 +365,7 @@ mod tests {
         let path = Path::new(name.to_str().unwrap());
         let request = PortRequest::new(Device::Path(path.into()), 9_600, "test");
         let tty = Tty::open(path, &request).unwrap();
-        assert!(!tty.is_uart());
+        assert!(!tty.claimed().is_uart());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut state = State {
             wire: Wire::new(10, &clock),
@@ -367,6 +376,7 @@ mod tests {
                 marks: Marks::default(),
             }),
             sending_break: None,
+            unsent_break: None,
             released: false,
         };
         rustix::io::write(&device, &[b'x'; 25]).unwrap();

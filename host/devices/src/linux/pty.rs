@@ -33,7 +33,10 @@ impl Pty {
         // It holds whoever writes back by itself, and would take the others for
         // what the program at its other end wants.
         if request.flow != FlowControl::None {
-            return Err(request.lacks(format!("flow control {}", request.flow)));
+            return Err(request.lacks_but(
+                format!("flow control {}", request.flow),
+                "take `flow` out of its entry, since a pseudo-terminal holds back by itself",
+            ));
         }
         if request.rs485 {
             return Err(request.lacks("RS-485 mode"));

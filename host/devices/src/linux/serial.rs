@@ -3,81 +3,13 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::sync::Arc;
 
-use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
+use rustix::fs::{FileType, FlockOperation};
 use rustix::io::Errno;
-use rustix::termios::{
-    ControlModes, InputModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios,
-};
+use rustix::termios::{ControlModes, InputModes, OptionalActions, SpecialCodeIndex, Termios};
 use rustix::{fs, termios};
-use serial2::SerialPort as Lines;
-use serial2::rs4xx::{Rs485Config, TransceiverMode};
 
 use crate::serial::{Error, FlowControl, Parity, PortRequest};
-
-/// Errors are marked in the input, see [`Marks`](super::marks::Marks).
-/// `INPCK`: without it bytes with errors come as if they were sound.
-const MARKED: InputModes = InputModes::PARMRK.union(InputModes::INPCK);
-
-/// A tty that this process has claimed. Dropping it discards what it has not
-/// sent: the kernel would otherwise make `close` wait for that, up to 30
-/// seconds, in a gate.
-pub(super) struct Tty {
-    /// Whoever sends a break has it a little longer.
-    lines: Arc<Lines>,
-    is_uart: bool,
-}
-
-impl Tty {
-    pub(super) fn open(path: &Path, request: &PortRequest) -> Result<Self, Error> {
-        let device = path.display().to_string();
-        // Without O_NONBLOCK an open waits for the carrier.
-        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let fd =
-            fs::open(path, flags, Mode::empty()).map_err(|errno| cannot_open(&device, errno))?;
-        if !termios::isatty(&fd) {
-            return Err(not_a_tty(device, &fd));
-        }
-        claim(&fd, &device)?;
-        let is_uart = is_uart(&fd);
-        // From here on dropping it gives up the claim.
-        let lines = Arc::new(Lines::from(fd));
-        let tty = Self { lines, is_uart };
-        let before = configure(&tty.lines, request, MARKED)?;
-        if request.rs485 && !becomes_rs485(&tty.lines) {
-            let _ = termios::tcsetattr(&tty.lines, OptionalActions::Now, &before);
-            return Err(request.lacks("RS-485 mode"));
-        }
-        Ok(tty)
-    }
-
-    pub(super) fn lines(&self) -> &Arc<Lines> {
-        &self.lines
-    }
-
-    /// Whether it is a bare UART, whose peer sends however full we are.
-    pub(super) fn is_uart(&self) -> bool {
-        self.is_uart
-    }
-}
-
-impl Drop for Tty {
-    fn drop(&mut self) {
-        // A device that is gone refuses all of this, and needs none. Others
-        // who open it do not expect marks. The claims would outlive this
-        // descriptor where someone else has the device open, or a break ends.
-        let _ = termios::tcflush(&self.lines, QueueSelector::OFlush);
-        if let Ok(mut modes) = termios::tcgetattr(&self.lines)
-            && modes.input_modes.intersects(MARKED)
-        {
-            modes.input_modes -= MARKED;
-            let _ = termios::tcsetattr(&self.lines, OptionalActions::Now, &modes);
-        }
-        let _ = termios::ioctl_tiocnxcl(&self.lines);
-        let _ = fs::flock(&self.lines, FlockOperation::Unlock);
-    }
-}
 
 /// Makes a tty raw, with what the request says and `input` besides; returns its
 /// modes before. After an error it is as it was.
@@ -152,8 +84,8 @@ fn framing_bits() -> ControlModes {
 fn raw(before: &Termios, request: &PortRequest) -> Option<Termios> {
     let mut modes = before.clone();
     modes.make_raw();
-    modes.input_modes -=
-        InputModes::IXON | InputModes::IXOFF | InputModes::IXANY | InputModes::IGNPAR | MARKED;
+    modes.input_modes -= InputModes::IXON | InputModes::IXOFF | InputModes::IXANY;
+    modes.input_modes -= InputModes::IGNPAR | InputModes::PARMRK | InputModes::INPCK;
     modes.control_modes -= framing_bits() | ControlModes::CRTSCTS;
     // CLOCAL: without it a port whose carrier drops is hung up.
     modes.control_modes |= framed(request) | ControlModes::CREAD | ControlModes::CLOCAL;
@@ -194,12 +126,6 @@ fn framed(request: &PortRequest) -> ControlModes {
     size | parity | stop
 }
 
-/// Whether it is in RS-485 mode now: some take the request and leave it out.
-fn becomes_rs485(lines: &Lines) -> bool {
-    let is_set = lines.set_rs4xx_mode(TransceiverMode::Rs485(Rs485Config::new()));
-    is_set.is_ok() && matches!(lines.get_rs4xx_mode(), Ok(TransceiverMode::Rs485(_)))
-}
-
 /// Within 2 %, which a receiver tolerates: divisors seldom hit a speed exactly,
 /// and drivers report what they hit.
 fn is_near(asked: u32, got: u32) -> bool {
@@ -208,7 +134,7 @@ fn is_near(asked: u32, got: u32) -> bool {
 
 /// Both claims: the lock holds against root too and against programs that lock
 /// as most do, the exclusive mode against those that do not.
-fn claim(fd: &OwnedFd, device: &str) -> Result<(), Error> {
+pub(super) fn claim(fd: &OwnedFd, device: &str) -> Result<(), Error> {
     match fs::flock(fd, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
         Err(Errno::WOULDBLOCK) => {
@@ -223,14 +149,14 @@ fn claim(fd: &OwnedFd, device: &str) -> Result<(), Error> {
 }
 
 /// The kernel's serial core shows the depth of its FIFO, and nobody else does.
-fn is_uart(fd: &OwnedFd) -> bool {
+pub(super) fn is_uart(fd: &OwnedFd) -> bool {
     fs::fstat(fd).is_ok_and(|stat| {
         let (major, minor) = (fs::major(stat.st_rdev), fs::minor(stat.st_rdev));
         Path::new(&format!("/sys/dev/char/{major}:{minor}/xmit_fifo_size")).exists()
     })
 }
 
-fn cannot_open(device: &str, errno: Errno) -> Error {
+pub(super) fn cannot_open(device: &str, errno: Errno) -> Error {
     let device = device.to_owned();
     match errno {
         Errno::NOENT | Errno::NOTDIR | Errno::NXIO | Errno::NODEV | Errno::IO => Error::NoDevice {
@@ -251,7 +177,7 @@ fn cannot_open(device: &str, errno: Errno) -> Error {
     }
 }
 
-fn not_a_tty(device: String, fd: &OwnedFd) -> Error {
+pub(super) fn not_a_tty(device: String, fd: &OwnedFd) -> Error {
     let kind = fs::fstat(fd).map(|stat| FileType::from_raw_mode(stat.st_mode));
     Error::NotATty {
         device,

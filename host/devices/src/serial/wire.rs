@@ -67,7 +67,7 @@ impl Wire {
     /// The holder reads; `None` where the device is gone and all was read.
     pub(crate) fn read(&mut self, max: usize, into: &mut Vec<u8>) -> Option<usize> {
         let drained = self.gone && self.input.is_empty() && self.marks.is_empty();
-        self.pass_marks();
+        // What came before any byte is told before any byte: by an empty read.
         let next = self.marks.front();
         let next = next.map_or(usize::MAX, |mark| (mark.at - self.position()) as usize);
         let count = self.input.pop(max.min(next), into);
@@ -132,12 +132,16 @@ impl Wire {
 
     /// A byte with a wrong parity or stop bit.
     pub(crate) fn arrive_damaged(&mut self, byte: u8) {
-        self.counts.damaged += 1;
+        let before = self.counts.input;
         self.arrive(&[byte]);
-        self.mark(LineErrors {
-            damaged: 1,
-            ..LineErrors::default()
-        });
+        // Where it found no room it is lost, and the one before it sound.
+        if self.counts.input > before {
+            self.counts.damaged += 1;
+            self.mark(LineErrors {
+                damaged: 1,
+                ..LineErrors::default()
+            });
+        }
     }
 
     /// A break.
@@ -194,7 +198,8 @@ impl Wire {
         self.tell_news();
     }
 
-    fn tell_news(&mut self) {
+    /// The holder is to read, if only to be told of an error.
+    pub(crate) fn tell_news(&mut self) {
         self.news = true;
         self.signals.readable.set_due(true);
         self.signals.writable.set_due(self.is_writable());

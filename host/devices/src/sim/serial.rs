@@ -349,6 +349,7 @@ impl OpenPort {
     fn gone(&self) -> Error {
         Error::Gone {
             device: self.name(),
+            refused: None,
         }
     }
 
@@ -415,7 +416,7 @@ impl SerialPort for OpenPort {
 
     fn set_rts(&self, active: bool) -> Result<(), Error> {
         self.with_plugged(|_, holder| {
-            holder.request.check_rts()?;
+            holder.request.check_rts(holder.request.rs485)?;
             holder.rts = active;
             Ok(())
         })?

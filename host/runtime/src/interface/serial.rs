@@ -7,7 +7,10 @@ use crate::error::ErrorCode;
 use crate::grants::Named;
 use crate::guest::Guest;
 use crate::heritage::{LineName, OpenPort};
-use loopgate_devices::serial::{Error, MAX_BREAK, SerialPort};
+use loopgate_devices::bus::BusThread;
+use loopgate_devices::serial::{
+    Device, Error, MAX_BREAK, PortRequest, SerialController, SerialPort,
+};
 use loopgate_workloop::{Context, InterruptLine};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -90,17 +93,21 @@ impl HostPort for Guest {
     }
 
     fn take_line_errors(&mut self, this: Resource<Port>) -> Answer<LineErrors> {
-        self.with_port(&this, |port| {
-            let errors = port.take_line_errors();
-            Ok(LineErrors {
+        Ok(self.usable(&this)?.map(|open| {
+            let errors = open.port.take_line_errors();
+            LineErrors {
                 breaks: errors.breaks,
                 damaged: errors.damaged,
                 lost: errors.lost,
-            })
-        })
+            }
+        }))
     }
 
     fn send_break(&mut self, this: Resource<Port>, duration: u64) -> Answer<()> {
+        let open = match self.usable(&this)? {
+            Ok(open) => open,
+            Err(code) => return Ok(Err(code)),
+        };
         let length = Duration::from_nanos(duration);
         if length.is_zero() || length > MAX_BREAK {
             self.driver
@@ -108,11 +115,12 @@ impl HostPort for Guest {
                 .host("a break must be longer than 0 and at most 10 s");
             return Ok(Err(WitErrorCode::BadArgument));
         }
-        self.with_port(&this, |port| port.send_break(length))
+        let sent = open.port.send_break(length);
+        Ok(sent.map_err(|error| self.port_error(&error)))
     }
 
     fn modem_lines(&mut self, this: Resource<Port>) -> Answer<ModemLines> {
-        self.with_port(&this, |port| {
+        self.on_wires(&this, |port| {
             let lines = port.modem_lines()?;
             Ok(ModemLines {
                 cts: lines.cts,
@@ -124,11 +132,11 @@ impl HostPort for Guest {
     }
 
     fn set_dtr(&mut self, this: Resource<Port>, active: bool) -> Answer<()> {
-        self.with_port(&this, |port| port.set_dtr(active))
+        self.on_wires(&this, move |port| port.set_dtr(active))
     }
 
     fn set_rts(&mut self, this: Resource<Port>, active: bool) -> Answer<()> {
-        self.with_port(&this, |port| port.set_rts(active))
+        self.on_wires(&this, move |port| port.set_rts(active))
     }
 
     fn drop(&mut self, this: Resource<Port>) -> wasmtime::Result<()> {
@@ -141,20 +149,40 @@ impl HostPort for Guest {
 }
 
 impl Guest {
-    /// For what needs no more than the port, and the leave to act.
-    fn with_port<T>(
-        &self,
-        this: &Resource<Port>,
-        f: impl FnOnce(&dyn SerialPort) -> Result<T, Error>,
-    ) -> Answer<T> {
+    /// What is behind the port, with the leave to act.
+    fn usable(&self, this: &Resource<Port>) -> Answer<&OpenPort> {
         if let Err(code) = self.may_act() {
             return Ok(Err(code.into()));
         }
         let this = self.table.get(this)?;
-        let Some(open) = &this.open else {
-            return Ok(Err(self.withdrawn_port(this)));
+        let open = this.open.as_ref();
+        Ok(open.ok_or_else(|| self.withdrawn_port(this)))
+    }
+
+    /// For modem lines: an adapter can take seconds over them, so that is bounded
+    /// as a transaction on a bus is (rule 13).
+    fn on_wires<T: Send + 'static>(
+        &mut self,
+        this: &Resource<Port>,
+        f: impl FnOnce(&dyn SerialPort) -> Result<T, Error> + Send + 'static,
+    ) -> Answer<T> {
+        let OpenPort { port, wires, .. } = match self.usable(this)? {
+            Ok(open) => open.clone(),
+            Err(code) => return Ok(Err(code)),
         };
-        Ok(f(&*open.port).map_err(|error| self.port_error(&error)))
+        let made = match wires {
+            None => Ok(f(&*port)),
+            Some(wires) => self
+                .caller()
+                .on_thread(&wires, |turn, left| turn.run(left, move || f(&*port))),
+        };
+        match made {
+            Ok(result) => Ok(result.map_err(|error| self.port_error(&error))),
+            Err(fault) => {
+                let name = &self.table.get(this)?.name;
+                self.no_result(&format!("port `{name}`"), fault).map(Err)
+            }
+        }
     }
 
     fn open_port(&mut self, name: &str, baud: u32) -> Result<Resource<Port>, ErrorCode> {
@@ -180,14 +208,10 @@ impl Guest {
                 return Err(ErrorCode::Busy);
             }
             Some(open) => open,
-            None => match driver.devices.serial.open(&request) {
-                Ok(port) => OpenPort {
-                    port,
-                    baud: request.baud,
-                    taken: Arc::default(),
-                },
-                Err(error) => return Err(self.port_error(&error).into()),
-            },
+            None => {
+                let opened = open_anew(&*driver.devices.serial, &request);
+                opened.map_err(|error| ErrorCode::from(self.port_error(&error)))?
+            }
         };
         driver.opened_port(name, &open);
         self.push(Port {
@@ -229,9 +253,10 @@ impl Guest {
     fn port_error(&self, error: &Error) -> WitErrorCode {
         self.driver.log.host(&error.to_string());
         match error {
-            Error::Busy { .. } | Error::HasInterrupt { .. } | Error::Breaking { .. } => {
-                WitErrorCode::Busy
-            }
+            Error::Busy { .. }
+            | Error::Closing { .. }
+            | Error::HasInterrupt { .. }
+            | Error::Breaking { .. } => WitErrorCode::Busy,
             Error::NoDevice { .. }
             | Error::NotATty { .. }
             | Error::LinkTaken { .. }
@@ -241,4 +266,26 @@ impl Guest {
             Error::Io { .. } => WitErrorCode::Io,
         }
     }
+}
+
+/// Opens a device, with a thread for its wires where those are the kernel's.
+fn open_anew(serial: &dyn SerialController, request: &PortRequest) -> Result<OpenPort, Error> {
+    let wires = match &request.device {
+        Device::Path(path) => {
+            let thread = BusThread::spawn(&path.display().to_string());
+            let thread = thread.map_err(|source| Error::Io {
+                device: request.device.to_string(),
+                operation: "start the thread for its modem lines",
+                source,
+            })?;
+            Some(Arc::new(thread))
+        }
+        Device::Pty { .. } | Device::Sim(_) => None,
+    };
+    Ok(OpenPort {
+        port: serial.open(request)?,
+        baud: request.baud,
+        taken: Arc::default(),
+        wires,
+    })
 }
