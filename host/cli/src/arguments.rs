@@ -47,8 +47,8 @@ pub(crate) enum Command {
         after_help = "The board file names OUT in the place of the component, and has to have its digest, which \
         is printed: compiled code runs as the host. Another release of loopgate, or another kind of processor, \
         needs another file.\n\n\
-        Hosts on 32-bit ARM run `pulley32`. A program that was built with `--features all-targets` compiles for \
-        x86-64 and arm64, others for their own kind, and all for the interpreter.\n\n\
+        A program that was built with `--features all-targets` compiles for x86-64 and arm64, others for their \
+        own kind. All compile for the interpreter, for machines that no host runs on yet.\n\n\
         Examples:\n  loopgate compile target/drivers/blink.wasm -o blink.cwasm\n  \
         loopgate compile target/drivers/blink.wasm --target aarch64-unknown-linux-musl -o blink.cwasm"
     )]

@@ -28,14 +28,14 @@ use crate::control::from_hex;
 use crate::driver::Code;
 use crate::engine::Digest;
 use crate::error::BoardError;
+use crate::file;
 use crate::limits::{Limits, LimitsEntry};
 use crate::units::Span;
 use lines::Lines;
 use serde::Deserialize;
 use source::{Source, Unique};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -218,11 +218,7 @@ impl BoardFile {
             path: path.to_owned(),
             cause,
         };
-        let mut text = Vec::new();
-        let file = File::open(path).map_err(unreadable)?;
-        file.take(FILE_MAX as u64 + 1)
-            .read_to_end(&mut text)
-            .map_err(unreadable)?;
+        let (text, _) = file::read(path, FILE_MAX as u64).map_err(unreadable)?;
         bounded(&text, path)?;
         let text = String::from_utf8(text)
             .map_err(|error| unreadable(std::io::Error::new(ErrorKind::InvalidData, error)))?;
@@ -543,14 +539,16 @@ uses = ["button-led"]
         assert!(BoardFile::parse(&text, "b.toml").unwrap().drivers.len() > 5_000);
         assert!(begun.elapsed() < std::time::Duration::from_secs(20));
         let too_long = text + &" ".repeat(FILE_MAX);
-        for error in [
-            BoardFile::parse(&too_long, "/dev/zero"),
-            BoardFile::read("/dev/zero"),
-        ] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, &too_long).unwrap();
+        for error in [BoardFile::parse(&too_long, &file), BoardFile::read(&file)] {
             let error = error.unwrap_err().to_string();
-            let expected = "board file `/dev/zero` has more than the 1048576 bytes";
-            assert!(error.starts_with(expected), "{error}");
+            let path = file.path().display();
+            let expected = format!("board file `{path}` has more than the 1048576 bytes");
+            assert!(error.starts_with(&expected), "{error}");
         }
+        let error = BoardFile::read("/dev/zero").unwrap_err().to_string();
+        assert!(error.contains("it is no regular file"), "{error}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::bindings::VERSION;
 use crate::cache::Cache;
 use crate::control::to_hex;
 use crate::error::ComponentError;
+use crate::file;
 use crate::filter::{self, Program};
 use crate::guest::Guest;
 use crate::interface;
@@ -18,8 +19,6 @@ use crate::target::Target;
 use crate::text::last_words;
 use crate::ticker::{InFlight, Ticker};
 use compiler::Compiler;
-use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use wasmtime::Store;
@@ -195,26 +194,15 @@ impl Engine {
         file: &[u8],
         trusted: bool,
     ) -> Result<(Component, Option<Component>), ComponentError> {
-        let path = path.to_owned();
-        if !trusted {
-            return Err(ComponentError::Untrusted { path });
-        }
+        let code = unpack(path, file, trusted)?;
         if matches!(self.pace, Pace::Counted) {
+            let path = path.to_owned();
             return Err(ComponentError::RealClock { path });
         }
         let other = |cause| ComponentError::OtherEngine {
-            path: path.clone(),
+            path: path.to_owned(),
             cause,
         };
-        let code = precompiled::Code::unpack(file).map_err(|cause| other(cause.to_owned()))?;
-        let here = Target::here();
-        if code.target != here.to_string() {
-            return Err(ComponentError::OtherTarget {
-                target: last_words(code.target),
-                path,
-                here,
-            });
-        }
         let driver = precompiled::load(&self.wasmtime, code.driver).map_err(other)?;
         let filters = code
             .filters
@@ -307,32 +295,65 @@ fn filter_config() -> wasmtime::Config {
     config
 }
 
-/// A component's file, bounded, also where it grows while it is read.
+/// A component's file, bounded.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
-    let unreadable = |cause| ComponentError::Unreadable {
+    let read = file::read(path, COMPONENT_MAX);
+    let (bytes, size) = read.map_err(|cause| ComponentError::Unreadable {
         path: path.to_owned(),
         cause: sandbox::explain(cause),
-    };
-    // Opening a pipe would wait for somebody who writes to it.
-    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = std::fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(nonblocking)
-        .open(path)
-        .map_err(unreadable)?;
-    let meta = file.metadata().map_err(unreadable)?;
-    if meta.is_dir() {
-        return Err(unreadable(rustix::io::Errno::ISDIR.into()));
-    }
-    if !meta.is_file() {
-        return Err(unreadable(std::io::Error::other("it is no regular file")));
-    }
-    let mut bytes = Vec::new();
-    file.take(COMPONENT_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    within_bounds(path, meta.len().max(bytes.len() as u64))?;
+    })?;
+    within_bounds(path, size)?;
     Ok(bytes)
+}
+
+/// Why a file would not be loaded, as far as can be told without loading it.
+pub(crate) fn look_at(
+    path: &Path,
+    meant: Option<Digest>,
+    compiler: bool,
+) -> Result<(), ComponentError> {
+    let bytes = read(path)?;
+    verify(path, meant, digest(&bytes))?;
+    if precompiled::is_code(&bytes) {
+        return unpack(path, &bytes, meant.is_some()).map(drop);
+    }
+    let name = path.display().to_string();
+    recognise(&name, &bytes)?;
+    if compiler {
+        return Ok(());
+    }
+    Err(ComponentError::NoCompiler {
+        name,
+        here: Target::here(),
+    })
+}
+
+/// What was compiled before for this host, by who is `trusted`.
+fn unpack<'a>(
+    path: &Path,
+    file: &'a [u8],
+    trusted: bool,
+) -> Result<precompiled::Code<'a>, ComponentError> {
+    let path = path.to_owned();
+    if !trusted {
+        return Err(ComponentError::Untrusted { path });
+    }
+    let code = match precompiled::Code::unpack(file) {
+        Ok(code) => code,
+        Err(cause) => {
+            let cause = cause.to_owned();
+            return Err(ComponentError::OtherEngine { path, cause });
+        }
+    };
+    let here = Target::here();
+    if code.target != here.to_string() {
+        return Err(ComponentError::OtherTarget {
+            target: last_words(code.target),
+            path,
+            here,
+        });
+    }
+    Ok(code)
 }
 
 fn within_bounds(path: &Path, size: u64) -> Result<(), ComponentError> {
@@ -441,6 +462,48 @@ mod tests {
         assert!(error(&file[..30], true).contains("truncated"));
         let refused = error(&file, false);
         assert!(refused.contains("`sha256`"), "{refused}");
+    }
+
+    #[test]
+    fn what_would_not_be_loaded_is_told_without_loading_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("driver");
+        let looked_at = |content: &[u8], meant: Option<&[u8]>, compiler| {
+            std::fs::write(&path, content).unwrap();
+            let looked_at = look_at(&path, meant.map(digest), compiler);
+            looked_at.map_err(|error| error.to_string())
+        };
+        let component = b"\0asm\x0d\0\x01\0";
+        let code = |target: &str| {
+            let (driver, filters) = (&b"code"[..], None);
+            let code = precompiled::Code {
+                target,
+                driver,
+                filters,
+            };
+            code.pack()
+        };
+        let here = code(&Target::here().to_string());
+        assert_eq!(looked_at(component, None, true), Ok(()));
+        assert_eq!(looked_at(component, Some(component), true), Ok(()));
+        assert_eq!(looked_at(&here, Some(&here), false), Ok(()));
+        let other = code("vax-linux");
+        for (content, meant, compiler, said) in [
+            (&component[..], None, false, "without a compiler"),
+            (component, Some(&b"other"[..]), true, "has the SHA-256"),
+            (b"text", None, true, "is not WebAssembly"),
+            (
+                &here,
+                None,
+                true,
+                "only where the board file has its digest",
+            ),
+            (&here[..30], Some(&here[..30]), true, "truncated"),
+            (&other, Some(&other), true, "was compiled for `vax-linux`"),
+        ] {
+            let error = looked_at(content, meant, compiler).unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
     }
 
     #[test]

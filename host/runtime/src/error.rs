@@ -177,7 +177,7 @@ pub enum ComponentError {
     },
     /// The compiler has no such target.
     #[error(
-        "`{name}` cannot be compiled for `{target}` by this host: {cause}; use one that was built with `--features all-targets`, or compile on such a machine"
+        "`{name}` cannot be compiled for `{target}` by this host: {cause}; {}", .target.compiled_by()
     )]
     NoTarget {
         /// The component.

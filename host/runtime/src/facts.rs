@@ -1,7 +1,10 @@
 //! What this host has on this machine, looked at before it runs a board.
 
+use crate::board_file::{BoardFile, DriverEntry};
 use crate::cache::Cache;
 use crate::control::Place;
+use crate::engine;
+use crate::error::ComponentError;
 use crate::sandbox::{self, SandboxStatus};
 use std::path::{Path, PathBuf};
 
@@ -50,6 +53,15 @@ impl HostFacts {
                 problem: socket.problem(),
             },
         }
+    }
+
+    /// Looks at a driver's component without loading it.
+    ///
+    /// # Errors
+    /// Why this host would not load it, as far as that can be told.
+    pub fn look_at(&self, file: &BoardFile, entry: &DriverEntry) -> Result<(), ComponentError> {
+        let code = file.code(entry);
+        engine::look_at(&code.file, code.digest, self.compiler)
     }
 }
 

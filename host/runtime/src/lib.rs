@@ -50,6 +50,7 @@ mod driver;
 mod engine;
 mod error;
 mod facts;
+mod file;
 mod filter;
 mod grants;
 mod guest;

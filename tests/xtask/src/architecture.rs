@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
 use crate::{Misuse, process};
@@ -36,6 +36,12 @@ impl Architecture {
                 "there is no architecture `{name}`; there are x86_64 and aarch64"
             ))),
         }
+    }
+
+    /// Of this machine.
+    pub(crate) fn here() -> Result<Self> {
+        Self::named(std::env::consts::ARCH)
+            .context("archives are made on a machine of one of their own kinds")
     }
 
     pub(crate) fn target(self) -> String {

@@ -29,11 +29,7 @@ pub(crate) struct Made {
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<Outcome> {
     let options = Options::read(arguments)?;
-    let missing = options
-        .targets
-        .iter()
-        .flat_map(|target| target.missing(true));
-    architecture::refuse(&missing.collect::<Vec<_>>())?;
+    architecture::refuse(&missing(&options.targets)?)?;
     let mut all = Vec::new();
     for &target in &options.targets {
         let Some(made) = make(workspace, target)? else {
@@ -49,6 +45,22 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<Outcome
         println!("{}", serde_json::to_string(&all)?);
     }
     Ok(Outcome::Passed)
+}
+
+/// What archives for these need and is not there.
+pub(crate) fn missing(targets: &[Architecture]) -> Result<Vec<String>> {
+    let needed = needed(targets, Architecture::here()?);
+    let missing = needed.iter().flat_map(|target| target.missing(true));
+    Ok(missing.collect())
+}
+
+/// What is built for: a program for machines like this one compiles the drivers.
+fn needed(targets: &[Architecture], here: Architecture) -> Vec<Architecture> {
+    let mut needed = targets.to_vec();
+    if !needed.contains(&here) {
+        needed.push(here);
+    }
+    needed
 }
 
 /// Nothing where the compiler fails.
@@ -125,6 +137,13 @@ mod tests {
         let options = read(&["--json", "--target", "aarch64"]).unwrap();
         assert_eq!(options.targets, [Architecture::Arm]);
         assert!(options.json);
+    }
+
+    #[test]
+    fn this_machines_own_kind_is_needed_besides() {
+        let (x86, arm) = (Architecture::X86, Architecture::Arm);
+        assert_eq!(needed(&[arm], x86), [arm, x86]);
+        assert_eq!(needed(&Architecture::ALL, x86), Architecture::ALL);
     }
 
     #[test]

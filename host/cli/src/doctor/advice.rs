@@ -40,20 +40,17 @@ fn serial(survey: &Survey) -> Option<Finding> {
 }
 
 fn i2c(survey: &Survey) -> Option<Finding> {
-    let absent = |bus: &&_| is_absent(bus);
-    if survey
-        .i2c
-        .iter()
-        .map(|bus| &bus.node)
-        .any(|node| absent(&node))
-    {
-        let what = "this machine has I2C buses, and the kernel no files for them";
-        return Some(Finding::advice(what, remedy::bus(Kind::I2c, survey)));
-    }
-    if survey.i2c.is_empty() {
+    /// Of a Raspberry Pi's header; its screens have others.
+    const HEADER: &str = "/dev/i2c-1";
+    let nodes = || survey.i2c.iter().map(|bus| &bus.node);
+    if survey.system.is_pi() && !nodes().any(|node| node.path == HEADER) {
         return off(Kind::I2c, "I2C", survey);
     }
-    closed(survey.i2c.iter().map(|bus| &bus.node), Kind::I2c, survey)
+    if nodes().any(is_absent) {
+        let what = "this machine has I2C buses, and the kernel no files for them";
+        return Some(Finding::advice(what, remedy::i2c_file()));
+    }
+    closed(nodes(), Kind::I2c, survey)
 }
 
 fn spi(survey: &Survey) -> Option<Finding> {

@@ -4,12 +4,9 @@ mod buses;
 mod lines;
 mod ports;
 
-use std::io::Read as _;
-use std::path::Path;
-
 use loopgate::board_file::DriverEntry;
 use loopgate::devices::linux::survey::{Access, Node, Survey};
-use loopgate::{BoardFile, HostFacts};
+use loopgate::{BoardFile, ComponentError, HostFacts};
 
 use super::finding::Finding;
 use super::remedy::{self, Kind};
@@ -63,25 +60,22 @@ fn of_driver(
 fn component(file: &BoardFile, entry: &DriverEntry, host: &HostFacts) -> Finding {
     let path = file.resolve(entry.component.get_ref());
     let what = format!("component `{}`", path.display());
-    match begins(&path) {
-        Ok(begins) if begins == *b"\0asm" && !host.compiler => Finding::missing(
+    match host.look_at(file, entry) {
+        Ok(()) => Finding::ok(what),
+        Err(ComponentError::NoCompiler { .. }) => Finding::missing(
             format!("{what} is not compiled, and this host has no compiler"),
             vec![remedy::elsewhere()],
         ),
-        Ok(_) => Finding::ok(what),
-        Err(error) => Finding::missing(
-            format!("{what} cannot be read: {error}"),
+        Err(ComponentError::Unreadable { cause, .. }) => Finding::missing(
+            format!("{what} cannot be read: {cause}"),
             vec!["build it, or correct `component` in the board file".to_owned()],
         ),
+        Err(error) => {
+            let said = error.to_string();
+            let (what, remedy) = said.rsplit_once("; ").unwrap_or((&said, ""));
+            Finding::missing(what, vec![remedy.to_owned()])
+        }
     }
-}
-
-/// The first bytes of a file, zeros after its end.
-fn begins(path: &Path) -> std::io::Result<[u8; 4]> {
-    let mut begins = [0; 4];
-    let mut file = std::fs::File::open(path)?;
-    let _ = file.read(&mut begins)?;
-    Ok(begins)
 }
 
 /// Where this user may not open it.

@@ -1,7 +1,7 @@
 //! The commands that mend what is missing.
 
 use loopgate::Target;
-use loopgate::devices::linux::survey::{Access, I2cBus, Node, Survey, System, User};
+use loopgate::devices::linux::survey::{Node, Survey, System, User};
 
 /// What the kernel calls the kinds of devices, and the groups that distributions have
 /// for them.
@@ -80,12 +80,6 @@ fn join(group: &str) -> Vec<String> {
 pub(super) fn bus(kind: Kind, survey: &Survey) -> Vec<String> {
     let system = &survey.system;
     let (setting, done, command) = match kind {
-        Kind::I2c if survey.i2c.iter().any(is_without_file) => {
-            return vec![
-                "sudo modprobe i2c-dev".to_owned(),
-                "echo i2c-dev | sudo tee /etc/modules-load.d/i2c-dev.conf".to_owned(),
-            ];
-        }
         Kind::I2c => ("dtparam=i2c_arm=on", "i2c_arm=on", "do_i2c 0"),
         Kind::Spi => ("dtparam=spi=on", "spi=on", "do_spi 0"),
         Kind::Serial => ("enable_uart=1", "enable_uart=1", "do_serial_hw 0"),
@@ -95,7 +89,7 @@ pub(super) fn bus(kind: Kind, survey: &Survey) -> Vec<String> {
         return switch_on(system, setting, done, command);
     }
     let other = match kind {
-        Kind::Serial => "plug in a USB serial adapter".to_owned(),
+        Kind::Serial => adapter(),
         _ => format!(
             "switch it on in the machine's device tree or firmware, or plug in an adapter; \
              then its files are in /dev ({})",
@@ -105,8 +99,31 @@ pub(super) fn bus(kind: Kind, survey: &Survey) -> Vec<String> {
     vec![other]
 }
 
-fn is_without_file(bus: &I2cBus) -> bool {
-    bus.node.access == Access::Absent
+/// For a port that comes with what is plugged in.
+pub(super) fn adapter() -> String {
+    "plug in a USB serial adapter".to_owned()
+}
+
+/// For an I2C bus of the kernel's that has no file.
+pub(super) fn i2c_file() -> Vec<String> {
+    vec![
+        "sudo modprobe i2c-dev".to_owned(),
+        "echo i2c-dev | sudo tee /etc/modules-load.d/i2c-dev.conf".to_owned(),
+    ]
+}
+
+/// For a device that a driver of the kernel's has.
+pub(super) fn unbind(bus: &str, device: &str, driver: &str) -> String {
+    format!("echo {device} | sudo tee /sys/bus/{bus}/drivers/{driver}/unbind")
+}
+
+/// For a device on an SPI bus that no driver has: programs reach it through one.
+pub(super) fn spidev(device: &str) -> Vec<String> {
+    vec![
+        "sudo modprobe spidev".to_owned(),
+        format!("echo spidev | sudo tee /sys/bus/spi/devices/{device}/driver_override"),
+        format!("echo {device} | sudo tee /sys/bus/spi/drivers/spidev/bind"),
+    ]
 }
 
 /// What a Raspberry Pi does when it boots.

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use loopgate::control::Place;
+use loopgate::control::{Place, to_hex};
 use loopgate::devices::linux::survey::{
     Access, Chip, ChipLine, I2cBus, KernelsDevice, Node, Port, SpiDevice, Survey, User,
 };
-use loopgate::{BoardFile, HostFacts};
+use loopgate::{BoardFile, HostFacts, Target};
+use sha2::{Digest as _, Sha256};
 
 use super::Report;
 use super::finding::{Finding, State};
@@ -51,12 +52,17 @@ fn empty() -> Survey {
     survey
 }
 
+/// What a component begins with.
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
 fn report(survey: Survey, backend: &str, grants: &str) -> Report {
     let board = format!(
         "[board]\nbackend = \"{backend}\"\n[[driver]]\nname = \"d\"\n\
-         component = \"/dev/null\"\n{grants}"
+         component = \"d.wasm\"\n{grants}"
     );
-    let file = BoardFile::parse(&board, "board.toml").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("d.wasm"), COMPONENT).unwrap();
+    let file = BoardFile::parse(&board, folder.path().join("board.toml")).unwrap();
     Report::of(host(), survey, Some(&file))
 }
 
@@ -169,6 +175,12 @@ fn ports_are_looked_at_and_not_opened() {
     let finding = port(empty());
     assert!(finding.what.ends_with("is not there"), "{}", finding.what);
     assert_eq!(finding.remedies, ["plug in a USB serial adapter"]);
+    let mut pi = empty();
+    pi.system.model = Some("Raspberry Pi 5 Model B Rev 1.0".to_owned());
+    assert_eq!(port(pi.clone()).remedies, ["plug in a USB serial adapter"]);
+    let built_in = "[driver.serial]\ngps = { device = \"/dev/ttyAMA0\" }";
+    let remedies = granted(pi, built_in).remedies;
+    assert!(remedies[0].contains("enable_uart=1"), "{remedies:?}");
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("dev")).unwrap();
     std::fs::write(folder.path().join("dev/ttyUSB0"), "").unwrap();
@@ -235,6 +247,13 @@ fn a_bus_is_there_or_switched_on_by_a_command() {
         devices: Vec::new(),
     }];
     assert_eq!(remedy(&pi), "sudo modprobe i2c-dev");
+    // A screen's, which has nothing to do with the header's.
+    pi.i2c[0].node.path = "/dev/i2c-20".to_owned();
+    pi.system.boot_settings.clear();
+    assert_eq!(remedy(&pi), "sudo raspi-config nonint do_i2c 0");
+    let advice = &report(pi, "sim", "").advice;
+    let off = |finding: &Finding| finding.what == "I2C is switched off";
+    assert!(advice.iter().any(off), "{advice:?}");
 }
 
 #[test]
@@ -246,11 +265,18 @@ fn an_spi_device_that_the_kernel_has_is_unbound() {
         driver: Some("ads7846".to_owned()),
         node: node("/dev/spidev0.1", Access::Absent),
     }];
-    let finding = granted(survey, spi);
+    let taken = granted(survey.clone(), spi).remedies;
     assert_eq!(
-        finding.remedies,
-        ["echo spi0.1 | sudo tee /sys/bus/spi/drivers/ads7846/unbind"]
+        taken,
+        [
+            "echo spi0.1 | sudo tee /sys/bus/spi/drivers/ads7846/unbind",
+            "sudo modprobe spidev",
+            "echo spidev | sudo tee /sys/bus/spi/devices/spi0.1/driver_override",
+            "echo spi0.1 | sudo tee /sys/bus/spi/drivers/spidev/bind",
+        ]
     );
+    survey.spi[0].driver = None;
+    assert_eq!(granted(survey, spi).remedies, taken[1..]);
     assert!(
         granted(empty(), spi)
             .what
@@ -272,15 +298,56 @@ fn a_component_that_is_not_there_is_missing() {
 fn a_host_without_a_compiler_needs_what_another_one_compiled() {
     let folder = tempfile::tempdir().unwrap();
     let board = "[board]\nbackend = \"sim\"\n[[driver]]\nname = \"d\"\ncomponent = \"d\"\n";
-    let file = BoardFile::parse(board, folder.path().join("board.toml")).unwrap();
-    let with = |content: &[u8], compiler| {
+    let with = |content: &[u8], more: &str, compiler| {
         std::fs::write(folder.path().join("d"), content).unwrap();
+        let path = folder.path().join("board.toml");
+        let file = BoardFile::parse(&format!("{board}{more}"), path).unwrap();
         let host = HostFacts { compiler, ..host() };
         Report::of(host, empty(), Some(&file))
     };
-    assert!(with(b"\0asm\x0d\0\x01\0", true).is_good());
-    assert!(with(b"loopgate code 2", false).is_good());
-    let report = with(b"\0asm\x0d\0\x01\0", false);
-    assert!(!report.is_good());
-    assert!(text::of(&report).contains("loopgate compile DRIVER.wasm --target"));
+    assert!(with(COMPONENT, "", true).is_good());
+    let code = |target: &str| {
+        [
+            b"loopgate code 2 ",
+            target.as_bytes(),
+            b"\n\0\0\0\0\0\0\0\0",
+        ]
+        .concat()
+    };
+    let sha256 = |content: &[u8]| format!("sha256 = \"{}\"", to_hex(&Sha256::digest(content)));
+    let here = code(&Target::here().to_string());
+    assert!(with(&here, &sha256(&here), false).is_good());
+    let vax = code("vax-linux");
+    for (content, more, remedy) in [
+        (
+            COMPONENT,
+            String::new(),
+            "loopgate compile DRIVER.wasm --target",
+        ),
+        (
+            &here,
+            String::new(),
+            "        put that of a file that you have made yourself",
+        ),
+        (
+            &here,
+            sha256(&vax),
+            "        put the component that was meant there",
+        ),
+        (
+            &vax,
+            sha256(&vax),
+            "        make it with `loopgate compile --target",
+        ),
+        (
+            b"loopgate code 2",
+            sha256(b"loopgate code 2"),
+            "        compile the component again",
+        ),
+    ] {
+        let report = with(content, &more, false);
+        assert!(!report.is_good());
+        let said = text::of(&report);
+        assert!(said.contains(remedy), "{said}");
+    }
 }

@@ -28,8 +28,15 @@ const BOARD: &str = "sample-drivers/raspberry-pi.toml";
 
 /// Nothing where the compiler fails.
 pub(super) fn gather(workspace: &Workspace, target: Architecture) -> Result<Option<Files>> {
-    let here = Architecture::named(std::env::consts::ARCH)
-        .context("archives are made on a machine of one of their own kinds")?;
+    let here = Architecture::here()?;
+    // First, since it takes a moment to see that one is missing.
+    let licences = [
+        (
+            "LICENSES-OF-OTHERS",
+            licences::text(workspace, target)?.into(),
+        ),
+        ("LICENSES-OF-RUST.html", licences::of_rust()?),
+    ];
     let built = program(workspace, target, here)? && program(workspace, here, here)?;
     if !built || guests::build(workspace)? == Outcome::Failed {
         return Ok(None);
@@ -41,8 +48,9 @@ pub(super) fn gather(workspace: &Workspace, target: Architecture) -> Result<Opti
         let bytes = read(&workspace.root.join(from))?;
         files.insert(name.to_owned(), File::new(bytes));
     }
-    let licences = licences::text(workspace, target)?;
-    files.insert("LICENSES-OF-OTHERS".to_owned(), File::new(licences.into()));
+    for (name, text) in licences {
+        files.insert(name.to_owned(), File::new(text));
+    }
     for (name, bytes) in components(workspace)? {
         files.insert(format!("drivers/{name}"), File::new(bytes));
     }

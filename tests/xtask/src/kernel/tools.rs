@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::Options;
 use crate::architecture::{self, Architecture};
-use crate::process;
+use crate::{dist, process};
 
 /// An error that names all that is missing, with the command that brings it.
 pub(super) fn all_there(options: &Options) -> Result<()> {
@@ -20,7 +20,12 @@ pub(super) fn all_there(options: &Options) -> Result<()> {
             };
             missing.push(format!("`{emulator}`: apt-get install {package}"));
         }
-        missing.extend(architecture.missing(!options.only_devices));
+        if options.only_devices {
+            missing.extend(architecture.missing(false));
+        }
+    }
+    if !options.only_devices {
+        missing.extend(dist::missing(&options.architectures)?);
     }
     architecture::refuse(&missing)
 }

@@ -23,12 +23,8 @@ pub(super) fn i2c(name: &str, entry: &I2cEntry, survey: &Survey) -> Finding {
     match taken.next() {
         Some(device) => {
             let number = real.trim_start_matches("/dev/i2c-");
-            kernels(
-                &what,
-                "i2c",
-                &format!("{number}-{address:04x}"),
-                &device.driver,
-            )
+            let unbind = remedy::unbind("i2c", &format!("{number}-{address:04x}"), &device.driver);
+            Finding::missing(taken_by(&what, &device.driver), vec![unbind])
         }
         None => Finding::ok(format!("{what}, whose bus is there")),
     }
@@ -39,12 +35,19 @@ pub(super) fn spi(name: &str, entry: &SpiEntry, survey: &Survey) -> Finding {
     let path = format!("{bus}.{select}");
     let what = format!("SPI device `{name}`, `{path}`");
     let number = path.trim_start_matches("/dev/spidev");
+    let name = format!("spi{number}");
     let mut devices = survey.spi.iter();
-    let device = devices.find(|device| device.name == format!("spi{number}"));
-    match device.and_then(|device| device.driver.as_deref()) {
-        Some(driver) if driver != "spidev" => {
-            kernels(&what, "spi", &format!("spi{number}"), driver)
+    let device = devices.find(|device| device.name == name);
+    match device.map(|device| device.driver.as_deref()) {
+        Some(Some(driver)) if driver != "spidev" => {
+            let mut remedies = vec![remedy::unbind("spi", &name, driver)];
+            remedies.extend(remedy::spidev(&name));
+            Finding::missing(taken_by(&what, driver), remedies)
         }
+        Some(None) => Finding::missing(
+            format!("{what}, which no driver of the kernel's has"),
+            remedy::spidev(&name),
+        ),
         _ => file(&what, &path, Kind::Spi, survey).map_or_else(
             |finding| finding,
             |_| Finding::ok(format!("{what}, is there")),
@@ -60,17 +63,18 @@ fn file(what: &str, path: &str, kind: Kind, survey: &Survey) -> Result<String, F
     let (node, real) = survey.node(Path::new(path));
     if node.access == Access::Absent {
         let what = format!("{what}: {path} is not there");
-        return Err(Finding::missing(what, remedy::bus(kind, survey)));
+        let is_known = survey.i2c.iter().any(|bus| bus.node.path == path);
+        let remedies = if is_known {
+            remedy::i2c_file()
+        } else {
+            remedy::bus(kind, survey)
+        };
+        return Err(Finding::missing(what, remedies));
     }
     let closed = denied(what, &node, kind, survey);
     closed.map_or_else(|| Ok(real.display().to_string()), Err)
 }
 
-fn kernels(what: &str, bus: &str, device: &str, driver: &str) -> Finding {
-    Finding::missing(
-        format!("{what}, which the kernel's driver `{driver}` has"),
-        vec![format!(
-            "echo {device} | sudo tee /sys/bus/{bus}/drivers/{driver}/unbind"
-        )],
-    )
+fn taken_by(what: &str, driver: &str) -> String {
+    format!("{what}, which the kernel's driver `{driver}` has")
 }

@@ -24,7 +24,11 @@ pub(super) fn find(name: &str, entry: &SerialEntry, survey: &Survey) -> Finding 
 fn real(what: &str, path: &Path, survey: &Survey) -> Finding {
     let (node, real) = survey.node(path);
     if node.access == Access::Absent {
-        let remedies = remedy::bus(Kind::Serial, survey);
+        let remedies = if is_adapters(path) {
+            vec![remedy::adapter()]
+        } else {
+            remedy::bus(Kind::Serial, survey)
+        };
         return Finding::missing(format!("{what}, is not there"), remedies);
     }
     let mut ports = survey.ports.iter();
@@ -53,4 +57,11 @@ fn real(what: &str, path: &Path, survey: &Survey) -> Finding {
         return Finding::missing(what, remedy::console(&survey.system));
     }
     Finding::ok(format!("{what}, is there ({})", port.what))
+}
+
+/// Whether only something that is plugged in has such a file.
+fn is_adapters(path: &Path) -> bool {
+    const BEGINNINGS: [&str; 3] = ["/dev/ttyUSB", "/dev/ttyACM", "/dev/serial/by-"];
+    let path = path.to_string_lossy();
+    BEGINNINGS.iter().any(|begin| path.starts_with(begin))
 }
