@@ -173,7 +173,10 @@ fn the_board_changes_to_what_its_file_says() {
         serde_json::from_str(&program.says(&["reload", "--board", "--json"])).unwrap();
     assert_eq!(
         changes,
-        json!({"added": ["new"], "changed": ["other"], "removed": ["gone"], "restarted": [], "unchanged": ["kept"]})
+        json!({
+            "added": ["new"], "changed": ["other"], "reloaded": [], "refused": {},
+            "removed": ["gone"], "restarted": [], "unchanged": ["kept"]
+        })
     );
     let running = |name: &str, generation| (name.to_owned(), "running".to_owned(), generation);
     let now = [running("kept", 2), running("other", 1), running("new", 1)];

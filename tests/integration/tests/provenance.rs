@@ -291,7 +291,7 @@ fn a_board_goes_from_one_compiled_driver_to_another() {
     let drivers = entry("d", &file, &format!("{second}{rest}"));
     let text = format!("[board]\nbackend = \"sim\"\n{drivers}");
     let changes = board.change_to(BoardFile::parse(&text, "test.toml").unwrap());
-    assert_eq!(changes.unwrap().changed, ["d"]);
+    assert_eq!(changes.unwrap().reloaded, ["d"]);
     assert_running(&board, "d");
     assert_eq!(loopgate_integration::ask(&board, "counter", "edges"), 0);
 }
