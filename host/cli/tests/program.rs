@@ -459,9 +459,11 @@ fn the_doctor_says_what_is_here_in_one_shape() {
 #[test]
 fn the_doctor_finds_what_a_board_asks_for_and_is_not_here() {
     let scene = Scene::new();
+    // What a component begins with; no more is looked at.
+    scene.file("d.wasm", "\0asm\u{d}\0\u{1}\0");
     let board = scene.file(
         "board.toml",
-        "[board]\nbackend = \"linux\"\n[[driver]]\nname = \"d\"\ncomponent = \"board.toml\"\n\
+        "[board]\nbackend = \"linux\"\n[[driver]]\nname = \"d\"\ncomponent = \"d.wasm\"\n\
          [driver.serial]\ntty = { device = \"/dev/ttyNOWHERE7\" }\n\
          [driver.gpio]\nled = { line = \"nobody's line\", direction = \"output\" }\n",
     );
