@@ -147,17 +147,17 @@ fn seen(seed: u64) -> String {
     }
     board.stop();
     board.run_for(Duration::ZERO);
-    let mut seen = trace.lock().unwrap().clone();
+    let mut all = trace.lock().unwrap().clone();
     for asked in asked {
-        let _ = writeln!(seen, "{:?}", scalar(&asked));
+        let _ = writeln!(all, "{:?}", scalar(&asked));
     }
     for name in ["sleeper", "spins", "blink"] {
         let lines = board.logs(name, 0, Duration::ZERO, &loopgate::Cancel::default());
         for line in lines.unwrap() {
-            let _ = writeln!(seen, "{} {}", line.time_ns, line.text);
+            let _ = writeln!(all, "{} {}", line.time_ns, line.text);
         }
     }
-    seen
+    all
 }
 
 #[test]

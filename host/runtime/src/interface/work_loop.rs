@@ -86,8 +86,8 @@ impl Sources {
             .collect();
         let counting = interrupts.iter().map(|s| s.clone() as Arc<dyn EventSource>);
         let timers = take(&mut self.timers)
-            .into_iter()
-            .map(|(_, s)| s as Arc<dyn EventSource>);
+            .into_values()
+            .map(|s| s as Arc<dyn EventSource>);
         let gates = take(&mut self.gates).into_iter();
         let gates = gates.map(|(_, (s, _))| s as Arc<dyn EventSource>);
         let others = timers.chain(gates).chain(self.post.take());
