@@ -136,7 +136,7 @@ fn catch_signals() -> std::io::Result<Signals> {
 /// Ends the process where it has not ended in order within `limit` of the first
 /// signal. By then every driver that can be stopped was: one has broken all its
 /// limits, or the machine is out of breath. What outputs they have left takes its
-/// safe state.
+/// safe state, unless the board was still being built.
 fn limit_stop(limit: Duration, running: Arc<OnceLock<Weak<Board>>>) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let late = move || {

@@ -26,19 +26,16 @@ use std::sync::{Arc, Weak};
 mod alive;
 mod builder;
 mod call;
-mod client;
 mod difference;
 mod drivers;
 mod ending;
 mod power;
 mod request;
-mod submitted;
 mod virtual_time;
 
 pub use builder::Builder;
 pub use difference::Changes;
 pub use request::{Cancel, Mode, Request, SelectorName};
-pub use submitted::Submitted;
 
 /// A running board. Dropping it stops the drivers in order.
 pub struct Board {
@@ -62,10 +59,6 @@ pub struct Board {
     power: power::Power,
     /// Held by who moves virtual time on.
     stepping: Mutex<()>,
-    /// Of clients outside, in virtual time.
-    calls: Mutex<submitted::Calls>,
-    /// Says who goes next there.
-    schedule: Mutex<Option<Schedule>>,
     /// Ends after the drivers, of which it writes.
     crash_writer: Option<crash::Writer>,
     /// Held by who replaces the roster, and with it the right to the board file,
@@ -77,9 +70,6 @@ pub struct Board {
     /// It was stopped: no change begins any more.
     stopped: AtomicBool,
 }
-
-/// Chooses one of several by its number.
-type Schedule = Box<dyn FnMut(usize) -> usize + Send>;
 
 /// Who is on the board.
 struct Roster {

@@ -62,6 +62,8 @@ pub(crate) struct Driver {
     pub(crate) name: String,
     pub(crate) entry: DriverEntry,
     code: RwLock<Arc<Code>>,
+    /// The running version is not of that code, which was refused.
+    code_refused: AtomicBool,
     pub(crate) limits: Limits,
     pub(crate) grants: Grants,
     /// Those whose services it uses, in the order of `uses`, each once. A change of
@@ -83,7 +85,7 @@ pub(crate) struct Driver {
     has_failed_filters: AtomicBool,
     /// The instance whose interrupts were lost for want of room, in words.
     told_of_losses: AtomicU64,
-    engine: Arc<Engine>,
+    pub(crate) engine: Arc<Engine>,
     generation: AtomicU64,
     life: Mutex<Life>,
     /// It is about to be stopped, with those above it: nothing of it can be
@@ -223,6 +225,7 @@ impl Driver {
             log: DriverLog::new(&name, around.time.clock(), limits.log),
             entry: entry.clone(),
             code: RwLock::new(around.code.into()),
+            code_refused: AtomicBool::new(false),
             providers: RwLock::new(around.providers.into()),
             work_loop: around.work_loop,
             devices: around.devices,
@@ -269,12 +272,17 @@ impl Driver {
     }
 
     /// Its next version is to be loaded from there; whether that is another place, or
-    /// another version. The running one goes on.
+    /// another version, or was refused before. The running one goes on.
     pub(crate) fn is_to_load(&self, code: Code) -> bool {
         let mut current = self.code.write();
         let is_other = **current != code;
         *current = Arc::new(code);
-        is_other
+        is_other || self.code_refused.load(Relaxed)
+    }
+
+    /// Whether the version that is to run was refused, or has begun.
+    pub(crate) fn code_was_refused(&self, refused: bool) {
+        self.code_refused.store(refused, Relaxed);
     }
 
     /// Those whose services it uses, in the order of `uses`, each once.

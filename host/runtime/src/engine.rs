@@ -72,7 +72,9 @@ impl Engine {
     /// For boards with a virtual clock, on which the same components do the same on
     /// every machine, to the last bit of a number.
     pub(crate) fn deterministic(cache: Option<Cache>) -> Result<Arc<Self>, String> {
-        let (mut config, mut filters) = (counted(config()), filter_config());
+        let (mut config, mut filters) = (config(), filter_config());
+        // Of its epochs only the one counts that a guest's calls of the host move on.
+        config.consume_fuel(true);
         compiler::one_nan(&mut config);
         compiler::one_nan(&mut filters);
         Self::with(cache, &config, &filters, |_| Ok(Pace::Counted))
@@ -100,16 +102,26 @@ impl Engine {
     /// A call into the instance begins, whose clock has begun. To be held for the
     /// time of the call.
     pub(crate) fn enter(&self, store: &mut Store<Guest>) -> Option<InFlight<'_>> {
+        store.set_epoch_deadline(1);
         match &self.pace {
-            Pace::Ticker(ticker) => {
-                store.set_epoch_deadline(1);
-                Some(ticker.enter())
-            }
+            Pace::Ticker(ticker) => Some(ticker.enter()),
             Pace::Counted => {
                 // Without fuel accounting there would be no such pace.
                 let _ = store.set_fuel(store.data().clock.instructions());
                 None
             }
+        }
+    }
+
+    pub(crate) fn is_counted(&self) -> bool {
+        matches!(self.pace, Pace::Counted)
+    }
+
+    /// The guest that has called the host is to be looked at as it goes on.
+    #[cold]
+    pub(crate) fn look_at_calls(&self) {
+        if self.is_counted() {
+            self.wasmtime.increment_epoch();
         }
     }
 
@@ -195,7 +207,7 @@ impl Engine {
         trusted: bool,
     ) -> Result<(Component, Option<Component>), ComponentError> {
         let code = unpack(path, file, trusted)?;
-        if matches!(self.pace, Pace::Counted) {
+        if self.is_counted() {
             let path = path.to_owned();
             return Err(ComponentError::RealClock { path });
         }
@@ -280,17 +292,12 @@ fn config() -> wasmtime::Config {
     config
 }
 
-/// Instructions are counted instead of time.
-fn counted(mut config: wasmtime::Config) -> wasmtime::Config {
+/// Instructions are counted instead of time: a filter has no thread that would
+/// move an epoch on, and no time to lose by being looked at.
+fn filter_config() -> wasmtime::Config {
+    let mut config = config();
     config.epoch_interruption(false);
     config.consume_fuel(true);
-    config
-}
-
-/// A filter has no thread that would move an epoch on, and no time to lose by being
-/// looked at.
-fn filter_config() -> wasmtime::Config {
-    let mut config = counted(config());
     config.max_wasm_stack(filter::STACK);
     config
 }

@@ -28,6 +28,9 @@ use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 /// about twice as many.
 const PER_NANOSECOND: u64 = 4;
 
+/// What a call of the host counts for there.
+const HOST_CALL: Duration = Duration::from_nanos(250);
+
 /// The data of a driver's store. All of it is reached with the gate closed.
 pub(crate) struct Guest {
     pub(crate) driver: Arc<Driver>,
@@ -92,7 +95,7 @@ impl Guest {
             services: Vec::new(),
             offer: None,
             looks: 0,
-            clock: CallClock::default(),
+            clock: CallClock::new(driver.engine.is_counted()),
             calls: CallRate::new(limits.host_calls, driver.time.now()),
             share: LoopShare::new(limits.loop_share),
             memory: MemoryLimiter::new(&limits),
@@ -118,7 +121,7 @@ impl Guest {
         store.epoch_deadline_callback(|mut cx| {
             let guest = cx.data_mut();
             guest.calls_allowed()?;
-            guest.clock.tick()?;
+            guest.clock.look()?;
             Ok(UpdateDeadline::Continue(1))
         });
         store
@@ -136,7 +139,10 @@ impl Guest {
     /// This, which a call of the host is for.
     #[inline]
     pub(crate) fn counted(&mut self) -> &mut Self {
-        self.calls.count(|| self.driver.time.now());
+        let one_too_many = self.calls.count(|| self.driver.time.now());
+        if self.clock.host_called() || one_too_many {
+            self.driver.engine.look_at_calls();
+        }
         self
     }
 
@@ -296,8 +302,13 @@ pub(crate) struct CallClock {
     down: Duration,
     /// Waits for what others had, a gate or a bus.
     waited: Duration,
-    /// What was executed, where instructions are counted.
+    /// Whether instructions and calls of the host are counted, and no clock is read.
+    is_counted: bool,
+    /// What was executed, and by those that it called.
     executed: Duration,
+    executed_down: Duration,
+    /// What its calls of the host are taken to have cost.
+    host: Duration,
 }
 
 /// Both clocks at one moment.
@@ -319,6 +330,13 @@ impl Reading {
 }
 
 impl CallClock {
+    fn new(is_counted: bool) -> Self {
+        Self {
+            is_counted,
+            ..Self::default()
+        }
+    }
+
     /// A handler begins.
     pub(crate) fn begin(&mut self, limits: &Limits, starting: bool) {
         self.starting = starting;
@@ -332,6 +350,32 @@ impl CallClock {
         self.down = Duration::ZERO;
         self.waited = Duration::ZERO;
         self.executed = Duration::ZERO;
+        self.executed_down = Duration::ZERO;
+        self.host = Duration::ZERO;
+    }
+
+    /// The host was called; whether that was once too often.
+    fn host_called(&mut self) -> bool {
+        if !self.is_counted {
+            return false;
+        }
+        self.host += HOST_CALL;
+        self.host >= self.cpu
+    }
+
+    /// What it has taken so far that no virtual clock shows.
+    pub(crate) fn executed(&self) -> Duration {
+        self.executed + self.host + self.executed_down
+    }
+
+    /// As [`called_down`](Self::called_down), for what no virtual clock shows.
+    pub(crate) fn executed_down(&mut self, span: Duration) {
+        self.executed_down += span;
+        self.down += span;
+    }
+
+    pub(crate) fn is_counted(&self) -> bool {
+        self.is_counted
     }
 
     /// As many as the handler may execute, where they are counted.
@@ -365,7 +409,7 @@ impl CallClock {
     /// counted as many instructions and delays, or has called another driver.
     pub(crate) fn spanned(&self) -> Option<Duration> {
         let own = self.since.map(|_| self.own() + TICK);
-        let counted = self.executed + self.delayed;
+        let counted = self.executed + self.host + self.delayed;
         let own = own.or((counted >= TICK).then_some(counted));
         let down = (!self.down.is_zero()).then_some(self.down);
         own.map_or(down, |own| Some(own + self.down))
@@ -375,6 +419,17 @@ impl CallClock {
     fn own(&self) -> Duration {
         let since = self.since.map(|since| since.wall.elapsed());
         since.unwrap_or_default() + self.delayed
+    }
+
+    /// The engine has interrupted the guest.
+    fn look(&mut self) -> Result<(), LimitHit> {
+        if !self.is_counted {
+            return self.tick();
+        }
+        if self.host >= self.cpu {
+            return Err(self.spent());
+        }
+        Ok(())
     }
 
     /// The engine's epoch moved on while guest code ran.

@@ -32,12 +32,15 @@ impl CallRate {
         }
     }
 
+    /// Whether it is one too many.
     #[inline]
-    pub(crate) fn count(&mut self, now: impl FnOnce() -> Instant) {
-        match self.left.checked_sub(1) {
-            Some(left) => self.left = left,
-            None => self.refill(now()),
+    pub(crate) fn count(&mut self, now: impl FnOnce() -> Instant) -> bool {
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            return false;
         }
+        self.refill(now());
+        self.exceeded
     }
 
     /// As [`count`](Self::count), for calls that others have made for this one.

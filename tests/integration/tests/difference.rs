@@ -286,6 +286,8 @@ fn rule_16_another_component_alone_takes_over_the_state() {
     assert!(changes.refused["counter"].contains(&digest), "{changes}");
     assert!(changes.to_string().contains("the old version goes on"));
     assert_eq!(changes.unchanged, ["part"]);
+    let again = change(&board, &(counter(&next, Some(&wrong)) + &blink));
+    assert_eq!(again.refused, changes.refused, "it is tried again");
     assert_eq!(signals(&board, 1), ("3".into(), "0".into()));
 
     let changes = change(&board, &(counter(&next, Some(&digest)) + &blink));

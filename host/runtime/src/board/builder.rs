@@ -1,6 +1,6 @@
 //! Setting a board up.
 
-use super::{Board, NamedLoop, Roster, Schedule, power::Power};
+use super::{Board, NamedLoop, Roster, power::Power};
 use crate::board_file::{Backend, BoardFile, ClockKind, DriverEntry, Lock, Placement};
 use crate::buses::{Brought, Buses};
 use crate::cache::Cache;
@@ -39,7 +39,6 @@ pub struct Builder {
     vcd: Option<VcdFile>,
     lock: Option<Lock>,
     brought: Brought,
-    schedule: Option<Schedule>,
 }
 
 #[derive(Default)]
@@ -77,15 +76,6 @@ impl Builder {
     #[must_use]
     pub fn clock(mut self, clock: ClockKind) -> Self {
         self.clock = Some(clock);
-        self
-    }
-
-    /// Chooses who goes next where several loops and submitted calls could, in
-    /// virtual time: `schedule` is told how many there are, two at least, and says
-    /// which, counted from 0. Without one it is the first. Must not ask the board.
-    #[must_use]
-    pub fn schedule(mut self, schedule: impl FnMut(usize) -> usize + Send + 'static) -> Self {
-        self.schedule = Some(Box::new(schedule));
         self
     }
 
@@ -207,8 +197,6 @@ impl Builder {
             power: Power::default(),
             shared: None,
             stepping: Mutex::default(),
-            calls: Mutex::default(),
-            schedule: Mutex::new(self.schedule),
             crash_writer: writer,
             time,
             roster: RwLock::new(Arc::new(Roster::empty(Arc::new(file)))),

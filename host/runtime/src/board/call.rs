@@ -1,21 +1,19 @@
 //! A client's way into a driver: through the gate, on the client's thread.
 
 use super::Board;
-use super::client::Client;
 use super::request::{Cancel, Mode, Request, SelectorName};
 use super::virtual_time::Stepped;
 use crate::bindings::loopgate::driver::request::Arguments;
 use crate::driver::Driver;
 use crate::error::{ErrorCode, RequestError};
-use crate::requests::Reply;
-use crate::service::{Circumstances, Service};
+use crate::requests::{Reply, Requests};
+use crate::service::{Answer, Circumstances, Service};
 use crate::status::State;
 use crate::time::Time;
-use loopgate_workloop::{Clock as _, Context, Instant};
-use std::pin::pin;
+use loopgate_workloop::{Clock as _, Context, Inside, Instant, Wake};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::task::{self, Poll, Waker};
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
 
 impl Board {
     /// Asks a service, on the calling thread: the driver's handler runs on
@@ -44,23 +42,6 @@ impl Board {
         request: Request,
         cancel: Option<&Cancel>,
     ) -> Result<Reply, RequestError> {
-        let prepared = self.prepare(service, request)?;
-        Context::with_current(|cx| {
-            if let Some(cancel) = cancel {
-                cancel.begin(cx);
-            }
-            let is_hopeless = AtomicBool::new(false);
-            let client = prepared.client(&self.time, cx, cancel, &is_hopeless);
-            self.wait_for(prepared.ask(&client), &client)
-        })
-    }
-
-    /// What can be refused before anybody waits for anything.
-    pub(super) fn prepare(
-        &self,
-        service: &str,
-        request: Request,
-    ) -> Result<Prepared, RequestError> {
         let may_wait = request.mode != Mode::Attempt;
         let deadline = match request.mode {
             Mode::Run(Some(span)) => Some(self.time.now().saturating_add(span)),
@@ -87,34 +68,24 @@ impl Board {
             immediate: request.immediate,
             reply_max: request.reply_max,
         };
-        Ok(Prepared {
-            service,
-            arguments,
-            circumstances,
-            deadline,
-        })
-    }
-
-    /// In real time the thread parks between two polls, in virtual time the board
-    /// goes on.
-    fn wait_for<T>(&self, future: impl Future<Output = T>, client: &Client<'_>) -> T {
-        let mut future = pin!(future);
-        let mut nobody = task::Context::from_waker(Waker::noop());
-        loop {
-            if let Poll::Ready(outcome) = future.as_mut().poll(&mut nobody) {
-                return outcome;
-            }
-            let is_ahead = |deadline: &Instant| *deadline > self.time.now();
-            let deadline = client.deadline.filter(is_ahead);
-            match &self.time {
-                Time::Real(clock) => clock.park(client.cx, deadline),
-                Time::Virtual(clock) => {
-                    if self.step(clock, deadline) == Stepped::Never {
-                        client.is_hopeless.store(true, Relaxed);
-                    }
+        let outcome = Context::with_current(|cx| match request.mode {
+            Mode::Attempt => service.attempt(cx, circumstances, &arguments),
+            Mode::Run(_) => {
+                if let Some(cancel) = cancel {
+                    cancel.begin(cx);
                 }
+                Client {
+                    board: self,
+                    cx,
+                    deadline,
+                    cancel,
+                    service: &service,
+                }
+                .run(circumstances, &arguments)
             }
-        }
+        });
+        let cancelled = || cancel.is_some_and(Cancel::is_cancelled);
+        outcome.map_err(|code| describe(code, &service, cancelled()))
     }
 
     /// A service that its driver is about to publish, be it anew: the gate is
@@ -165,52 +136,138 @@ impl Board {
     }
 }
 
-/// A request that its service takes.
-pub(super) struct Prepared {
-    service: Arc<Service>,
-    arguments: Arguments,
-    circumstances: Circumstances,
-    pub(super) deadline: Option<Instant>,
+/// A call that may wait, on its way.
+struct Client<'a> {
+    board: &'a Board,
+    cx: &'a Context,
+    deadline: Option<Instant>,
+    cancel: Option<&'a Cancel>,
+    service: &'a Service,
 }
 
-impl Prepared {
-    fn client<'a>(
-        &'a self,
-        time: &'a Time,
-        cx: &'a Context,
-        cancel: Option<&'a Cancel>,
-        is_hopeless: &'a AtomicBool,
-    ) -> Client<'a> {
-        Client {
-            time,
-            cx,
-            deadline: self.deadline,
-            cancel,
-            service: &self.service,
-            is_hopeless,
+impl Client<'_> {
+    fn run(&self, circumstances: Circumstances, arguments: &Arguments) -> Result<Reply, ErrorCode> {
+        let _inside = self.enter()?;
+        self.inside(circumstances, arguments)
+    }
+
+    /// With the gate closed. Whoever leaves lets the next one in the queue of
+    /// a serial service go, for that one may have been woken in its stead.
+    fn inside(
+        &self,
+        circumstances: Circumstances,
+        arguments: &Arguments,
+    ) -> Result<Reply, ErrorCode> {
+        let turn = if circumstances.immediate {
+            Ok(())
+        } else {
+            self.turn()
+        };
+        let outcome = turn.and_then(|()| self.ask(circumstances, arguments));
+        self.service.next_turn();
+        outcome
+    }
+
+    /// Waits until no other request of a serial service is pending.
+    fn turn(&self) -> Result<(), ErrorCode> {
+        while self.service.is_busy() {
+            let waiting = &self.service.turns.outside;
+            waiting.fetch_add(1, Relaxed);
+            let slept = self.sleep(Requests::turn(self.service.token));
+            waiting.fetch_sub(1, Relaxed);
+            slept?;
+        }
+        Ok(())
+    }
+
+    fn ask(&self, circumstances: Circumstances, arguments: &Arguments) -> Result<Reply, ErrorCode> {
+        let (id, pending) = match self.service.command(self.cx, circumstances, arguments)? {
+            Answer::Done(outcome) => return outcome,
+            Answer::Pending(id, pending) => (id, pending),
+            Answer::Later => return Err(ErrorCode::Busy),
+        };
+        loop {
+            let slept = self.sleep(Requests::event(id));
+            if let Some(mut outcome) = pending.take() {
+                self.service.bound(&mut outcome, circumstances.reply_max);
+                return outcome;
+            }
+            if let Err(code) = slept {
+                self.service.cancel(self.cx, id);
+                return Err(code);
+            }
         }
     }
 
-    async fn ask(&self, client: &Client<'_>) -> Result<Reply, RequestError> {
-        let Self {
-            service,
-            arguments,
-            circumstances,
-            ..
-        } = self;
-        let outcome = if circumstances.may_wait {
-            client.run(*circumstances, arguments).await
-        } else {
-            service.attempt(client.cx, *circumstances, arguments)
-        };
-        let cancelled = client.cancel.is_some_and(Cancel::is_cancelled);
-        outcome.map_err(|code| describe(code, service, cancelled))
+    /// Closes the gate, waiting for it and for it to be enabled.
+    fn enter(&self) -> Result<Inside<'_>, ErrorCode> {
+        let gate = &self.service.gate;
+        self.wait(|stop| match (gate.poll_inside(self.cx), stop) {
+            (Poll::Ready(entered), _) => Poll::Ready(entered.map_err(Into::into)),
+            (Poll::Pending, None) => Poll::Pending,
+            (Poll::Pending, Some(stop)) => {
+                gate.abandon(self.cx);
+                Poll::Ready(Err(stop))
+            }
+        })
     }
 
-    /// As [`Board::call`] does it, but for whoever polls.
-    pub(super) async fn run(self, time: Time, cx: Context) -> Result<Reply, RequestError> {
-        let is_hopeless = AtomicBool::new(false);
-        self.ask(&self.client(&time, &cx, None, &is_hopeless)).await
+    /// Sleeps in the gate until the event. The gate is closed again whatever
+    /// ends the sleep, so nothing is given up here: a sleep that is to end is
+    /// interrupted, and polled on.
+    fn sleep(&self, event: u64) -> Result<(), ErrorCode> {
+        let gate = &self.service.gate;
+        let mut stopped = None;
+        self.wait(|stop| {
+            let mut slept = gate.poll_sleep(self.cx, event, self.deadline);
+            if slept.is_pending() && stop.is_some() && stopped.is_none() {
+                stopped = stop;
+                gate.abort(self.cx);
+                slept = gate.poll_sleep(self.cx, event, self.deadline);
+            }
+            slept.map(|wake| match wake? {
+                Wake::Awakened => Ok(()),
+                Wake::TimedOut => Err(ErrorCode::TimedOut),
+                Wake::Interrupted => Err(stopped.unwrap_or(ErrorCode::Aborted)),
+            })
+        })
+    }
+
+    /// Polls until there is an answer; `poll` is told when the wait is to end.
+    /// In real time the thread parks between two polls, in virtual time the
+    /// board goes on.
+    fn wait<T>(&self, mut poll: impl FnMut(Option<ErrorCode>) -> Poll<T>) -> T {
+        let mut stop = None;
+        loop {
+            // Before each wait, too: its wake may have ended one that the call
+            // was in before, or have come before the call.
+            stop = stop.or_else(|| self.cancelled());
+            if let Poll::Ready(answer) = poll(stop) {
+                return answer;
+            }
+            let deadline = if stop.is_none() { self.deadline } else { None };
+            match &self.board.time {
+                Time::Real(clock) => clock.park(self.cx, deadline),
+                Time::Virtual(clock) => {
+                    if self.board.step(clock, deadline) == Stepped::Never {
+                        stop = Some(ErrorCode::TimedOut);
+                    }
+                }
+            }
+            stop = stop.or_else(|| self.cancelled()).or_else(|| self.late());
+        }
+    }
+
+    fn cancelled(&self) -> Option<ErrorCode> {
+        let cancelled = self.cancel.is_some_and(Cancel::is_cancelled);
+        cancelled.then_some(ErrorCode::Aborted)
+    }
+
+    fn late(&self) -> Option<ErrorCode> {
+        let late = self
+            .deadline
+            .is_some_and(|deadline| deadline <= self.board.time.now());
+        late.then_some(ErrorCode::TimedOut)
     }
 }
 

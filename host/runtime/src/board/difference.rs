@@ -4,8 +4,9 @@ use super::drivers::start_waiting;
 use super::{Board, NamedLoop, Roster};
 use crate::board_file::BoardFile;
 use crate::driver::Driver;
-use crate::error::{BoardError, ErrorCode};
+use crate::error::BoardError;
 use crate::shared_lines as shared;
+use crate::status::State;
 use loopgate_workloop::Context;
 use parking_lot::MutexGuard;
 use rustix::fd::OwnedFd;
@@ -27,7 +28,9 @@ pub struct Changes {
     /// as by [`Board::reload`].
     #[serde(default)]
     pub reloaded: Vec<String>,
-    /// As those, but the running version goes on: why, by driver.
+    /// As those, but the new version does not run: why, by driver. The old one goes on,
+    /// unless it had no state and the new one could be loaded. The next change tries
+    /// again.
     #[serde(default)]
     pub refused: BTreeMap<String, String>,
     /// Stopped for good.
@@ -110,28 +113,40 @@ impl Board {
         let after = Arc::new(self.place_drivers(&Arc::new(file), &before)?);
         self.simulation.add_lines(&after.file);
         self.ports.add(&after.file);
+        let others = Self::with_other_code(&before, &after);
         let restarted = self.become_roster(&before, &after);
         let mut changes = Changes::between(&before, &after, &restarted);
-        self.replace_code(&before, &after, &mut changes);
+        self.replace_code(&others, &mut changes);
         Ok(changes)
     }
 
-    /// Those that stay, and have other code in the file, are reloaded. One that is
-    /// stopped has it when it starts.
-    fn replace_code(&self, before: &Roster, after: &Roster, changes: &mut Changes) {
-        let others = after.drivers.iter().filter(|driver| {
+    /// Those that stay, and have other code in the file; whatever they start from now on
+    /// is of that code.
+    fn with_other_code(before: &Roster, after: &Roster) -> Vec<Arc<Driver>> {
+        let is_to_load = |driver: &&Arc<Driver>| {
             let mut entries = after.file.drivers.iter();
             let entry = entries.find(|entry| *entry.name.get_ref() == driver.name);
             let code = entry.map(|entry| after.file.code(entry));
             before.has(driver) && code.is_some_and(|code| driver.is_to_load(code))
-        });
+        };
+        after.drivers.iter().filter(is_to_load).cloned().collect()
+    }
+
+    /// Reloads those of these that still run what they did.
+    fn replace_code(&self, others: &[Arc<Driver>], changes: &mut Changes) {
         for driver in others {
             let name = &driver.name;
-            match self.reload(name) {
+            let is_stopped = driver.life().state == State::Stopped;
+            if is_stopped || changes.restarted.contains(name) {
+                driver.code_was_refused(false);
+                continue;
+            }
+            let reloaded = self.reload(name);
+            driver.code_was_refused(reloaded.is_err());
+            match reloaded {
                 Ok(_) => changes.reloaded.push(name.clone()),
-                Err(error) if error.code == ErrorCode::NotReady => continue,
                 Err(error) => {
-                    changes.refused.insert(name.clone(), error.message.clone());
+                    changes.refused.insert(name.clone(), error.message);
                 }
             }
             changes.unchanged.retain(|unchanged| unchanged != name);

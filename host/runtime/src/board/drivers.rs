@@ -139,7 +139,10 @@ impl Board {
             )),
             Reloaded::NotLoaded(cause) => refused(ErrorCode::BadArgument, cause),
             Reloaded::Refused(code, cause) => refused(code, cause),
-            Reloaded::Begun(reload) => alive(&driver).map(|()| reload),
+            Reloaded::Begun(reload) => {
+                driver.code_was_refused(false);
+                alive(&driver).map(|()| reload)
+            }
         }
     }
 

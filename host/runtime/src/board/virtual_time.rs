@@ -7,9 +7,9 @@ use loopgate_workloop::{Instant, VirtualClock};
 use std::cell::Cell;
 use std::time::Duration;
 
-/// Rounds for each loop and each call in which they are served at one instant, and
-/// runs of one loop in a round. A driver that always causes itself more work would
-/// otherwise keep time from going on.
+/// Rounds for each loop in which they are served at one instant, and runs of one loop
+/// in a round. A driver that always causes itself more work would otherwise keep
+/// time from going on.
 const ROUNDS_MAX: usize = 4;
 const RUNS_MAX: u32 = 16;
 
@@ -109,41 +109,16 @@ impl Board {
                 self.simulation.board().run_due(now);
             }
         };
-        let mut calls = self.calls.lock();
-        calls.look_again();
-        for _ in 0..ROUNDS_MAX * (roster.loops.len() + calls.len()) {
-            let busy = || {
-                roster
-                    .loops
-                    .iter()
-                    .filter(|known| known.work_loop.has_work())
-            };
-            let candidates = busy().count() + calls.ready();
-            if candidates == 0 {
+        for _ in 0..ROUNDS_MAX * roster.loops.len() {
+            let Some(busy) = roster.loops.iter().find(|known| known.work_loop.has_work()) else {
                 return Settled::Quiet { before };
-            }
-            let chosen = self.choose(candidates);
-            let went_on = match busy().nth(chosen) {
-                Some(known) if known.run(outside) => true,
-                Some(_) => return Settled::Held,
-                None => calls.poll(chosen - busy().count()),
             };
-            if went_on {
-                calls.look_again();
-                before = true;
+            if !busy.run(outside) {
+                return Settled::Held;
             }
+            before = true;
         }
         Settled::Endless
-    }
-
-    /// Which of several goes next: the first, unless a schedule says so.
-    fn choose(&self, among: usize) -> usize {
-        let mut schedule = self.schedule.lock();
-        let chosen = schedule
-            .as_mut()
-            .filter(|_| among > 1)
-            .map(|next| next(among));
-        chosen.unwrap_or(0).min(among - 1)
     }
 
     /// Whether no handler runs anywhere.
@@ -167,11 +142,8 @@ impl Board {
             .loops
             .iter()
             .filter_map(|known| known.work_loop.gate().next_deadline());
-        let calls = self.calls.lock().next_deadline();
-        let is_ahead = |deadline: &Instant| *deadline > self.time.now();
         timers
             .chain(sleepers)
-            .chain(calls.filter(is_ahead))
             .chain(self.simulation.board().next_due())
             .min()
     }

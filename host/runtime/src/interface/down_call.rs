@@ -36,6 +36,12 @@ impl Guest {
             let (outcome, calls) = other.for_another.during(|| f(cx));
             let ended = self.driver.time.now();
             self.clock.called_down(ended.saturating_since(begun));
+            if self.clock.is_counted() {
+                let executed = other.with_guest(|guest| guest.clock.executed());
+                // One that has died of it has had all of its time.
+                self.clock
+                    .executed_down(executed.unwrap_or(other.limits.handler_cpu));
+            }
             self.clock.resume(paused);
             self.calls.count_all(calls, ended);
             other.work_loop.open_gate(cx)?;
