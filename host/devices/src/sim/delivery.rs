@@ -152,12 +152,14 @@ impl SimBoard {
         };
         pins.delivery.calling = Some(pin);
         drop(pins);
-        let call = Call(self, sink);
-        call.1.interrupt_occurred(Occurrence {
-            sequence,
-            timestamp,
-            high,
-        });
+        let call = Call(self, Some(sink));
+        if let Some(sink) = &call.1 {
+            sink.interrupt_occurred(Occurrence {
+                sequence,
+                timestamp,
+                high,
+            });
+        }
     }
 }
 
@@ -171,12 +173,15 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// A running call of a sink; over on drop, also by a panic. The sink is
-/// dropped after that: it may be the last of its kind and unregister itself.
-struct Call<'a>(&'a SimBoard, Arc<dyn InterruptSink>);
+/// A running call of a sink; over on drop, also by a panic. The sink is dropped
+/// before that: who waits for the end of the call finds nothing of it that still
+/// holds the pin. Where it is the last of its kind it unregisters itself, from
+/// within its own call, which waits for nothing.
+struct Call<'a>(&'a SimBoard, Option<Arc<dyn InterruptSink>>);
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
+        drop(self.1.take());
         self.0.pins.lock().delivery.calling = None;
         self.0.delivered.notify_all();
     }
