@@ -67,6 +67,7 @@ pub struct Board {
     changing: Mutex<Option<Lock>>,
     /// Event counters of those who want to hear that the roster is another.
     watches: Mutex<Vec<Weak<OwnedFd>>>,
+    traces: builder::Traces,
     /// It was stopped: no change begins any more.
     stopped: AtomicBool,
 }

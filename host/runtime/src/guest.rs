@@ -17,6 +17,7 @@ use crate::status::{PowerState, Usage};
 use crate::submission::Submissions;
 use crate::ticker::TICK;
 use crate::time::Time;
+use crate::trace::Witness;
 use loopgate_workloop::{Context, Trigger};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -73,6 +74,8 @@ pub(crate) struct Guest {
     pub(crate) power: PowerState,
     /// It is in its last `stop`: nobody could be told of what it submits.
     pub(crate) stopping: bool,
+    /// Where somebody looks at what crosses its boundary.
+    pub(crate) witness: Option<Box<Witness>>,
 }
 
 impl Guest {
@@ -111,6 +114,7 @@ impl Guest {
             handing_over: false,
             power: PowerState::On,
             stopping: false,
+            witness: driver.traced.witness(),
             driver,
         };
         let mut store = Store::new(engine, guest);
@@ -644,7 +648,7 @@ impl ResourceLimiter for MemoryLimiter {
 pub(crate) struct Random(u64);
 
 impl Random {
-    fn seeded(name: &str, generation: u64) -> Self {
+    pub(crate) fn seeded(name: &str, generation: u64) -> Self {
         // FNV-1a.
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -81,6 +81,7 @@ mod target;
 mod text;
 mod ticker;
 mod time;
+pub mod trace;
 pub mod units;
 mod watch;
 
