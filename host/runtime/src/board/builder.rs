@@ -1,5 +1,7 @@
 //! Setting a board up.
 
+use super::submit::Clients;
+use super::virtual_time::Schedule;
 use super::{Board, NamedLoop, Roster, power::Power};
 use crate::board_file::{Backend, BoardFile, ClockKind, DriverEntry, Lock, Placement};
 use crate::buses::{Brought, Buses};
@@ -41,6 +43,7 @@ pub struct Builder {
     lock: Option<Lock>,
     brought: Brought,
     traces: Traces,
+    schedule: Option<u64>,
 }
 
 #[derive(Default)]
@@ -147,6 +150,15 @@ impl Builder {
         self
     }
 
+    /// Virtual time only: where several loops have something to do at one instant, draws
+    /// from this seed which of them goes on, and how far. Without one the first does,
+    /// as far as it can.
+    #[must_use]
+    pub fn schedule(mut self, seed: u64) -> Self {
+        self.schedule = Some(seed);
+        self
+    }
+
     /// Keeps the right to the board file for as long as the board lives, see
     /// [`BoardFile::lock`].
     #[must_use]
@@ -228,6 +240,8 @@ impl Builder {
             power: Power::default(),
             shared: None,
             stepping: Mutex::default(),
+            schedule: Schedule::drawn_from(self.schedule),
+            clients: Clients::default(),
             crash_writer: writer,
             time,
             roster: RwLock::new(Arc::new(Roster::empty(Arc::new(file)))),

@@ -7,7 +7,8 @@
 //! what to do instead.
 
 use crate::bindings::loopgate::driver::log::Level;
-use crate::guest::{Guest, Random};
+use crate::guest::Guest;
+use crate::random::Random;
 use crate::time::Time;
 use crate::trace;
 use wasmtime::component::types::ComponentItem;
