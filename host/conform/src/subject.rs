@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use loopgate::board_file::{Backend, ClockKind, DriverEntry, I2cEntry, SerialEntry, SpiEntry};
-use loopgate::{Board, BoardFile, Builder};
+use loopgate::{Board, BoardFile, Builder, VirtualEngine};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -12,6 +12,7 @@ pub struct Subject {
     component: PathBuf,
     board: BoardFile,
     driver: String,
+    engine: VirtualEngine,
 }
 
 impl Subject {
@@ -46,6 +47,7 @@ impl Subject {
             component,
             board,
             driver,
+            engine: VirtualEngine::new()?,
         })
     }
 
@@ -97,6 +99,7 @@ impl Subject {
         Board::builder()
             .board(self.board.clone())
             .clock(ClockKind::Virtual)
+            .engine(&self.engine)
             .without_crash_reports()
     }
 }
