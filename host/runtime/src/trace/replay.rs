@@ -13,9 +13,10 @@ use crate::interface::{self, wasi_i2c};
 use crate::limits::Limits;
 use crate::memory::MemoryLimiter;
 use crate::random::Random;
-use loopgate_workloop::Instant;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 use wasmtime::component::Linker;
 use wasmtime::{Result, Store, bail};
 
@@ -26,7 +27,8 @@ const FUEL: u64 = 40_000_000_000;
 const BEFORE: usize = 8;
 
 /// What a component has done again.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Summary {
     /// The driver, as its board called it.
     pub driver: String,
@@ -45,14 +47,15 @@ pub struct Summary {
 }
 
 /// Where a component first does something else than the trace has.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Divergence {
     /// The driver, as its board called it.
     pub driver: String,
     /// Which of its instances.
     pub generation: u64,
-    /// When its handler was called, by the board's clock.
-    pub time: Instant,
+    /// When its handler was called: nanoseconds of the board's clock.
+    pub time_ns: u64,
     /// Handlers of the driver before it.
     pub handlers: u64,
     /// The handler and what it was called with.
@@ -82,30 +85,26 @@ pub enum ReplayError {
     #[error("{0}")]
     Host(String),
     /// Something else was done.
-    #[error("{}", told(.0))]
+    #[error("{0}")]
     Diverged(Box<Divergence>),
 }
 
-fn told(divergence: &Divergence) -> String {
-    let Divergence {
-        driver,
-        generation,
-        time,
-        handlers,
-        handler,
-        before,
-        recorded,
-        now,
-    } = divergence;
-    let mut text = format!(
-        "driver `{driver}` (generation {generation}) diverges at {:.9} s, in its handler {}, {handler}:\n",
-        time.as_nanos() as f64 / 1e9,
-        handlers + 1,
-    );
-    for call in before {
-        text += &format!("  both      {call}\n");
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "driver `{}` (generation {}) diverges at {:.9} s, in its handler {}, {}:",
+            self.driver,
+            self.generation,
+            Duration::from_nanos(self.time_ns).as_secs_f64(),
+            self.handlers + 1,
+            self.handler,
+        )?;
+        for call in &self.before {
+            writeln!(f, "  both      {call}")?;
+        }
+        write!(f, "  recorded  {}\n  now       {}", self.recorded, self.now)
     }
-    text + &format!("  recorded  {recorded}\n  now       {now}")
 }
 
 /// What stands in for the host.
@@ -486,7 +485,7 @@ impl Replay<'_> {
         Err(ReplayError::Diverged(Box::new(Divergence {
             driver: entry.driver().to_owned(),
             generation: entry.generation(),
-            time: entry.time(),
+            time_ns: entry.time().as_nanos(),
             handlers: self.summary.handlers,
             handler,
             before,
