@@ -1,5 +1,7 @@
 //! Setting a board up.
 
+use super::submit::Clients;
+use super::virtual_time::Schedule;
 use super::{Board, NamedLoop, Roster, power::Power};
 use crate::board_file::{Backend, BoardFile, ClockKind, DriverEntry, Lock, Placement};
 use crate::buses::{Brought, Buses};
@@ -16,6 +18,7 @@ use crate::shared_lines::SharedLines;
 use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
 use crate::time::Time;
+use crate::trace::{Faults, Recorder, Traced};
 use loopgate_devices::gpio::GpioController;
 use loopgate_devices::i2c::{Address, I2cBus};
 use loopgate_devices::linux::KernelDevices;
@@ -39,6 +42,8 @@ pub struct Builder {
     vcd: Option<VcdFile>,
     lock: Option<Lock>,
     brought: Brought,
+    traces: Traces,
+    schedule: Option<u64>,
 }
 
 #[derive(Default)]
@@ -47,6 +52,21 @@ enum CacheChoice {
     Default,
     None,
     At(PathBuf),
+}
+
+/// Who looks at the drivers' boundary.
+#[derive(Clone, Default)]
+pub(super) struct Traces {
+    recorder: Option<Arc<Recorder>>,
+    faults: Option<(String, Arc<Faults>)>,
+}
+
+impl Traces {
+    fn of(&self, driver: &str) -> Traced {
+        let faults = self.faults.as_ref().filter(|(name, _)| name == driver);
+        let faults = faults.map(|(_, faults)| faults.clone());
+        Traced::new(driver, self.recorder.clone(), faults)
+    }
 }
 
 /// Where crash reports go.
@@ -113,6 +133,29 @@ impl Builder {
     #[must_use]
     pub fn record(mut self, vcd: VcdFile) -> Self {
         self.vcd = Some(vcd);
+        self
+    }
+
+    /// Records what crosses the boundary of the drivers, all of them.
+    #[must_use]
+    pub fn trace(mut self, recorder: Arc<Recorder>) -> Self {
+        self.traces.recorder = Some(recorder);
+        self
+    }
+
+    /// Has calls of this driver fail.
+    #[must_use]
+    pub fn faults(mut self, driver: impl Into<String>, faults: Arc<Faults>) -> Self {
+        self.traces.faults = Some((driver.into(), faults));
+        self
+    }
+
+    /// Virtual time only: where several loops have something to do at one instant, draws
+    /// from this seed which of them goes on, and how far. Without one the first does,
+    /// as far as it can.
+    #[must_use]
+    pub fn schedule(mut self, seed: u64) -> Self {
+        self.schedule = Some(seed);
         self
     }
 
@@ -197,11 +240,14 @@ impl Builder {
             power: Power::default(),
             shared: None,
             stepping: Mutex::default(),
+            schedule: Schedule::drawn_from(self.schedule),
+            clients: Clients::default(),
             crash_writer: writer,
             time,
             roster: RwLock::new(Arc::new(Roster::empty(Arc::new(file)))),
             changing: Mutex::new(self.lock),
             watches: Mutex::default(),
+            traces: self.traces,
             stopped: false.into(),
         };
         board.watch_shared_lines()?;
@@ -313,7 +359,11 @@ impl Board {
                     && file.granted_pins_of(entry) == before.file.granted_pins_of(entry)
             };
             let there = before.driver(entry.name.get_ref()).filter(same).cloned();
-            let new = || Driver::new(entry, self.surroundings(&on, file.code(entry), providers));
+            let new = || {
+                let traced = self.traces.of(entry.name.get_ref());
+                let around = self.surroundings(&on, file.code(entry), providers, traced);
+                Driver::new(entry, around)
+            };
             roster.drivers.push(there.unwrap_or_else(new));
         }
         Ok(roster)
@@ -324,6 +374,7 @@ impl Board {
         on: &NamedLoop,
         code: Code,
         providers: Vec<Arc<Driver>>,
+        traced: Traced,
     ) -> Surroundings {
         Surroundings {
             engine: self.engine.clone(),
@@ -342,6 +393,7 @@ impl Board {
             target: self.power.target.clone(),
             code,
             crashes: self.crash_writer.as_ref().map(crash::Writer::crashes),
+            traced,
         }
     }
 

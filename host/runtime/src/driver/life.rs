@@ -237,7 +237,10 @@ impl Driver {
         };
         store.data_mut().clock.begin(&self.limits, true);
         let _in_flight = self.engine.enter(&mut store);
-        match instantiate(&mut store, loaded) {
+        store.data_mut().instance_begins(&loaded.digest);
+        let made = instantiate(&mut store, loaded);
+        store.data_mut().instance_made(&made);
+        match made {
             Ok(bindings) => Ok(Instance {
                 store,
                 bindings,
