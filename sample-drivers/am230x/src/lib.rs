@@ -12,15 +12,17 @@ use readings::Readings;
 /// The sensor measures no faster, and is not to be asked more often.
 const PERIOD_MIN_MS: u64 = 2000;
 
-/// After the last edge that was handled; far longer than there is none in a frame.
-const QUIET: Duration = Duration::from_millis(20);
+/// How long an answer is waited for, and how long a wire is quiet after one; far
+/// longer than an answer, which takes 6 ms.
+const QUIET: Duration = Duration::from_millis(50);
 
 struct Am230x {
     model: Model,
     /// How often the sensor is asked; `None` where somebody else asks it.
     period: Option<Duration>,
-    ask: Timer,
-    quiet: Timer,
+    /// When it is asked again.
+    next: Instant,
+    timer: Timer,
     wire: Wire,
     frame: Frame,
     readings: Readings,
@@ -32,10 +34,7 @@ enum Wire {
     Idle,
     /// Driven low, which wakes the sensor.
     Asking(OutputPin),
-    Listening {
-        falls: Interrupt,
-        is_answered: bool,
-    },
+    Listening(Interrupt),
 }
 
 impl Driver for Am230x {
@@ -50,40 +49,45 @@ impl Driver for Am230x {
         let driver = Self {
             model,
             period: (!listens).then_some(period_ms.millis()),
-            ask: cx.timer()?,
-            quiet: cx.timer()?,
+            next: now() + period_ms.millis(),
+            timer: cx.timer()?,
             wire: if listens { listen()? } else { Wire::Idle },
             frame: Frame::default(),
             readings: Readings::default(),
             _service: readings::service(cx).publish()?,
         };
-        // It may have got its power just now, and needs a while.
-        driver
-            .period
-            .map_or(Ok(()), |period| driver.ask.set_timeout(period))?;
+        if !listens {
+            // It may have got its power just now, and needs a while.
+            driver.timer.wake_at(driver.next)?;
+        }
         Ok(driver)
     }
 
     fn interrupt(&mut self, _: InterruptId, event: Interrupts) -> Result<()> {
-        let Wire::Listening { falls, .. } = &self.wire else {
+        let Wire::Listening(falls) = &self.wire else {
             return Ok(());
         };
+        let listens = self.period.is_none();
         for edge in falls.take_occurrences(event.count) {
             let time = edge.timestamp.as_nanos();
-            if self.frame.ends_before(time) {
+            if listens && self.frame.ends_before(time) {
                 self.conclude();
             }
             self.frame.fall(time);
         }
-        self.quiet.set_timeout(QUIET)
+        if listens {
+            self.timer.set_timeout(QUIET)?;
+        }
+        Ok(())
     }
 
-    fn timeout(&mut self, timer: TimerId, expiry: Timeout) -> Result<()> {
-        match self.period {
-            Some(period) if timer == self.ask => return self.ask(expiry.now, period),
-            // What is not whole may wait to be taken: the next edge tells.
-            _ if self.frame.is_whole() => self.conclude(),
-            _ => {}
+    fn timeout(&mut self, _: TimerId, expiry: Timeout) -> Result<()> {
+        if let Some(period) = self.period {
+            return self.turn(expiry.now, period);
+        }
+        // What is not whole may wait to be taken: the next edge tells.
+        if self.frame.is_whole() {
+            self.conclude();
         }
         Ok(())
     }
@@ -94,32 +98,37 @@ impl Driver for Am230x {
 }
 
 impl Am230x {
-    /// Drives the line low; called again, lets it go and listens.
-    fn ask(&mut self, now: Instant, period: Duration) -> Result<()> {
-        // At first, so that what fails below is tried again.
-        self.ask.wake_at(now + period)?;
-        self.conclude();
-        match std::mem::replace(&mut self.wire, Wire::Idle) {
+    /// Asks, listens, rests. What fails is tried again when it is time to ask.
+    fn turn(&mut self, now: Instant, period: Duration) -> Result<()> {
+        let wire = std::mem::replace(&mut self.wire, Wire::Idle);
+        if matches!(wire, Wire::Idle) {
+            self.next = now + period;
+        }
+        self.timer.wake_at(self.next)?;
+        match wire {
+            Wire::Idle => {
+                self.wire = Wire::Asking(OutputPin::open("start", false)?);
+                self.timer.set_timeout(self.model.start_pulse())
+            }
             Wire::Asking(start) => {
                 drop(start);
                 self.wire = listen()?;
-                return Ok(());
+                self.timer.set_timeout(QUIET)
             }
-            Wire::Listening { is_answered, .. } if !is_answered => self.readings.miss("no answer"),
-            _ => {}
+            // The loop lets go of a source when this handler has returned: only
+            // then can the line be opened the other way.
+            Wire::Listening(_) => {
+                self.conclude();
+                Ok(())
+            }
         }
-        self.wire = Wire::Asking(OutputPin::open("start", false)?);
-        self.ask.set_timeout(self.model.start_pulse())
     }
 
-    /// The frame is over.
+    /// The frame is over. One edge alone is somebody's question.
     fn conclude(&mut self) {
         let frame = std::mem::take(&mut self.frame);
-        if frame.is_answer() {
+        if self.period.is_some() || frame.is_answer() {
             self.readings.add(frame.read(self.model));
-            if let Wire::Listening { is_answered, .. } = &mut self.wire {
-                *is_answered = true;
-            }
         }
     }
 }
@@ -127,10 +136,7 @@ impl Am230x {
 /// The falling edges alone tell all.
 fn listen() -> Result<Wire> {
     let falls = InputPin::open("data")?.edges(Edges::Falling)?;
-    Ok(Wire::Listening {
-        falls: Interrupt::create(Some(&falls))?,
-        is_answered: false,
-    })
+    Ok(Wire::Listening(Interrupt::create(Some(&falls))?))
 }
 
 driver!(Am230x);

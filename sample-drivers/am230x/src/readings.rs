@@ -49,17 +49,15 @@ impl Readings {
     pub(crate) fn add(&mut self, answer: Result<Reading, Damage>) {
         match answer {
             Ok(reading) => self.keep(reading),
-            Err(Damage::Torn) => self.miss("an answer with edges too few or too many"),
+            Err(Damage::Torn) => {
+                warn!("no answer, or not a whole one");
+                self.missed += 1;
+            }
             Err(Damage::Checksum) => {
                 warn!("an answer with a wrong checksum");
                 self.checksum_errors += 1;
             }
         }
-    }
-
-    pub(crate) fn miss(&mut self, what: &str) {
-        warn!("{what}");
-        self.missed += 1;
     }
 
     pub(crate) fn reply(&self, request: &Request) -> Result<Reply> {
