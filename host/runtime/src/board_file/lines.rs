@@ -1,7 +1,7 @@
 //! Which driver has which line, and who may have one together.
 
 use super::source::{Source, Unique};
-use super::{GpioEntry, OnDeath, PinDirection};
+use super::{GpioEntry, OnDeath, PinDirection, PinDrive};
 use crate::error::BoardError;
 use std::collections::BTreeMap;
 
@@ -60,11 +60,9 @@ impl<'a> Lines<'a> {
         let line = &entry.line;
         let name = line.get_ref().as_str();
         let once = self.once.remove(name);
-        if let Some((first, _)) = once.filter(|(first, holder)| {
-            let is_other_way = first.direction != entry.direction;
-            *holder == owner && is_other_way && !entry.shared
-        }) {
-            if !is_kept([first, entry]) {
+        let first = once.filter(|(_, holder)| *holder == owner && !entry.shared);
+        if let Some(output) = first.and_then(|(first, _)| output_of_wire(first, entry)) {
+            if output.on_death.unwrap_or_default() == OnDeath::Input {
                 return Ok(());
             }
             let message = format!(
@@ -82,12 +80,15 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Whether the host keeps the output among these when its driver drops it.
-fn is_kept(entries: [&GpioEntry; 2]) -> bool {
-    let state = |entry: &GpioEntry| entry.on_death.unwrap_or_default();
-    entries
-        .into_iter()
-        .any(|entry| entry.direction == PinDirection::Output && state(entry) != OnDeath::Input)
+/// The output of these two where they are a wire on which a device answers: one that
+/// drives one level alone, so that it cannot drive against the device.
+fn output_of_wire<'a>(first: &'a GpioEntry, second: &'a GpioEntry) -> Option<&'a GpioEntry> {
+    let output = match (first.direction, second.direction) {
+        (PinDirection::Output, PinDirection::Input) => first,
+        (PinDirection::Input, PinDirection::Output) => second,
+        _ => return None,
+    };
+    (output.drive != PinDrive::PushPull).then_some(output)
 }
 
 #[cfg(test)]
@@ -149,16 +150,20 @@ mod tests {
     fn one_driver_may_read_and_drive_a_line_in_turn() {
         let input = pin("");
         let output = |more: &str| {
-            format!("q = {{ line = \"L\", direction = \"output\"{more} }}").replace('\n', " ")
+            let drive = "direction = \"output\", drive = \"open-drain\"";
+            format!("q = {{ line = \"L\", {drive}{more} }}")
         };
         let both = |output: &str| format!("{input}\n{output}");
         assert!(board(&[&both(&output(""))]).is_ok());
         assert!(board(&[&both(&output(", on-death = \"input\""))]).is_ok());
         let third = both(&output("")) + "\n" + &output("").replace("q =", "r =");
         let shared = format!("{}\n{}", pin(", shared = true"), output(""));
+        // Rather a line that is written wrongly than a wire.
+        let push_pull = both(&output("").replace("open-drain", "push-pull"));
         for (pins, words) in [
             (vec![both(&input.replace("p =", "q ="))], "a second time"),
             (vec![third], "a second time"),
+            (vec![push_pull], "a second time"),
             (
                 vec![both(&output(", on-death = \"low\""))],
                 "leave that out",

@@ -78,13 +78,6 @@ impl BoardFile {
                 "names no pin of the service `{service}`: a pin's name has 1 to {NAME_MAX} bytes"
             ));
         }
-        let mut pins = pins_of(driver).filter(|other| other.line.get_ref() == pin.line.get_ref());
-        if pins.nth(1).is_some() {
-            return Some(
-                "is a pin that another driver publishes, which is an input or an output; remove one of the two"
-                    .to_owned(),
-            );
-        }
         let lacks = if pin.bias != PinBias::AsIs {
             "bias"
         } else if pin.drive != PinDrive::PushPull {
