@@ -115,7 +115,9 @@ impl Ps2Keyboard {
             };
             if let Some(code) = code {
                 self.codes.keep(code);
-                self.decoder.code(code).map(|key| self.keys.keep(key));
+                if let Some(key) = self.decoder.code(code) {
+                    self.keys.keep(key);
+                }
             }
         }
         let Some((newest, _)) = self.edges.last() else {
