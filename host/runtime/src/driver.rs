@@ -368,7 +368,9 @@ impl Driver {
         if let Some(length) = spanned {
             self.quota.charge(length);
         }
-        self.counters.end(timing, spanned);
+        let clock = &store.data().clock;
+        let counted = clock.is_counted().then(|| clock.executed());
+        self.counters.end(timing, spanned, counted);
         if let Some(own) = own {
             let calls = store.data_mut().calls.give_back(own);
             self.for_another.add(calls);

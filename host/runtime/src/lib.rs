@@ -91,6 +91,7 @@ mod watch;
 pub use board::{Board, Builder, Cancel, Changes, Mode, Request, SelectorName, Submitted};
 pub use board_file::BoardFile;
 pub use crash::{CrashReport, HandlerCall, SetAside};
+pub use engine::VirtualEngine;
 pub use error::{BoardError, ComponentError, ErrorCode, RequestError};
 pub use facts::{Directory, HostFacts};
 pub use inspect::{Finding, Inspection, compile, inspect};

@@ -8,7 +8,7 @@ use crate::buses::{Brought, Buses};
 use crate::cache::Cache;
 use crate::crash;
 use crate::driver::{Code, Devices, Driver, PowerCalls, Surroundings};
-use crate::engine::Engine;
+use crate::engine::{Engine, VirtualEngine};
 use crate::error::BoardError;
 use crate::ports::Ports;
 use crate::published_pins::PublishedPins;
@@ -44,6 +44,7 @@ pub struct Builder {
     brought: Brought,
     traces: Traces,
     schedule: Option<u64>,
+    engine: Option<VirtualEngine>,
 }
 
 #[derive(Default)]
@@ -150,6 +151,14 @@ impl Builder {
         self
     }
 
+    /// Virtual time only: shares what it runs drivers with, and what was loaded with it.
+    /// The cache of compiled code is the engine's then.
+    #[must_use]
+    pub fn engine(mut self, engine: &VirtualEngine) -> Self {
+        self.engine = Some(engine.clone());
+        self
+    }
+
     /// Virtual time only: where several loops have something to do at one instant, draws
     /// from this seed which of them goes on, and how far. Without one the first does,
     /// as far as it can.
@@ -214,9 +223,10 @@ impl Builder {
             ClockKind::Real => Time::Real(Arc::new(SystemClock)),
             ClockKind::Virtual => Time::Virtual(Arc::new(VirtualClock::new())),
         };
-        let engine = match time {
-            Time::Real(_) => Engine::new(self.cache.open()),
-            Time::Virtual(_) => Engine::deterministic(self.cache.open()),
+        let engine = match (&time, self.engine) {
+            (Time::Real(_), _) => Engine::new(self.cache.open()),
+            (Time::Virtual(_), Some(VirtualEngine(engine))) => Ok(engine),
+            (Time::Virtual(_), None) => Engine::deterministic(self.cache.open()),
         };
         let engine = engine.map_err(BoardError::Host)?;
         let writer = self.crashes.writer(&file)?;

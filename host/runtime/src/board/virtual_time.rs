@@ -107,6 +107,24 @@ impl Board {
         self.run_until(self.now().saturating_add(span));
     }
 
+    /// Virtual time only: the clock goes on by `span` at once, and what was due
+    /// meanwhile is late, as after a machine's suspension. Then handles what is due.
+    ///
+    /// # Panics
+    ///
+    /// When the board's clock is real.
+    pub fn skip(&self, span: Duration) {
+        let Time::Virtual(clock) = &self.time else {
+            panic!("`skip` is for boards with a virtual clock")
+        };
+        let to = self.now().saturating_add(span);
+        {
+            let _turn = self.stepping.lock();
+            clock.advance_to(to);
+        }
+        self.run_until(to);
+    }
+
     /// One step of virtual time, for who waits until `deadline`.
     pub(super) fn step(&self, clock: &VirtualClock, deadline: Option<Instant>) -> Stepped {
         let Some(_turn) = self.stepping.try_lock() else {

@@ -120,6 +120,15 @@ macro_rules! crossings {
             }
         }
 
+        /// Whether it can fail through no fault of the driver's.
+        pub(super) fn can_fail(number: u8) -> bool {
+            let code: Option<WitErrorCode> = match number {
+                $($($number => crossings!(@code $code),)*)*
+                _ => None,
+            };
+            code.is_some()
+        }
+
         /// Takes a function's arguments off a trace.
         pub(super) fn show_arguments(number: u8, input: &mut &[u8]) -> Option<String> {
             match number {

@@ -382,6 +382,11 @@ impl Called<'_> {
             .is_some_and(|answer| answer.starts_with("error "))
     }
 
+    /// Whether [`Faults`](super::Faults) have it fail.
+    pub fn can_fail(&self) -> bool {
+        crossing::can_fail(self.number)
+    }
+
     /// What it asks the board for, where it does.
     pub fn asked(&self) -> Option<Asked> {
         crossing::asked(self.number, &mut &*self.arguments)
