@@ -7,4 +7,4 @@
 
 pub mod report;
 
-pub use report::Report;
+pub use report::{Report, Style};

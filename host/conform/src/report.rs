@@ -6,8 +6,19 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The name and the version of the report as JSON; a field that changes its meaning
-/// changes it.
+mod axis;
+mod escape;
+mod focus;
+mod html;
+mod json;
+mod junit;
+mod span;
+mod text;
+
+pub use text::Style;
+
+/// The name and the version of the report as JSON, which `report.schema.json` beside this
+/// crate's manifest describes. A field that changes its meaning changes it; one more does not.
 pub const SCHEMA: &str = "https://loopgate.dev/schema/conform-report-1.json";
 
 /// All that was found about one driver.
@@ -147,4 +158,75 @@ impl Report {
         let mut all = checks.chain(scenarios);
         all.all(|outcome| !matches!(outcome, Outcome::Failed(_)))
     }
+
+    /// For people at a terminal: 80 columns, the verdict in the last line. Whatever a driver
+    /// wrote is made printable.
+    pub fn to_text(&self, style: Style) -> String {
+        text::text(self, style)
+    }
+
+    /// For programs: JSON with the schema [`SCHEMA`].
+    pub fn to_json(&self) -> String {
+        json::json(self)
+    }
+
+    /// For other people's CI: `JUnit` XML.
+    pub fn to_junit(&self) -> String {
+        junit::junit(self)
+    }
+
+    /// For a browser: one page that needs no other file, no network and no script.
+    pub fn to_html(&self) -> String {
+        html::html(self)
+    }
+}
+
+/// In one sentence; it names what failed, as far as that is short.
+fn verdict(report: &Report) -> String {
+    let checks = report.checks.iter().map(|check| (check.id, &check.outcome));
+    let scenarios = report.scenarios.iter();
+    let scenarios = scenarios.map(|scenario| (scenario.name.as_str(), &scenario.outcome));
+    let kinds = [
+        tally("check", &checks.collect::<Vec<_>>()),
+        tally("scenario", &scenarios.collect::<Vec<_>>()),
+    ];
+    let verb = if report.conforms() {
+        "conforms"
+    } else {
+        "does not conform"
+    };
+    let found = kinds.into_iter().flatten().collect::<Vec<_>>().join("; ");
+    format!("{} {verb}: {found}", report.driver)
+}
+
+/// How many of a kind came out how; nothing where there are none.
+fn tally(noun: &str, outcomes: &[(&str, &Outcome)]) -> Option<String> {
+    const NAMED: usize = 4;
+    let failed = outcomes
+        .iter()
+        .filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+    let failed: Vec<&str> = failed.map(|(name, _)| *name).collect();
+    let passed = outcomes
+        .iter()
+        .filter(|(_, outcome)| **outcome == Outcome::Passed)
+        .count();
+    let skipped = outcomes.len() - failed.len() - passed;
+    let plural = if outcomes.len() == 1 { "" } else { "s" };
+    let mut words = if failed.is_empty() {
+        format!("{passed} {noun}{plural} passed")
+    } else {
+        let named = failed
+            .iter()
+            .take(NAMED)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(", ");
+        let more = if failed.len() > NAMED { ", ..." } else { "" };
+        let (failed, all) = (failed.len(), outcomes.len());
+        format!("{failed} of {all} {noun}{plural} failed ({named}{more})")
+    };
+    if skipped > 0 {
+        words += &format!(", {skipped} skipped");
+    }
+    (!outcomes.is_empty()).then_some(words)
 }

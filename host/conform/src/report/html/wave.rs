@@ -1,0 +1,358 @@
+//! A scenario's lines, drawn as SVG. Lengths count tenths of a pixel.
+
+use std::ops::RangeInclusive;
+
+use super::super::axis::{self, Axis, Piece, Sizes, level_before, within};
+use super::super::escape::text;
+use super::super::focus::Focus;
+use super::super::{Moment, MomentKind, ScenarioResult, Wave, span};
+use super::{kind, overview};
+
+/// The whole of a scenario, which scrolls sideways.
+const WHOLE: Sizes = Sizes {
+    interval: 50,
+    quiet: 640,
+    fill: 9_000,
+    most: 160_000,
+};
+/// What is around the failure, as wide as a phone has room for.
+const AROUND: Sizes = Sizes {
+    interval: 120,
+    quiet: 480,
+    fill: 2_600,
+    most: 2_600,
+};
+/// How many edges and steps stand before the moment that failed, and how many after it.
+const BEFORE: usize = 9;
+const AFTER: usize = 4;
+/// The most lines that are drawn, and what the width of all together may be.
+const LINES: usize = 64;
+const WIDTH_OF_ALL: u64 = 1_000_000;
+/// Edges that are closer together are drawn as one block.
+const DENSE: u64 = 15;
+/// The most steps that are marked.
+const STEPS: usize = 1_000;
+
+const SIDE: u64 = 100;
+const TOP: u64 = 320;
+const ROW: u64 = 300;
+const HIGH: u64 = 50;
+const SWING: u64 = 180;
+const BOTTOM: u64 = 260;
+const CHARACTER: u64 = 66;
+const NAME: usize = 16;
+
+/// The drawings of a scenario: around its failure, and the whole.
+pub(super) fn figures(nth: usize, scenario: &ScenarioResult, focus: Option<Focus>) -> String {
+    if scenario.waves.is_empty() {
+        return String::new();
+    }
+    let points = axis::points(scenario);
+    let mut figures = String::new();
+    if let Some(focus) = focus {
+        let at = points.partition_point(|&point| point < focus.at_ns);
+        let end = (at + AFTER + 1).min(points.len());
+        let first = at.saturating_sub(BEFORE).min(end - 1);
+        if end - first < points.len() {
+            let drawing = Drawing::new(scenario, &points[first..end], AROUND, focus.at_ns);
+            let caption = format!("Around the failure, at {}", span::exact(focus.at_ns));
+            figures += &drawing.figure(&caption, "", None);
+        }
+    }
+    let lines = scenario.waves.len().min(LINES) as u64;
+    let most = WHOLE.most.min(WIDTH_OF_ALL / lines);
+    let at_ns = focus.map_or(u64::MAX, |focus| focus.at_ns);
+    let drawing = Drawing::new(scenario, &points, Sizes { most, ..WHOLE }, at_ns);
+    let id = format!("wave-{nth}");
+    let overview = overview::of(&drawing, &id);
+    figures + &drawing.figure("The whole scenario", &overview, Some(&id))
+}
+
+pub(super) struct Drawing<'a> {
+    pub(super) lines: Vec<(&'a str, &'a Wave)>,
+    pub(super) axis: Axis,
+    pub(super) times: RangeInclusive<u64>,
+    steps: Vec<(usize, &'a Moment)>,
+    left_out: usize,
+    focus: u64,
+}
+
+impl<'a> Drawing<'a> {
+    fn new(scenario: &'a ScenarioResult, points: &[u64], sizes: Sizes, focus: u64) -> Self {
+        let times = points[0]..=points[points.len() - 1];
+        let interval = axis::interval(scenario.waves.values(), &times);
+        let steps = scenario
+            .timeline
+            .iter()
+            .filter(|moment| axis::is_step(moment));
+        let steps = steps.enumerate().map(|(nth, moment)| (nth + 1, moment));
+        let waves = scenario.waves.iter().take(LINES);
+        Self {
+            lines: waves.map(|(name, wave)| (name.as_str(), wave)).collect(),
+            axis: Axis::new(points, interval, sizes),
+            steps: steps
+                .filter(|(_, step)| times.contains(&step.at_ns))
+                .collect(),
+            times,
+            left_out: scenario.waves.len().saturating_sub(LINES),
+            focus,
+        }
+    }
+
+    /// What is missed, and when.
+    pub(super) fn missed(&self) -> impl Iterator<Item = u64> {
+        let missed = self
+            .steps
+            .iter()
+            .filter(|(_, step)| step.kind == MomentKind::Missed);
+        missed.map(|(_, step)| step.at_ns)
+    }
+
+    /// With `id`, what is before and after a quiet span can be linked to.
+    fn figure(&self, caption: &str, overview: &str, id: Option<&str>) -> String {
+        let names = self.names();
+        let width = px(self.axis.width() + 2 * SIDE);
+        let height = px(self.height());
+        let more = match self.left_out {
+            0 => String::new(),
+            lines => format!("; {lines} more lines are in the JSON report"),
+        };
+        format!(
+            "<figure><figcaption>{caption}{more}{}</figcaption>{overview}\
+             <div class=\"frame\">{names}<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
+             aria-label=\"{caption}\"><svg class=\"wave\" width=\"{width}\" height=\"{height}\" \
+             viewBox=\"-{} 0 {width} {height}\">\n{}{}{}{}</svg></div></div></figure>\n",
+            self.legend(),
+            px(SIDE),
+            self.quiet_spans(),
+            self.time_axis(id),
+            self.waves(),
+            self.marks(),
+        )
+    }
+
+    fn legend(&self) -> &'static str {
+        if self.axis.pieces().iter().any(|piece| piece.quiet) {
+            "; grey spans are quiet and drawn short"
+        } else {
+            ""
+        }
+    }
+
+    fn height(&self) -> u64 {
+        TOP + ROW * self.lines.len() as u64 + BOTTOM
+    }
+
+    fn names(&self) -> String {
+        let longest = self
+            .lines
+            .iter()
+            .map(|(name, _)| name.chars().count().min(NAME));
+        let width = px(longest.max().unwrap_or(0) as u64 * 74 + 80);
+        let names = self.lines.iter().zip(0_u64..).map(|(&(name, _), nth)| {
+            let y = px(TOP + ROW * nth + HIGH + 140);
+            let long = name.chars().count() > NAME;
+            let short: String = name
+                .chars()
+                .take(if long { NAME - 1 } else { NAME })
+                .collect();
+            let dots = if long { "…" } else { "" };
+            let (title, short) = (text(name), text(&short));
+            format!("<text y=\"{y}\"><title>{title}</title>{short}{dots}</text>\n")
+        });
+        let (names, height) = (names.collect::<String>(), px(self.height()));
+        format!("<svg class=\"names\" width=\"{width}\" height=\"{height}\">\n{names}</svg>")
+    }
+
+    fn quiet_spans(&self) -> String {
+        let (y, height) = (px(TOP - 20), px(ROW * self.lines.len() as u64 + 20));
+        let label = px(TOP - 50);
+        let quiet = self.axis.pieces().iter().filter(|piece| piece.quiet);
+        let quiet = quiet.map(|piece| {
+            let (x, width) = (px(piece.x), px(piece.width));
+            let middle = px(piece.x + piece.width / 2);
+            let length = span::rough(piece.to - piece.from);
+            format!(
+                "<rect class=\"quiet\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>\
+                 <text class=\"quiet\" x=\"{middle}\" y=\"{label}\">{length}</text>\n"
+            )
+        });
+        quiet.collect()
+    }
+
+    /// The time at which each span begins, and round times from there.
+    fn time_axis(&self, id: Option<&str>) -> String {
+        let mut axis = String::new();
+        let mut free = 0;
+        let spans = self.axis.pieces().iter().enumerate();
+        for (nth, piece) in spans.filter(|(_, piece)| !piece.quiet) {
+            let id = id.map_or(String::new(), |id| format!(" id=\"{id}-{nth}\""));
+            axis += &format!("<g{id}>{}</g>\n", self.ticks(piece, &mut free));
+        }
+        axis
+    }
+
+    fn ticks(&self, piece: &Piece, free: &mut u64) -> String {
+        let step = self.axis.round_span(640);
+        let times = (0..)
+            .map(|nth| step.saturating_mul(nth))
+            .map(|after| (after, piece.from.saturating_add(after)));
+        let mut ticks = String::new();
+        for (after, time) in times.take_while(|&(_, time)| time <= piece.to) {
+            let x = self.axis.x(time);
+            let label = match (after, piece.from) {
+                (0, _) | (_, 0) => span::exact(time),
+                _ => format!("+{}", span::exact(after)),
+            };
+            let (class, top) = if after == 0 {
+                ("begin", 140)
+            } else {
+                ("tick", 160)
+            };
+            let bottom = TOP + ROW * self.lines.len() as u64;
+            let (x_px, top, bottom) = (px(x), px(top), px(bottom));
+            ticks += &format!("<path class=\"{class}\" d=\"M{x_px} {top}V{bottom}\"/>");
+            if x >= *free {
+                *free = x + (label.chars().count() as u64 + 2) * CHARACTER;
+                ticks += &format!("<text class=\"{class}\" x=\"{x_px}\" y=\"11\">{label}</text>");
+            }
+            if time == u64::MAX {
+                break;
+            }
+        }
+        ticks
+    }
+
+    fn waves(&self) -> String {
+        let waves = self.lines.iter().zip(0_u64..).map(|(&(name, wave), nth)| {
+            let (line, blocks) = self.wave(wave, TOP + ROW * nth + HIGH);
+            let title = text(name);
+            format!(
+                "<g><title>{title}</title><path class=\"block\" d=\"{blocks}\"/>\
+                 <path class=\"line\" d=\"{line}\"/></g>\n"
+            )
+        });
+        waves.collect()
+    }
+
+    /// The paths of a line, and of the blocks where its edges are too dense to draw.
+    fn wave(&self, wave: &Wave, top: u64) -> (String, String) {
+        let mut level = level_before(wave, *self.times.start());
+        let mut line = Line::begin(top, level);
+        let mut blocks = String::new();
+        let x = |time: &u64| self.axis.x(*time);
+        let changes = within(wave, &self.times);
+        let dense = |pair: &[u64]| x(&pair[1]) - x(&pair[0]) < DENSE;
+        for near in changes.chunk_by(|a, b| dense(&[*a, *b])) {
+            let (first, last) = (x(&near[0]), x(&near[near.len() - 1]));
+            if near.len() > 2 {
+                let width = (last - first).max(10);
+                let (at, y, width, swing) = (px(first), px(top), px(width), px(SWING));
+                blocks += &format!("M{at} {y}h{width}v{swing}h-{width}z");
+                line.to(first);
+                level ^= !near.len().is_multiple_of(2);
+                line.skip_to(last, level);
+                continue;
+            }
+            for change in near {
+                line.to(x(change));
+                level = !level;
+                line.change(level);
+            }
+        }
+        line.to(self.axis.width());
+        (line.path, blocks)
+    }
+
+    /// What was done and expected, with its number in the timeline where that fits.
+    fn marks(&self) -> String {
+        let y = px(TOP + ROW * self.lines.len() as u64 + 130);
+        let text_y = px(TOP + ROW * self.lines.len() as u64 + 166);
+        let guide = px(TOP - 20);
+        let mut marks = String::new();
+        let mut free = 0;
+        for &(number, step) in self.steps.iter().take(STEPS) {
+            let x = self.axis.x(step.at_ns);
+            let (class, word) = kind(step.kind);
+            let at = if step.at_ns == self.focus {
+                " focus"
+            } else {
+                ""
+            };
+            let title = format!("{} {word}: {}", span::exact(step.at_ns), step.text);
+            let title = text(&title);
+            let x_px = px(x);
+            marks += &format!(
+                "<g class=\"step {class}{at}\"><title>{title}</title>\
+                 <path d=\"M{x_px} {guide}V{y}\"/>"
+            );
+            let half = (number.to_string().len() as u64 * 34).max(50) + 35;
+            if x + SIDE >= free + half || step.kind == MomentKind::Missed {
+                free = x + SIDE + half;
+                let (left, width, top) = (
+                    signed_px(x, half),
+                    px(2 * half),
+                    px(TOP + ROW * self.lines.len() as u64 + 50),
+                );
+                marks += &format!(
+                    "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"16\" rx=\"8\"/>\
+                     <text x=\"{x_px}\" y=\"{text_y}\">{number}</text>"
+                );
+            }
+            marks += "</g>\n";
+        }
+        marks
+    }
+}
+
+/// A line's path, which is drawn from left to right.
+struct Line {
+    path: String,
+    x: u64,
+    top: u64,
+}
+
+impl Line {
+    fn begin(top: u64, high: bool) -> Self {
+        let path = format!("M0 {}", px(height(top, high)));
+        Self { path, x: 0, top }
+    }
+
+    fn to(&mut self, x: u64) {
+        if x > self.x {
+            self.path += &format!("h{}", px(x - self.x));
+            self.x = x;
+        }
+    }
+
+    fn change(&mut self, high: bool) {
+        let sign = if high { "-" } else { "" };
+        self.path += &format!("v{sign}{}", px(SWING));
+    }
+
+    fn skip_to(&mut self, x: u64, high: bool) {
+        self.x = x;
+        self.path += &format!("M{} {}", px(x), px(height(self.top, high)));
+    }
+}
+
+fn height(top: u64, high: bool) -> u64 {
+    top + if high { 0 } else { SWING }
+}
+
+/// Tenths of a pixel as pixels.
+pub(super) fn px(tenths: u64) -> String {
+    match tenths % 10 {
+        0 => format!("{}", tenths / 10),
+        rest => format!("{}.{rest}", tenths / 10),
+    }
+}
+
+/// Left of `x` by `half`, which may be before the begin.
+fn signed_px(x: u64, half: u64) -> String {
+    if x >= half {
+        px(x - half)
+    } else {
+        format!("-{}", px(half - x))
+    }
+}
