@@ -14,6 +14,7 @@ mod json;
 mod junit;
 mod span;
 mod text;
+mod verdict;
 
 pub use text::Style;
 
@@ -179,54 +180,4 @@ impl Report {
     pub fn to_html(&self) -> String {
         html::html(self)
     }
-}
-
-/// In one sentence; it names what failed, as far as that is short.
-fn verdict(report: &Report) -> String {
-    let checks = report.checks.iter().map(|check| (check.id, &check.outcome));
-    let scenarios = report.scenarios.iter();
-    let scenarios = scenarios.map(|scenario| (scenario.name.as_str(), &scenario.outcome));
-    let kinds = [
-        tally("check", &checks.collect::<Vec<_>>()),
-        tally("scenario", &scenarios.collect::<Vec<_>>()),
-    ];
-    let verb = if report.conforms() {
-        "conforms"
-    } else {
-        "does not conform"
-    };
-    let found = kinds.into_iter().flatten().collect::<Vec<_>>().join("; ");
-    format!("{} {verb}: {found}", report.driver)
-}
-
-/// How many of a kind came out how; nothing where there are none.
-fn tally(noun: &str, outcomes: &[(&str, &Outcome)]) -> Option<String> {
-    const NAMED: usize = 4;
-    let failed = outcomes
-        .iter()
-        .filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
-    let failed: Vec<&str> = failed.map(|(name, _)| *name).collect();
-    let passed = outcomes
-        .iter()
-        .filter(|(_, outcome)| **outcome == Outcome::Passed)
-        .count();
-    let skipped = outcomes.len() - failed.len() - passed;
-    let plural = if outcomes.len() == 1 { "" } else { "s" };
-    let mut words = if failed.is_empty() {
-        format!("{passed} {noun}{plural} passed")
-    } else {
-        let named = failed
-            .iter()
-            .take(NAMED)
-            .copied()
-            .collect::<Vec<_>>()
-            .join(", ");
-        let more = if failed.len() > NAMED { ", ..." } else { "" };
-        let (failed, all) = (failed.len(), outcomes.len());
-        format!("{failed} of {all} {noun}{plural} failed ({named}{more})")
-    };
-    if skipped > 0 {
-        words += &format!(", {skipped} skipped");
-    }
-    (!outcomes.is_empty()).then_some(words)
 }

@@ -3,7 +3,7 @@
 use super::escape::{attribute, text};
 use super::focus::{self, Focus};
 use super::{
-    CheckResult, Failure, Moment, MomentKind, Outcome, Report, ScenarioResult, axis, span,
+    CheckResult, Failure, Moment, MomentKind, Outcome, Report, ScenarioResult, axis, span, verdict,
 };
 
 mod overview;
@@ -14,7 +14,7 @@ const STYLE: &str = include_str!("html/style.css");
 const MOMENTS: (usize, usize) = (600, 200);
 
 pub(super) fn html(report: &Report) -> String {
-    let verdict = text(&super::verdict(report));
+    let verdict = text(&verdict::sentence(report));
     format!(
         "<!DOCTYPE html>\n\
          <html lang=\"en\"><head><meta charset=\"utf-8\"/>\n\
@@ -36,8 +36,6 @@ fn head(report: &Report) -> String {
     } else {
         ("failed", "✗", "does not conform")
     };
-    let verdict = super::verdict(report);
-    let found = verdict.rsplit_once(": ").map_or("", |(_, found)| found);
     let seed = report.seed.to_string();
     let rows = [
         ("component", &report.component),
@@ -51,7 +49,7 @@ fn head(report: &Report) -> String {
          <p>{}</p></header>\n\
          <dl>{}<dt>kit</dt><dd>loopgate-conform {}</dd></dl>\n",
         text(&report.driver),
-        text(found),
+        text(&verdict::found(report)),
         rows.concat(),
         text(report.version),
     )
@@ -66,16 +64,15 @@ fn checks(checks: &[CheckResult]) -> String {
 }
 
 fn check(check: &CheckResult) -> String {
-    let open = if failure(&check.outcome).is_some() {
-        " open=\"\""
-    } else {
-        ""
+    let (open, remedy) = match check.outcome {
+        Outcome::Failed(_) => (" open=\"\"", "To mend it"),
+        _ => ("", "Where it fails"),
     };
     let plural = if check.runs == 1 { "" } else { "s" };
     format!(
         "<details id=\"check-{}\" class=\"{}\"{open}><summary>{}<code>{}</code> \
          <span class=\"title\">{}</span> <span class=\"effort\">{} run{plural}</span></summary>\n\
-         {}<p><b>What is done</b> {} (rule {})</p>\n<p><b>Where it fails</b> {}</p>\n{}</details>\n",
+         {}<p><b>What is done</b> {} (rule {})</p>\n<p><b>{remedy}</b> {}</p>\n{}</details>\n",
         attribute(check.id),
         class(&check.outcome),
         mark(&check.outcome),

@@ -1,4 +1,6 @@
-//! The report as JUnit XML, as far as GitLab, Jenkins and their like agree on it.
+//! The report as `JUnit` XML, as far as GitLab, Jenkins and their like agree on it.
+
+use std::fmt::Write as _;
 
 use super::escape::{attribute, text};
 use super::{CheckResult, Failure, Outcome, Report, ScenarioResult};
@@ -140,10 +142,10 @@ fn outcome(outcome: &Outcome, about: &str) -> String {
 fn in_full(failure: &Failure, about: &str) -> String {
     let mut all = format!("{}\n\n{about}\n", failure.message);
     for line in &failure.evidence {
-        all += &format!("\n{line}");
+        let _ = write!(all, "\n{line}");
     }
     if let Some(scenario) = &failure.scenario {
-        all += &format!("\n\nThis scenario shows it again:\n\n{scenario}");
+        let _ = write!(all, "\n\nThis scenario shows it again:\n\n{scenario}");
     }
     all
 }

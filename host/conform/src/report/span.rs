@@ -40,12 +40,11 @@ fn decimal(nanos: u64, size: u64, parts: u64) -> String {
     let (whole, rest) = (rounded / u128::from(size), rounded % u128::from(size));
     let digits = parts.ilog10() as usize;
     let all = format!("{whole}.{:0digits$}", rest / u128::from(unit));
-    let short = if digits == 0 {
+    if digits == 0 {
         whole.to_string()
     } else {
         all.trim_end_matches('0').trim_end_matches('.').to_owned()
-    };
-    short
+    }
 }
 
 #[cfg(test)]

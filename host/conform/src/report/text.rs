@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use loopgate::printable;
 
 use super::focus::{self, Focus};
-use super::{CheckResult, Failure, MomentKind, Outcome, Report, ScenarioResult, span};
+use super::{CheckResult, Failure, MomentKind, Outcome, Report, ScenarioResult, span, verdict};
 
 mod waves;
 
@@ -231,7 +231,7 @@ impl Page {
     }
 
     fn verdict(&mut self, report: &Report) {
-        let verdict = super::verdict(report);
+        let verdict = verdict::sentence(report);
         let colour = if report.conforms() {
             Colour::Green
         } else {

@@ -13,24 +13,24 @@ use loopgate_conform::report::{
 const MS: u64 = 1_000_000;
 
 /// Everything that there is to show.
-pub fn mixed() -> Report {
+pub(crate) fn mixed() -> Report {
     let mut scenarios = vec![toggles(), press(), reply()];
     scenarios.extend(infrared());
     report("button-led", checks(), scenarios)
 }
 
-pub fn empty() -> Report {
+pub(crate) fn empty() -> Report {
     report("blink", Vec::new(), Vec::new())
 }
 
-pub fn conforming() -> Report {
+pub(crate) fn conforming() -> Report {
     let mut checks = checks();
     checks.retain(|check| !matches!(check.outcome, Outcome::Failed(_)));
     report("blink", checks, vec![toggles()])
 }
 
 /// With `text` wherever a driver or a file may have chosen it.
-pub fn hostile(text: &str) -> Report {
+pub(crate) fn hostile(text: &str) -> Report {
     let failure = Failure {
         message: text.to_owned(),
         evidence: vec![text.to_owned()],
@@ -59,12 +59,12 @@ pub fn hostile(text: &str) -> Report {
         length_ns: 5 * MS,
     };
     let mut report = report(text, checks, vec![scenario]);
-    report.component = text.to_owned();
+    text.clone_into(&mut report.component);
     report
 }
 
 /// A line with so many edges, which are not evenly spread.
-pub fn busy(edges: u64) -> Report {
+pub(crate) fn busy(edges: u64) -> Report {
     let changes: Vec<u64> = (1..=edges).map(|n| n * n % 977 * 13 + n * 20_000).collect();
     let mut scenario = toggles();
     scenario.length_ns = changes.last().copied().unwrap_or(0);
@@ -75,7 +75,7 @@ pub fn busy(edges: u64) -> Report {
 }
 
 /// A real remote control, 10.8 s of bursts; nothing where the recordings are absent.
-pub fn infrared() -> Option<ScenarioResult> {
+fn infrared() -> Option<ScenarioResult> {
     const FILE: &str = "logic/tv_matsui_0001_buttons_1234567890_hold.sr";
     let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let file = data.join(FILE);
@@ -144,7 +144,7 @@ fn toggles() -> ScenarioResult {
 }
 
 /// A button that bounces, and a lamp that stays dark at the second press.
-pub fn press() -> ScenarioResult {
+fn press() -> ScenarioResult {
     let us = |times: &[u64]| times.iter().map(|time| time * 1000).collect::<Vec<_>>();
     let button = us(&[
         10_000, 10_220, 10_410, 10_800, 11_000, 210_000, 210_300, 210_700, 400_000, 400_150,

@@ -24,8 +24,10 @@ pub(super) fn of(drawing: &Drawing<'_>, id: &str) -> String {
         format!("M{x} 0h1v{height}h-1z")
     });
     let missed: String = missed.collect();
+    let shown = height.max(24);
     format!(
-        "<svg class=\"overview\" viewBox=\"0 0 {PARTS} {height}\" height=\"{height}\" \
+        "<p>All of it to scale; a touch leads there:</p>\n\
+         <svg class=\"overview\" viewBox=\"0 0 {PARTS} {height}\" height=\"{shown}\" \
          preserveAspectRatio=\"none\"><path class=\"block\" d=\"{busy}\"/>\
          <path class=\"missed\" d=\"{missed}\"/>{}</svg>\n",
         links(drawing, id, height),

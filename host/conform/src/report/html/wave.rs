@@ -1,5 +1,6 @@
 //! A scenario's lines, drawn as SVG. Lengths count tenths of a pixel.
 
+use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
 use super::super::axis::{self, Axis, Piece, Sizes, level_before, within};
@@ -17,14 +18,14 @@ const WHOLE: Sizes = Sizes {
 };
 /// What is around the failure, as wide as a phone has room for.
 const AROUND: Sizes = Sizes {
-    interval: 120,
-    quiet: 480,
-    fill: 2_600,
-    most: 2_600,
+    interval: 60,
+    quiet: 420,
+    fill: 2_400,
+    most: 3_000,
 };
 /// How many edges and steps stand before the moment that failed, and how many after it.
-const BEFORE: usize = 9;
-const AFTER: usize = 4;
+const BEFORE: usize = 7;
+const AFTER: usize = 2;
 /// The most lines that are drawn, and what the width of all together may be.
 const LINES: usize = 64;
 const WIDTH_OF_ALL: u64 = 1_000_000;
@@ -49,21 +50,21 @@ pub(super) fn figures(nth: usize, scenario: &ScenarioResult, focus: Option<Focus
     }
     let points = axis::points(scenario);
     let mut figures = String::new();
+    let id = format!("wave-{nth}");
     if let Some(focus) = focus {
         let at = points.partition_point(|&point| point < focus.at_ns);
         let end = (at + AFTER + 1).min(points.len());
         let first = at.saturating_sub(BEFORE).min(end - 1);
         if end - first < points.len() {
             let drawing = Drawing::new(scenario, &points[first..end], AROUND, focus.at_ns);
-            let caption = format!("Around the failure, at {}", span::exact(focus.at_ns));
-            figures += &drawing.figure(&caption, "", None);
+            let time = span::exact(focus.at_ns);
+            figures += &drawing.figure(&format!("Around the failure, at {time}"), "", None);
         }
     }
     let lines = scenario.waves.len().min(LINES) as u64;
     let most = WHOLE.most.min(WIDTH_OF_ALL / lines);
     let at_ns = focus.map_or(u64::MAX, |focus| focus.at_ns);
     let drawing = Drawing::new(scenario, &points, Sizes { most, ..WHOLE }, at_ns);
-    let id = format!("wave-{nth}");
     let overview = overview::of(&drawing, &id);
     figures + &drawing.figure("The whole scenario", &overview, Some(&id))
 }
@@ -172,6 +173,12 @@ impl<'a> Drawing<'a> {
             let (x, width) = (px(piece.x), px(piece.width));
             let middle = px(piece.x + piece.width / 2);
             let length = span::rough(piece.to - piece.from);
+            let room = piece.width / CHARACTER;
+            let length = if length.len() as u64 <= room {
+                &*length
+            } else {
+                ""
+            };
             format!(
                 "<rect class=\"quiet\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>\
                  <text class=\"quiet\" x=\"{middle}\" y=\"{label}\">{length}</text>\n"
@@ -187,7 +194,7 @@ impl<'a> Drawing<'a> {
         let spans = self.axis.pieces().iter().enumerate();
         for (nth, piece) in spans.filter(|(_, piece)| !piece.quiet) {
             let id = id.map_or(String::new(), |id| format!(" id=\"{id}-{nth}\""));
-            axis += &format!("<g{id}>{}</g>\n", self.ticks(piece, &mut free));
+            let _ = writeln!(axis, "<g{id}>{}</g>", self.ticks(piece, &mut free));
         }
         axis
     }
@@ -211,10 +218,16 @@ impl<'a> Drawing<'a> {
             };
             let bottom = TOP + ROW * self.lines.len() as u64;
             let (x_px, top, bottom) = (px(x), px(top), px(bottom));
-            ticks += &format!("<path class=\"{class}\" d=\"M{x_px} {top}V{bottom}\"/>");
+            let _ = write!(
+                ticks,
+                "<path class=\"{class}\" d=\"M{x_px} {top}V{bottom}\"/>"
+            );
             if x >= *free {
                 *free = x + (label.chars().count() as u64 + 2) * CHARACTER;
-                ticks += &format!("<text class=\"{class}\" x=\"{x_px}\" y=\"11\">{label}</text>");
+                let _ = write!(
+                    ticks,
+                    "<text class=\"{class}\" x=\"{x_px}\" y=\"11\">{label}</text>"
+                );
             }
             if time == u64::MAX {
                 break;
@@ -248,7 +261,7 @@ impl<'a> Drawing<'a> {
             if near.len() > 2 {
                 let width = (last - first).max(10);
                 let (at, y, width, swing) = (px(first), px(top), px(width), px(SWING));
-                blocks += &format!("M{at} {y}h{width}v{swing}h-{width}z");
+                let _ = write!(blocks, "M{at} {y}h{width}v{swing}h-{width}z");
                 line.to(first);
                 level ^= !near.len().is_multiple_of(2);
                 line.skip_to(last, level);
@@ -264,44 +277,53 @@ impl<'a> Drawing<'a> {
         (line.path, blocks)
     }
 
-    /// What was done and expected, with its number in the timeline where that fits.
+    /// What was done and expected, with its number in the timeline where that fits: what was
+    /// missed comes first.
     fn marks(&self) -> String {
-        let y = px(TOP + ROW * self.lines.len() as u64 + 130);
-        let text_y = px(TOP + ROW * self.lines.len() as u64 + 166);
-        let guide = px(TOP - 20);
-        let mut marks = String::new();
-        let mut free = 0;
-        for &(number, step) in self.steps.iter().take(STEPS) {
-            let x = self.axis.x(step.at_ns);
-            let (class, word) = kind(step.kind);
-            let at = if step.at_ns == self.focus {
-                " focus"
-            } else {
-                ""
-            };
-            let title = format!("{} {word}: {}", span::exact(step.at_ns), step.text);
-            let title = text(&title);
-            let x_px = px(x);
-            marks += &format!(
-                "<g class=\"step {class}{at}\"><title>{title}</title>\
-                 <path d=\"M{x_px} {guide}V{y}\"/>"
-            );
-            let half = (number.to_string().len() as u64 * 34).max(50) + 35;
-            if x + SIDE >= free + half || step.kind == MomentKind::Missed {
-                free = x + SIDE + half;
-                let (left, width, top) = (
-                    signed_px(x, half),
-                    px(2 * half),
-                    px(TOP + ROW * self.lines.len() as u64 + 50),
-                );
-                marks += &format!(
-                    "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"16\" rx=\"8\"/>\
-                     <text x=\"{x_px}\" y=\"{text_y}\">{number}</text>"
-                );
+        let (missed, others): (Vec<_>, Vec<_>) =
+            (self.steps.iter()).partition(|(_, step)| step.kind == MomentKind::Missed);
+        let mut marks = Vec::new();
+        let mut taken: Vec<(u64, u64)> = Vec::new();
+        for &(number, step) in missed.into_iter().chain(others).take(STEPS) {
+            let half = (number.to_string().len() as u64 * 34).max(50) + 30;
+            let middle = self.axis.x(step.at_ns) + SIDE;
+            let place = (middle - half.min(middle), middle + half);
+            let fits = taken
+                .iter()
+                .all(|other| place.1 <= other.0 || other.1 <= place.0);
+            if fits {
+                taken.push(place);
             }
-            marks += "</g>\n";
+            marks.push(self.mark(number, step, fits.then_some(half)));
         }
-        marks
+        // The last is drawn over the others.
+        marks.reverse();
+        marks.concat()
+    }
+
+    fn mark(&self, number: usize, step: &Moment, half: Option<u64>) -> String {
+        let bottom = TOP + ROW * self.lines.len() as u64;
+        let (x, top, y) = (self.axis.x(step.at_ns), px(TOP - 20), px(bottom + 50));
+        let (class, word) = kind(step.kind);
+        let focus = if step.at_ns == self.focus {
+            " focus"
+        } else {
+            ""
+        };
+        let title = format!("{} {word}: {}", span::exact(step.at_ns), step.text);
+        let title = text(&title);
+        let middle = px(x);
+        let label = half.map_or(String::new(), |half| {
+            let (left, width, base) = (signed_px(x, half), px(2 * half), px(bottom + 168));
+            format!(
+                "<rect x=\"{left}\" y=\"{y}\" width=\"{width}\" height=\"16\" rx=\"8\"/>\
+                 <text x=\"{middle}\" y=\"{base}\">{number}</text>"
+            )
+        });
+        format!(
+            "<g class=\"step {class}{focus}\"><title>{title}</title>\
+             <path d=\"M{middle} {top}V{y}\"/>{label}</g>\n"
+        )
     }
 }
 
@@ -320,19 +342,19 @@ impl Line {
 
     fn to(&mut self, x: u64) {
         if x > self.x {
-            self.path += &format!("h{}", px(x - self.x));
+            let _ = write!(self.path, "h{}", px(x - self.x));
             self.x = x;
         }
     }
 
     fn change(&mut self, high: bool) {
         let sign = if high { "-" } else { "" };
-        self.path += &format!("v{sign}{}", px(SWING));
+        let _ = write!(self.path, "v{sign}{}", px(SWING));
     }
 
     fn skip_to(&mut self, x: u64, high: bool) {
         self.x = x;
-        self.path += &format!("M{} {}", px(x), px(height(self.top, high)));
+        let _ = write!(self.path, "M{} {}", px(x), px(height(self.top, high)));
     }
 }
 
