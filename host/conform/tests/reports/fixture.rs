@@ -74,6 +74,21 @@ pub(crate) fn busy(edges: u64) -> Report {
     report("busy", Vec::new(), vec![scenario])
 }
 
+/// What no board does, but a file might say.
+pub(crate) fn extreme() -> Report {
+    let scenarios = [0, 1, u64::MAX].into_iter().flat_map(|end| {
+        let mut scenario = press();
+        scenario.length_ns = end;
+        let mut bare = scenario.clone();
+        bare.timeline.clear();
+        scenario
+            .waves
+            .insert(String::new(), wave(true, &[0, end / 2, end]));
+        [scenario, bare]
+    });
+    report("extreme", Vec::new(), scenarios.collect())
+}
+
 /// A real remote control, 10.8 s of bursts; nothing where the recordings are absent.
 fn infrared() -> Option<ScenarioResult> {
     const FILE: &str = "logic/tv_matsui_0001_buttons_1234567890_hold.sr";

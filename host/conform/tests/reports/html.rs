@@ -84,7 +84,7 @@ fn checks_scenarios_and_lines_are_there() {
         .filter(|scenario| !scenario.waves.is_empty())
         .count();
     assert_eq!(of_class("wave"), drawn + 1);
-    assert_eq!(of_class("step missed focus"), 2);
+    assert_eq!(of_class("focus"), 2);
     assert_eq!(of_class("message"), 3);
     write("mixed", &page);
     write("conforming", &fixture::conforming().to_html());

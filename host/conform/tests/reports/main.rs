@@ -20,5 +20,6 @@ fn all() -> Vec<Report> {
         fixture::hostile(HOSTILE),
         fixture::hostile(""),
         fixture::busy(1_000),
+        fixture::extreme(),
     ]
 }

@@ -3,11 +3,15 @@
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
-use super::super::axis::{self, Axis, Piece, Sizes, level_before, within};
+use super::super::axis::{self, Axis, Piece, Sizes};
 use super::super::escape::text;
 use super::super::focus::Focus;
 use super::super::{Moment, MomentKind, ScenarioResult, Wave, span};
 use super::{kind, overview};
+
+mod line;
+
+use line::Line;
 
 /// The whole of a scenario, which scrolls sideways.
 const WHOLE: Sizes = Sizes {
@@ -21,7 +25,7 @@ const AROUND: Sizes = Sizes {
     interval: 60,
     quiet: 420,
     fill: 2_400,
-    most: 3_000,
+    most: 2_560,
 };
 /// How many edges and steps stand before the moment that failed, and how many after it.
 const BEFORE: usize = 7;
@@ -29,8 +33,6 @@ const AFTER: usize = 2;
 /// The most lines that are drawn, and what the width of all together may be.
 const LINES: usize = 64;
 const WIDTH_OF_ALL: u64 = 1_000_000;
-/// Edges that are closer together are drawn as one block.
-const DENSE: u64 = 15;
 /// The most steps that are marked.
 const STEPS: usize = 1_000;
 
@@ -38,7 +40,6 @@ const SIDE: u64 = 100;
 const TOP: u64 = 320;
 const ROW: u64 = 300;
 const HIGH: u64 = 50;
-const SWING: u64 = 180;
 const BOTTOM: u64 = 260;
 const CHARACTER: u64 = 66;
 const NAME: usize = 16;
@@ -48,25 +49,26 @@ pub(super) fn figures(nth: usize, scenario: &ScenarioResult, focus: Option<Focus
     if scenario.waves.is_empty() {
         return String::new();
     }
-    let points = axis::points(scenario);
-    let mut figures = String::new();
     let id = format!("wave-{nth}");
-    if let Some(focus) = focus {
-        let at = points.partition_point(|&point| point < focus.at_ns);
-        let end = (at + AFTER + 1).min(points.len());
-        let first = at.saturating_sub(BEFORE).min(end - 1);
-        if end - first < points.len() {
-            let drawing = Drawing::new(scenario, &points[first..end], AROUND, focus.at_ns);
-            let time = span::exact(focus.at_ns);
-            figures += &drawing.figure(&format!("Around the failure, at {time}"), "", None);
-        }
-    }
+    let points = axis::points(scenario);
     let lines = scenario.waves.len().min(LINES) as u64;
     let most = WHOLE.most.min(WIDTH_OF_ALL / lines);
-    let at_ns = focus.map_or(u64::MAX, |focus| focus.at_ns);
-    let drawing = Drawing::new(scenario, &points, Sizes { most, ..WHOLE }, at_ns);
-    let overview = overview::of(&drawing, &id);
-    figures + &drawing.figure("The whole scenario", &overview, Some(&id))
+    let whole = Drawing::new(scenario, &points, Sizes { most, ..WHOLE }, focus);
+    let overview = overview::of(&whole, &id);
+    let whole = whole.figure("The whole scenario", &overview, Some(&id));
+    let Some(focus) = focus else {
+        return whole;
+    };
+    let at = points.partition_point(|&point| point < focus.at_ns);
+    let end = (at + AFTER + 1).min(points.len());
+    let first = at.saturating_sub(BEFORE).min(end - 1);
+    if end - first == points.len() {
+        return whole;
+    }
+    let around = Drawing::new(scenario, &points[first..end], AROUND, Some(focus));
+    let time = span::exact(focus.at_ns);
+    let caption = format!("Around the failure at <a href=\"#{id}-focus\">{time}</a>");
+    around.figure(&caption, "", None) + &whole
 }
 
 pub(super) struct Drawing<'a> {
@@ -75,11 +77,16 @@ pub(super) struct Drawing<'a> {
     pub(super) times: RangeInclusive<u64>,
     steps: Vec<(usize, &'a Moment)>,
     left_out: usize,
-    focus: u64,
+    focus: Option<u64>,
 }
 
 impl<'a> Drawing<'a> {
-    fn new(scenario: &'a ScenarioResult, points: &[u64], sizes: Sizes, focus: u64) -> Self {
+    fn new(
+        scenario: &'a ScenarioResult,
+        points: &[u64],
+        sizes: Sizes,
+        focus: Option<Focus>,
+    ) -> Self {
         let times = points[0]..=points[points.len() - 1];
         let interval = axis::interval(scenario.waves.values(), &times);
         let steps = scenario
@@ -96,7 +103,7 @@ impl<'a> Drawing<'a> {
                 .collect(),
             times,
             left_out: scenario.waves.len().saturating_sub(LINES),
-            focus,
+            focus: focus.map(|focus| focus.at_ns),
         }
     }
 
@@ -121,12 +128,13 @@ impl<'a> Drawing<'a> {
         format!(
             "<figure><figcaption>{caption}{more}{}</figcaption>{overview}\
              <div class=\"frame\">{names}<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
-             aria-label=\"{caption}\"><svg class=\"wave\" width=\"{width}\" height=\"{height}\" \
-             viewBox=\"-{} 0 {width} {height}\">\n{}{}{}{}</svg></div></div></figure>\n",
+             aria-label=\"Lines\"><svg class=\"wave\" width=\"{width}\" height=\"{height}\" \
+             viewBox=\"-{} 0 {width} {height}\">\n{}{}{}{}{}</svg></div></div></figure>\n",
             self.legend(),
             px(SIDE),
             self.quiet_spans(),
             self.time_axis(id),
+            self.focus(id),
             self.waves(),
             self.marks(),
         )
@@ -236,45 +244,27 @@ impl<'a> Drawing<'a> {
         ticks
     }
 
+    fn focus(&self, id: Option<&str>) -> String {
+        let Some(focus) = self.focus else {
+            return String::new();
+        };
+        let id = id.map_or(String::new(), |id| format!(" id=\"{id}-focus\""));
+        let (x, top) = (px(self.axis.x(focus)), px(TOP - 20));
+        let bottom = px(TOP + ROW * self.lines.len() as u64);
+        format!("<path{id} class=\"focus\" d=\"M{x} {top}V{bottom}\"/>\n")
+    }
+
     fn waves(&self) -> String {
         let waves = self.lines.iter().zip(0_u64..).map(|(&(name, wave), nth)| {
-            let (line, blocks) = self.wave(wave, TOP + ROW * nth + HIGH);
+            let top = TOP + ROW * nth + HIGH;
+            let Line { path, blocks, .. } = &Line::new(wave, &self.axis, &self.times, top);
             let title = text(name);
             format!(
                 "<g><title>{title}</title><path class=\"block\" d=\"{blocks}\"/>\
-                 <path class=\"line\" d=\"{line}\"/></g>\n"
+                 <path class=\"line\" d=\"{path}\"/></g>\n"
             )
         });
         waves.collect()
-    }
-
-    /// The paths of a line, and of the blocks where its edges are too dense to draw.
-    fn wave(&self, wave: &Wave, top: u64) -> (String, String) {
-        let mut level = level_before(wave, *self.times.start());
-        let mut line = Line::begin(top, level);
-        let mut blocks = String::new();
-        let x = |time: &u64| self.axis.x(*time);
-        let changes = within(wave, &self.times);
-        let dense = |pair: &[u64]| x(&pair[1]) - x(&pair[0]) < DENSE;
-        for near in changes.chunk_by(|a, b| dense(&[*a, *b])) {
-            let (first, last) = (x(&near[0]), x(&near[near.len() - 1]));
-            if near.len() > 2 {
-                let width = (last - first).max(10);
-                let (at, y, width, swing) = (px(first), px(top), px(width), px(SWING));
-                let _ = write!(blocks, "M{at} {y}h{width}v{swing}h-{width}z");
-                line.to(first);
-                level ^= !near.len().is_multiple_of(2);
-                line.skip_to(last, level);
-                continue;
-            }
-            for change in near {
-                line.to(x(change));
-                level = !level;
-                line.change(level);
-            }
-        }
-        line.to(self.axis.width());
-        (line.path, blocks)
     }
 
     /// What was done and expected, with its number in the timeline where that fits: what was
@@ -305,11 +295,6 @@ impl<'a> Drawing<'a> {
         let bottom = TOP + ROW * self.lines.len() as u64;
         let (x, top, y) = (self.axis.x(step.at_ns), px(TOP - 20), px(bottom + 50));
         let (class, word) = kind(step.kind);
-        let focus = if step.at_ns == self.focus {
-            " focus"
-        } else {
-            ""
-        };
         let title = format!("{} {word}: {}", span::exact(step.at_ns), step.text);
         let title = text(&title);
         let middle = px(x);
@@ -321,45 +306,10 @@ impl<'a> Drawing<'a> {
             )
         });
         format!(
-            "<g class=\"step {class}{focus}\"><title>{title}</title>\
+            "<g class=\"step {class}\"><title>{title}</title>\
              <path d=\"M{middle} {top}V{y}\"/>{label}</g>\n"
         )
     }
-}
-
-/// A line's path, which is drawn from left to right.
-struct Line {
-    path: String,
-    x: u64,
-    top: u64,
-}
-
-impl Line {
-    fn begin(top: u64, high: bool) -> Self {
-        let path = format!("M0 {}", px(height(top, high)));
-        Self { path, x: 0, top }
-    }
-
-    fn to(&mut self, x: u64) {
-        if x > self.x {
-            let _ = write!(self.path, "h{}", px(x - self.x));
-            self.x = x;
-        }
-    }
-
-    fn change(&mut self, high: bool) {
-        let sign = if high { "-" } else { "" };
-        let _ = write!(self.path, "v{sign}{}", px(SWING));
-    }
-
-    fn skip_to(&mut self, x: u64, high: bool) {
-        self.x = x;
-        let _ = write!(self.path, "M{} {}", px(x), px(height(self.top, high)));
-    }
-}
-
-fn height(top: u64, high: bool) -> u64 {
-    top + if high { 0 } else { SWING }
 }
 
 /// Tenths of a pixel as pixels.
