@@ -159,8 +159,9 @@ fn timeline(scenario: &ScenarioResult, focus: Option<Focus>) -> String {
     rows += &left_out(all.len() - shown.end, "later");
     let open = if focus.is_some() { " open=\"\"" } else { "" };
     let count = all.len();
+    let plural = verdict::plural(count);
     format!(
-        "<details class=\"timeline\"{open}><summary>Timeline, {count} moments</summary>\
+        "<details class=\"timeline\"{open}><summary>Timeline, {count} moment{plural}</summary>\
          <div class=\"scroll\"><table>\n{rows}</table></div></details>\n"
     )
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use loopgate::devices::capture;
+use loopgate::devices::capture::{self, Capture};
 use loopgate::workloop::Instant;
 use loopgate_conform::Report;
 use loopgate_conform::report::{
@@ -15,7 +15,7 @@ const MS: u64 = 1_000_000;
 /// Everything that there is to show.
 pub(crate) fn mixed() -> Report {
     let mut scenarios = vec![toggles(), press(), reply()];
-    scenarios.extend(infrared());
+    scenarios.extend(infrared().into_iter().chain(keyboard()));
     report("button-led", checks(), scenarios)
 }
 
@@ -63,9 +63,14 @@ pub(crate) fn hostile(text: &str) -> Report {
     report
 }
 
-/// A line with so many edges, which are not evenly spread.
+/// A line with so many edges, from microseconds apart to seconds.
 pub(crate) fn busy(edges: u64) -> Report {
-    let changes: Vec<u64> = (1..=edges).map(|n| n * n % 977 * 13 + n * 20_000).collect();
+    let gaps = (1..=edges).map(|n| 1000 << ((n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 59) % 21));
+    let changes = gaps.scan(0, |at, gap: u64| {
+        *at += gap;
+        Some(*at)
+    });
+    let changes: Vec<u64> = changes.collect();
     let mut scenario = toggles();
     scenario.length_ns = changes.last().copied().unwrap_or(0);
     scenario
@@ -91,30 +96,16 @@ pub(crate) fn extreme() -> Report {
 
 /// A real remote control, 10.8 s of bursts; nothing where the recordings are absent.
 fn infrared() -> Option<ScenarioResult> {
-    const FILE: &str = "logic/tv_matsui_0001_buttons_1234567890_hold.sr";
-    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let file = data.join(FILE);
-    if !file.exists() {
-        eprintln!("SKIPPED: `../shared/data/{FILE}` is absent");
-        return None;
-    }
-    let capture = capture::open(file).unwrap();
-    let mut edges = capture.edges("IR Toy IRRX", false, Instant::ZERO).unwrap();
-    let (_, initial) = edges.next().unwrap();
-    let changes: Vec<u64> = edges.map(|(at, _)| at.as_nanos()).collect();
-    let mut timeline = vec![moment(0, MomentKind::Done, "plays `tv_matsui.sr` into IR")];
-    let begins = changes
-        .windows(2)
-        .filter(|pair| pair[1] - pair[0] > 20 * MS);
-    for (nth, begin) in begins.enumerate() {
-        let at = begin[0];
-        timeline.push(moment(at, MomentKind::Seen, "log: repeat code"));
+    let capture = recording("tv_matsui_0001_buttons_1234567890_hold.sr")?;
+    let ir = played(&capture, "IR Toy IRRX");
+    let mut timeline = vec![moment(0, MomentKind::Done, "plays the recording into IR")];
+    let pairs = ir.changes_ns.windows(2);
+    let ends = pairs.filter(|pair| pair[1] - pair[0] > 20 * MS);
+    for (nth, end) in ends.enumerate() {
+        timeline.push(moment(end[0], MomentKind::Seen, "log: repeat code"));
         if nth % 6 == 0 {
-            timeline.push(moment(
-                at,
-                MomentKind::Met,
-                &format!("log contains `key {nth}`"),
-            ));
+            let text = format!("log contains `key {nth}`");
+            timeline.push(moment(end[0], MomentKind::Met, &text));
         }
     }
     Some(ScenarioResult {
@@ -123,15 +114,58 @@ fn infrared() -> Option<ScenarioResult> {
         file: "sample-drivers/ir-nec/conform/remote.toml".to_owned(),
         outcome: Outcome::Passed,
         timeline,
-        waves: BTreeMap::from([(
-            "IR".to_owned(),
-            Wave {
-                initial,
-                changes_ns: changes,
-            },
-        )]),
+        waves: BTreeMap::from([("IR".to_owned(), ir)]),
         length_ns: capture.length().as_nanos() as u64,
     })
+}
+
+/// A real keyboard, two lines at microseconds; nothing where the recordings are absent.
+fn keyboard() -> Option<ScenarioResult> {
+    let capture = recording("ps2_keyboard_asdfgh.sr")?;
+    let names: Vec<String> = capture.channels().map(str::to_owned).collect();
+    let waves = names.into_iter().map(|name| {
+        let wave = played(&capture, &name);
+        (name, wave)
+    });
+    let waves: BTreeMap<_, _> = waves
+        .filter(|(_, wave)| !wave.changes_ns.is_empty())
+        .collect();
+    let edges = waves.values().flat_map(|wave| &wave.changes_ns);
+    let middle = edges.max().map_or(0, |last| last / 2);
+    let length_ns = capture.length().as_nanos() as u64;
+    let missed = "log contains `s` within 10 ms";
+    Some(ScenarioResult {
+        name: "types".to_owned(),
+        title: "Six keys are typed".to_owned(),
+        file: "sample-drivers/ps2-keyboard/conform/types.toml".to_owned(),
+        outcome: Outcome::Failed(Failure {
+            message: "expected a log line with `s`; there was none".to_owned(),
+            evidence: Vec::new(),
+            scenario: None,
+        }),
+        timeline: vec![moment(middle, MomentKind::Missed, missed)],
+        waves,
+        length_ns,
+    })
+}
+
+fn recording(file: &str) -> Option<Capture> {
+    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/logic");
+    let path = data.join(file);
+    if !path.exists() {
+        eprintln!("SKIPPED: `../shared/data/logic/{file}` is absent");
+        return None;
+    }
+    Some(capture::open(path).unwrap())
+}
+
+fn played(capture: &Capture, channel: &str) -> Wave {
+    let mut edges = capture.edges(channel, false, Instant::ZERO).unwrap();
+    let (_, initial) = edges.next().unwrap();
+    Wave {
+        initial,
+        changes_ns: edges.map(|(at, _)| at.as_nanos()).collect(),
+    }
 }
 
 /// A lamp that blinks as it should.

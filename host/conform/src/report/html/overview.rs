@@ -24,7 +24,7 @@ pub(super) fn of(drawing: &Drawing<'_>, id: &str) -> String {
         format!("M{x} 0h1v{height}h-1z")
     });
     let missed: String = missed.collect();
-    let shown = height.max(24);
+    let shown = height.clamp(24, 96);
     format!(
         "<p>All of it to scale; a touch leads there:</p>\n\
          <svg class=\"overview\" viewBox=\"0 0 {PARTS} {height}\" height=\"{shown}\" \

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
-use super::super::axis::{self, Axis, Piece, Sizes};
+use super::super::axis::{self, Axis, Sizes};
 use super::super::escape::text;
 use super::super::focus::Focus;
 use super::super::{Moment, MomentKind, ScenarioResult, Wave, span};
 use super::{kind, overview};
 
 mod line;
+mod time;
 
 use line::Line;
 
@@ -32,7 +33,7 @@ const BEFORE: usize = 7;
 const AFTER: usize = 2;
 /// The most lines that are drawn, and what the width of all together may be.
 const LINES: usize = 64;
-const WIDTH_OF_ALL: u64 = 1_000_000;
+const WIDTH_OF_ALL: u64 = 640_000;
 /// The most steps that are marked.
 const STEPS: usize = 1_000;
 
@@ -118,34 +119,47 @@ impl<'a> Drawing<'a> {
 
     /// With `id`, what is before and after a quiet span can be linked to.
     fn figure(&self, caption: &str, overview: &str, id: Option<&str>) -> String {
-        let names = self.names();
+        let (names, lines) = (self.names(), self.drawn_lines());
         let width = px(self.axis.width() + 2 * SIDE);
         let height = px(self.height());
-        let more = match self.left_out {
-            0 => String::new(),
-            lines => format!("; {lines} more lines are in the JSON report"),
-        };
         format!(
-            "<figure><figcaption>{caption}{more}{}</figcaption>{overview}\
+            "<figure><figcaption>{caption}{}</figcaption>{overview}\
              <div class=\"frame\">{names}<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
              aria-label=\"Lines\"><svg class=\"wave\" width=\"{width}\" height=\"{height}\" \
              viewBox=\"-{} 0 {width} {height}\">\n{}{}{}{}{}</svg></div></div></figure>\n",
-            self.legend(),
+            self.legend(&lines),
             px(SIDE),
             self.quiet_spans(),
             self.time_axis(id),
             self.focus(id),
-            self.waves(),
+            Self::waves(&lines),
             self.marks(),
         )
     }
 
-    fn legend(&self) -> &'static str {
+    fn legend(&self, lines: &[(&str, Line)]) -> String {
+        let mut legend = String::new();
         if self.axis.pieces().iter().any(|piece| piece.quiet) {
-            "; grey spans are quiet and drawn short"
-        } else {
-            ""
+            legend += "; grey spans are quiet and drawn short";
         }
+        if lines.iter().any(|(_, line)| !line.blocks.is_empty()) {
+            legend += "; filled blocks are more edges than fit";
+        }
+        if self.left_out > 0 {
+            let more = self.left_out;
+            let _ = write!(legend, "; {more} more lines are in the JSON report");
+        }
+        legend
+    }
+
+    fn drawn_lines(&self) -> Vec<(&str, Line)> {
+        let tops = (0_u64..).map(|nth| TOP + ROW * nth + HIGH);
+        let lines = self
+            .lines
+            .iter()
+            .zip(tops)
+            .map(|(&(name, wave), top)| (name, Line::new(wave, &self.axis, &self.times, top)));
+        lines.collect()
     }
 
     fn height(&self) -> u64 {
@@ -173,77 +187,6 @@ impl<'a> Drawing<'a> {
         format!("<svg class=\"names\" width=\"{width}\" height=\"{height}\">\n{names}</svg>")
     }
 
-    fn quiet_spans(&self) -> String {
-        let (y, height) = (px(TOP - 20), px(ROW * self.lines.len() as u64 + 20));
-        let label = px(TOP - 50);
-        let quiet = self.axis.pieces().iter().filter(|piece| piece.quiet);
-        let quiet = quiet.map(|piece| {
-            let (x, width) = (px(piece.x), px(piece.width));
-            let middle = px(piece.x + piece.width / 2);
-            let length = span::rough(piece.to - piece.from);
-            let room = piece.width / CHARACTER;
-            let length = if length.len() as u64 <= room {
-                &*length
-            } else {
-                ""
-            };
-            format!(
-                "<rect class=\"quiet\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>\
-                 <text class=\"quiet\" x=\"{middle}\" y=\"{label}\">{length}</text>\n"
-            )
-        });
-        quiet.collect()
-    }
-
-    /// The time at which each span begins, and round times from there.
-    fn time_axis(&self, id: Option<&str>) -> String {
-        let mut axis = String::new();
-        let mut free = 0;
-        let spans = self.axis.pieces().iter().enumerate();
-        for (nth, piece) in spans.filter(|(_, piece)| !piece.quiet) {
-            let id = id.map_or(String::new(), |id| format!(" id=\"{id}-{nth}\""));
-            let _ = writeln!(axis, "<g{id}>{}</g>", self.ticks(piece, &mut free));
-        }
-        axis
-    }
-
-    fn ticks(&self, piece: &Piece, free: &mut u64) -> String {
-        let step = self.axis.round_span(640);
-        let times = (0..)
-            .map(|nth| step.saturating_mul(nth))
-            .map(|after| (after, piece.from.saturating_add(after)));
-        let mut ticks = String::new();
-        for (after, time) in times.take_while(|&(_, time)| time <= piece.to) {
-            let x = self.axis.x(time);
-            let label = match (after, piece.from) {
-                (0, _) | (_, 0) => span::exact(time),
-                _ => format!("+{}", span::exact(after)),
-            };
-            let (class, top) = if after == 0 {
-                ("begin", 140)
-            } else {
-                ("tick", 160)
-            };
-            let bottom = TOP + ROW * self.lines.len() as u64;
-            let (x_px, top, bottom) = (px(x), px(top), px(bottom));
-            let _ = write!(
-                ticks,
-                "<path class=\"{class}\" d=\"M{x_px} {top}V{bottom}\"/>"
-            );
-            if x >= *free {
-                *free = x + (label.chars().count() as u64 + 2) * CHARACTER;
-                let _ = write!(
-                    ticks,
-                    "<text class=\"{class}\" x=\"{x_px}\" y=\"11\">{label}</text>"
-                );
-            }
-            if time == u64::MAX {
-                break;
-            }
-        }
-        ticks
-    }
-
     fn focus(&self, id: Option<&str>) -> String {
         let Some(focus) = self.focus else {
             return String::new();
@@ -254,10 +197,8 @@ impl<'a> Drawing<'a> {
         format!("<path{id} class=\"focus\" d=\"M{x} {top}V{bottom}\"/>\n")
     }
 
-    fn waves(&self) -> String {
-        let waves = self.lines.iter().zip(0_u64..).map(|(&(name, wave), nth)| {
-            let top = TOP + ROW * nth + HIGH;
-            let Line { path, blocks, .. } = &Line::new(wave, &self.axis, &self.times, top);
+    fn waves(lines: &[(&str, Line)]) -> String {
+        let waves = lines.iter().map(|(name, Line { path, blocks, .. })| {
             let title = text(name);
             format!(
                 "<g><title>{title}</title><path class=\"block\" d=\"{blocks}\"/>\
