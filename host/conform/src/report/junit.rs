@@ -109,7 +109,13 @@ fn properties(report: &Report) -> String {
 }
 
 fn of_check(report: &Report, check: &CheckResult) -> String {
-    let about = format!("{}\n\nTo mend it: {}", check.title, check.remedy);
+    let CheckResult {
+        title,
+        rule,
+        remedy,
+        ..
+    } = check;
+    let about = format!("{title} (rule {rule})\n\nTo mend it: {remedy}");
     let outcome = outcome(&check.outcome, &about);
     let class = class(report, "checks");
     let name = attribute(check.id);

@@ -115,7 +115,8 @@ impl Page {
 
     fn failed_check(&mut self, check: &CheckResult, failure: &Failure) {
         self.failed(check.id, check.title, failure);
-        self.paragraph("What was done", check.explanation);
+        let done = format!("{} (rule {})", check.explanation, check.rule);
+        self.paragraph("What was done", &done);
         self.evidence(failure);
         self.paragraph("To mend it", check.remedy);
         self.reproduction(failure);
