@@ -3,10 +3,10 @@
 use std::io::{ErrorKind, Write as _};
 
 use anyhow::{Context as _, Result};
-use loopgate::{is_printable, printable_json};
 /// `text` without what a terminal would act on: drivers choose some of the
 /// texts that we show.
 pub(crate) use loopgate::printable as plain;
+use loopgate::{is_printable, printable_json};
 use serde::Serialize;
 
 /// Prints `text` and ends its last line.
