@@ -5,6 +5,19 @@
 //! same component, board and seed give the same report on every machine.
 #![forbid(unsafe_code)]
 
+mod action;
+mod check;
+mod error;
+mod grants;
+mod ground;
+mod kit;
 pub mod report;
+mod reproduce;
+mod schedule;
+mod subject;
+mod world;
 
+pub use error::Error;
+pub use kit::Kit;
 pub use report::{Report, Style};
+pub use subject::Subject;

@@ -111,7 +111,7 @@ impl Board {
         self.roster().provider(service).cloned()
     }
 
-    fn no_service(&self, name: &str) -> RequestError {
+    pub(super) fn no_service(&self, name: &str) -> RequestError {
         if let Some(driver) = self.provider(name) {
             let why = match driver.life().state {
                 State::Running if !driver.is_ending() => {
@@ -271,7 +271,7 @@ impl Client<'_> {
     }
 }
 
-fn select(service: &Service, wanted: &SelectorName) -> Result<u32, RequestError> {
+pub(super) fn select(service: &Service, wanted: &SelectorName) -> Result<u32, RequestError> {
     let name = match wanted {
         SelectorName::Number(number) => return Ok(*number),
         SelectorName::Name(name) => name,
@@ -298,7 +298,7 @@ fn select(service: &Service, wanted: &SelectorName) -> Result<u32, RequestError>
         })
 }
 
-fn describe(code: ErrorCode, service: &Service, cancelled: bool) -> RequestError {
+pub(super) fn describe(code: ErrorCode, service: &Service, cancelled: bool) -> RequestError {
     let (name, driver) = (&service.name, &service.driver.name);
     // A gate that left its loop did so because its driver ended; a client that
     // was cancelled ended before.
