@@ -1,13 +1,12 @@
 //! Text that a terminal can show.
 
-use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
 
 use anyhow::{Context as _, Result};
-use loopgate::is_printable;
 /// `text` without what a terminal would act on: drivers choose some of the
 /// texts that we show.
 pub(crate) use loopgate::printable as plain;
+use loopgate::{is_printable, printable_json};
 use serde::Serialize;
 
 /// Prints `text` and ends its last line.
@@ -27,31 +26,13 @@ pub(crate) fn print(text: &str) -> Result<()> {
 
 pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value).context("cannot write JSON")?;
-    print(&escaped(&text))
+    print(&printable_json(&text))
 }
 
 /// On one line, for streams of them.
 pub(crate) fn print_json_line(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string(value).context("cannot write JSON")?;
-    print(&escaped(&text))
-}
-
-/// JSON that a terminal shows as it is: the encoder leaves DEL, the C1 controls
-/// and the marks of direction alone. They stand in strings only.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c == '\n' || is_printable(c) {
-            escaped.push(c);
-        } else {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                // Writing to a `String` does not fail.
-                let _ = write!(escaped, "\\u{unit:04x}");
-            }
-        }
-    }
-    escaped
+    print(&printable_json(&text))
 }
 
 /// Bytes as text, where they are text that a terminal shows as it is.
@@ -103,18 +84,6 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn json_is_shown_as_it_is_and_means_the_same() {
-        let value = serde_json::json!({ "a\u{9b}2J": "\u{7f}\u{202e}\u{2028}\x1b\n é😀" });
-        let text = escaped(&serde_json::to_string_pretty(&value).unwrap());
-        assert!(text.chars().all(|c| c == '\n' || is_printable(c)), "{text}");
-        assert!(text.contains("a\\u009b2J") && text.contains("\\u007f\\u202e\\u2028"));
-        assert_eq!(
-            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
-            value
-        );
-    }
 
     #[test]
     fn an_error_is_one_line_that_a_terminal_only_shows() {

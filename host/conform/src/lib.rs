@@ -19,5 +19,5 @@ mod world;
 
 pub use error::Error;
 pub use kit::Kit;
-pub use report::Report;
+pub use report::{Report, Style};
 pub use subject::Subject;

@@ -6,8 +6,20 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The name and the version of the report as JSON; a field that changes its meaning
-/// changes it.
+mod axis;
+mod escape;
+mod focus;
+mod html;
+mod json;
+mod junit;
+mod span;
+mod text;
+mod verdict;
+
+pub use text::Style;
+
+/// The name and the version of the report as JSON, which `report.schema.json` beside this
+/// crate's manifest describes. A field that changes its meaning changes it; one more does not.
 pub const SCHEMA: &str = "https://loopgate.dev/schema/conform-report-1.json";
 
 /// All that was found about one driver.
@@ -146,5 +158,26 @@ impl Report {
         let scenarios = self.scenarios.iter().map(|scenario| &scenario.outcome);
         let mut all = checks.chain(scenarios);
         all.all(|outcome| !matches!(outcome, Outcome::Failed(_)))
+    }
+
+    /// For people at a terminal: 80 columns, the verdict in the last line. Whatever a driver
+    /// wrote is made printable.
+    pub fn to_text(&self, style: Style) -> String {
+        text::text(self, style)
+    }
+
+    /// For programs: JSON with the schema [`SCHEMA`].
+    pub fn to_json(&self) -> String {
+        json::json(self)
+    }
+
+    /// For other people's CI: `JUnit` XML.
+    pub fn to_junit(&self) -> String {
+        junit::junit(self)
+    }
+
+    /// For a browser: one page that needs no other file, no network and no script.
+    pub fn to_html(&self) -> String {
+        html::html(self)
     }
 }

@@ -106,5 +106,5 @@ pub use service::Selector;
 pub use stack::THREAD_STACK;
 pub use status::{BusStatus, DriverStatus, Handed, PowerState, Reload, Revoked, State, Status};
 pub use target::Target;
-pub use text::{is_printable, printable};
+pub use text::{is_printable, printable, printable_json};
 pub use watch::Watch;

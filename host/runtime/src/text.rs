@@ -1,6 +1,7 @@
 //! Text that somebody else chose, made fit to be shown.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// Whether a terminal shows `c` as a character, in the order in which it was
 /// written, and does nothing else with it. True of a tab, not of a line break.
@@ -17,6 +18,24 @@ pub fn printable(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     Cow::Owned(printable_within(text, usize::MAX))
+}
+
+/// `json` so that a terminal shows it as it is, and with the same meaning: encoders leave
+/// DEL, the C1 controls and the marks of direction alone, which stand in strings only.
+pub fn printable_json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c == '\n' || is_printable(c) {
+            shown.push(c);
+        } else {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                // Writing to a `String` does not fail.
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        }
+    }
+    shown
 }
 
 /// The beginning of the printable form, at most `max` bytes; of `text` no more
@@ -70,6 +89,16 @@ mod tests {
         assert_eq!(printable("\u{202e}\u{2028}"), "\\u{202e}\\u{2028}");
         let once = printable("\u{1b}\\").into_owned();
         assert_eq!(printable(&once), once);
+    }
+
+    #[test]
+    fn json_is_shown_as_it_is_and_means_the_same() {
+        let value = serde_json::json!({ "a\u{9b}2J": "\u{7f}\u{202e}\u{2028}\x1b\n é😀" });
+        let text = printable_json(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(text.chars().all(|c| c == '\n' || is_printable(c)), "{text}");
+        assert!(text.contains("a\\u009b2J") && text.contains("\\u007f\\u202e\\u2028"));
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, value);
     }
 
     #[test]
