@@ -5,6 +5,12 @@
 //! same component, board and seed give the same report on every machine.
 #![forbid(unsafe_code)]
 
+mod error;
 pub mod report;
+pub mod scenario;
+mod subject;
 
+pub use error::Error;
 pub use report::Report;
+pub use scenario::Scenario;
+pub use subject::Subject;

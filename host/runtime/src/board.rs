@@ -26,6 +26,7 @@ use std::sync::{Arc, Weak};
 mod alive;
 mod builder;
 mod call;
+mod clients;
 mod difference;
 mod drivers;
 mod ending;
@@ -34,6 +35,7 @@ mod request;
 mod virtual_time;
 
 pub use builder::Builder;
+pub use clients::Submitted;
 pub use difference::Changes;
 pub use request::{Cancel, Mode, Request, SelectorName};
 
@@ -59,6 +61,8 @@ pub struct Board {
     power: power::Power,
     /// Held by who moves virtual time on.
     stepping: Mutex<()>,
+    /// In virtual time, clients that are no threads.
+    clients: clients::Clients,
     /// Ends after the drivers, of which it writes.
     crash_writer: Option<crash::Writer>,
     /// Held by who replaces the roster, and with it the right to the board file,

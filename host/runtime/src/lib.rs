@@ -84,7 +84,7 @@ mod time;
 pub mod units;
 mod watch;
 
-pub use board::{Board, Builder, Cancel, Changes, Mode, Request, SelectorName};
+pub use board::{Board, Builder, Cancel, Changes, Mode, Request, SelectorName, Submitted};
 pub use board_file::BoardFile;
 pub use crash::{CrashReport, HandlerCall, SetAside};
 pub use error::{BoardError, ComponentError, ErrorCode, RequestError};

@@ -1,6 +1,6 @@
 //! Setting a board up.
 
-use super::{Board, NamedLoop, Roster, power::Power};
+use super::{Board, NamedLoop, Roster, clients::Clients, power::Power};
 use crate::board_file::{Backend, BoardFile, ClockKind, DriverEntry, Lock, Placement};
 use crate::buses::{Brought, Buses};
 use crate::cache::Cache;
@@ -197,6 +197,7 @@ impl Builder {
             power: Power::default(),
             shared: None,
             stepping: Mutex::default(),
+            clients: Clients::default(),
             crash_writer: writer,
             time,
             roster: RwLock::new(Arc::new(Roster::empty(Arc::new(file)))),

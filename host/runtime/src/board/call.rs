@@ -11,9 +11,12 @@ use crate::service::{Answer, Circumstances, Service};
 use crate::status::State;
 use crate::time::Time;
 use loopgate_workloop::{Clock as _, Context, Inside, Instant, Wake};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::Poll;
+use std::task::{self, Poll, Waker};
 
 impl Board {
     /// Asks a service, on the calling thread: the driver's handler runs on
@@ -55,37 +58,50 @@ impl Board {
         let Some(service) = self.services.get(service).or_else(once_started) else {
             return Err(self.no_service(service));
         };
-        let arguments = Arguments {
-            selector: select(&service, &request.selector)?,
-            scalars: request.scalars.into(),
-            data: request.data,
-        };
-        service
-            .check(&arguments)
-            .map_err(|(code, message)| RequestError::new(code, message))?;
-        let circumstances = Circumstances {
-            may_wait,
-            immediate: request.immediate,
-            reply_max: request.reply_max,
-        };
-        let outcome = Context::with_current(|cx| match request.mode {
+        let mode = request.mode;
+        let (circumstances, arguments) = told(&service, request)?;
+        let outcome = Context::with_current(|cx| match mode {
             Mode::Attempt => service.attempt(cx, circumstances, &arguments),
             Mode::Run(_) => {
                 if let Some(cancel) = cancel {
                     cancel.begin(cx);
                 }
-                Client {
-                    board: self,
+                let client = Client {
+                    time: &self.time,
                     cx,
                     deadline,
                     cancel,
                     service: &service,
-                }
-                .run(circumstances, &arguments)
+                    is_alone: AtomicBool::new(false),
+                    is_stopping: AtomicBool::new(false),
+                };
+                self.drive(&client, client.run(circumstances, &arguments))
             }
         });
         let cancelled = || cancel.is_some_and(Cancel::is_cancelled);
         outcome.map_err(|code| describe(code, &service, cancelled()))
+    }
+
+    /// Polls until the client has its answer. In real time the thread parks between
+    /// two polls, in virtual time the board goes on.
+    fn drive<T>(&self, client: &Client<'_>, outcome: impl Future<Output = T>) -> T {
+        let mut outcome = pin!(outcome);
+        let mut waker = task::Context::from_waker(Waker::noop());
+        loop {
+            if let Poll::Ready(outcome) = outcome.as_mut().poll(&mut waker) {
+                return outcome;
+            }
+            let is_stopping = client.is_stopping.load(Relaxed);
+            let deadline = client.deadline.filter(|_| !is_stopping);
+            match &self.time {
+                Time::Real(clock) => clock.park(client.cx, deadline),
+                Time::Virtual(clock) => {
+                    if self.step(clock, deadline) == Stepped::Never {
+                        client.is_alone.store(true, Relaxed);
+                    }
+                }
+            }
+        }
     }
 
     /// A service that its driver is about to publish, be it anew: the gate is
@@ -111,7 +127,7 @@ impl Board {
         self.roster().provider(service).cloned()
     }
 
-    fn no_service(&self, name: &str) -> RequestError {
+    pub(super) fn no_service(&self, name: &str) -> RequestError {
         if let Some(driver) = self.provider(name) {
             let why = match driver.life().state {
                 State::Running if !driver.is_ending() => {
@@ -136,24 +152,53 @@ impl Board {
     }
 }
 
-/// A call that may wait, on its way.
-struct Client<'a> {
-    board: &'a Board,
-    cx: &'a Context,
-    deadline: Option<Instant>,
-    cancel: Option<&'a Cancel>,
-    service: &'a Service,
+/// What the service is told of a request, where it can be.
+pub(super) fn told(
+    service: &Service,
+    request: Request,
+) -> Result<(Circumstances, Arguments), RequestError> {
+    let circumstances = Circumstances {
+        may_wait: request.mode != Mode::Attempt,
+        immediate: request.immediate,
+        reply_max: request.reply_max,
+    };
+    let arguments = Arguments {
+        selector: select(service, &request.selector)?,
+        scalars: request.scalars.into(),
+        data: request.data,
+    };
+    let checked = service.check(&arguments);
+    checked.map_err(|(code, message)| RequestError::new(code, message))?;
+    Ok((circumstances, arguments))
+}
+
+/// A call that may wait, on its way. It never blocks: whoever has it polls on when
+/// its context is woken, or its deadline has come.
+pub(super) struct Client<'a> {
+    pub(super) time: &'a Time,
+    pub(super) cx: &'a Context,
+    pub(super) deadline: Option<Instant>,
+    pub(super) cancel: Option<&'a Cancel>,
+    pub(super) service: &'a Service,
+    /// Whoever has it says so: nothing would ever happen.
+    pub(super) is_alone: AtomicBool,
+    /// It waits to get out, whatever its deadline.
+    pub(super) is_stopping: AtomicBool,
 }
 
 impl Client<'_> {
-    fn run(&self, circumstances: Circumstances, arguments: &Arguments) -> Result<Reply, ErrorCode> {
-        let _inside = self.enter()?;
-        self.inside(circumstances, arguments)
+    pub(super) async fn run(
+        &self,
+        circumstances: Circumstances,
+        arguments: &Arguments,
+    ) -> Result<Reply, ErrorCode> {
+        let _inside = self.enter().await?;
+        self.inside(circumstances, arguments).await
     }
 
     /// With the gate closed. Whoever leaves lets the next one in the queue of
     /// a serial service go, for that one may have been woken in its stead.
-    fn inside(
+    async fn inside(
         &self,
         circumstances: Circumstances,
         arguments: &Arguments,
@@ -161,33 +206,40 @@ impl Client<'_> {
         let turn = if circumstances.immediate {
             Ok(())
         } else {
-            self.turn()
+            self.turn().await
         };
-        let outcome = turn.and_then(|()| self.ask(circumstances, arguments));
+        let outcome = match turn {
+            Ok(()) => self.ask(circumstances, arguments).await,
+            Err(code) => Err(code),
+        };
         self.service.next_turn();
         outcome
     }
 
     /// Waits until no other request of a serial service is pending.
-    fn turn(&self) -> Result<(), ErrorCode> {
+    async fn turn(&self) -> Result<(), ErrorCode> {
         while self.service.is_busy() {
             let waiting = &self.service.turns.outside;
             waiting.fetch_add(1, Relaxed);
-            let slept = self.sleep(Requests::turn(self.service.token));
+            let slept = self.sleep(Requests::turn(self.service.token)).await;
             waiting.fetch_sub(1, Relaxed);
             slept?;
         }
         Ok(())
     }
 
-    fn ask(&self, circumstances: Circumstances, arguments: &Arguments) -> Result<Reply, ErrorCode> {
+    async fn ask(
+        &self,
+        circumstances: Circumstances,
+        arguments: &Arguments,
+    ) -> Result<Reply, ErrorCode> {
         let (id, pending) = match self.service.command(self.cx, circumstances, arguments)? {
             Answer::Done(outcome) => return outcome,
             Answer::Pending(id, pending) => (id, pending),
             Answer::Later => return Err(ErrorCode::Busy),
         };
         loop {
-            let slept = self.sleep(Requests::event(id));
+            let slept = self.sleep(Requests::event(id)).await;
             if let Some(mut outcome) = pending.take() {
                 self.service.bound(&mut outcome, circumstances.reply_max);
                 return outcome;
@@ -200,7 +252,7 @@ impl Client<'_> {
     }
 
     /// Closes the gate, waiting for it and for it to be enabled.
-    fn enter(&self) -> Result<Inside<'_>, ErrorCode> {
+    async fn enter(&self) -> Result<Inside<'_>, ErrorCode> {
         let gate = &self.service.gate;
         self.wait(|stop| match (gate.poll_inside(self.cx), stop) {
             (Poll::Ready(entered), _) => Poll::Ready(entered.map_err(Into::into)),
@@ -210,12 +262,13 @@ impl Client<'_> {
                 Poll::Ready(Err(stop))
             }
         })
+        .await
     }
 
     /// Sleeps in the gate until the event. The gate is closed again whatever
     /// ends the sleep, so nothing is given up here: a sleep that is to end is
     /// interrupted, and polled on.
-    fn sleep(&self, event: u64) -> Result<(), ErrorCode> {
+    async fn sleep(&self, event: u64) -> Result<(), ErrorCode> {
         let gate = &self.service.gate;
         let mut stopped = None;
         self.wait(|stop| {
@@ -231,31 +284,25 @@ impl Client<'_> {
                 Wake::Interrupted => Err(stopped.unwrap_or(ErrorCode::Aborted)),
             })
         })
+        .await
     }
 
     /// Polls until there is an answer; `poll` is told when the wait is to end.
-    /// In real time the thread parks between two polls, in virtual time the
-    /// board goes on.
-    fn wait<T>(&self, mut poll: impl FnMut(Option<ErrorCode>) -> Poll<T>) -> T {
+    async fn wait<T>(&self, mut poll: impl FnMut(Option<ErrorCode>) -> Poll<T>) -> T {
         let mut stop = None;
-        loop {
+        let mut waited = false;
+        poll_fn(|_| {
             // Before each wait, too: its wake may have ended one that the call
             // was in before, or have come before the call.
             stop = stop.or_else(|| self.cancelled());
-            if let Poll::Ready(answer) = poll(stop) {
-                return answer;
+            if waited {
+                stop = stop.or_else(|| self.late());
             }
-            let deadline = if stop.is_none() { self.deadline } else { None };
-            match &self.board.time {
-                Time::Real(clock) => clock.park(self.cx, deadline),
-                Time::Virtual(clock) => {
-                    if self.board.step(clock, deadline) == Stepped::Never {
-                        stop = Some(ErrorCode::TimedOut);
-                    }
-                }
-            }
-            stop = stop.or_else(|| self.cancelled()).or_else(|| self.late());
-        }
+            waited = true;
+            self.is_stopping.store(stop.is_some(), Relaxed);
+            poll(stop)
+        })
+        .await
     }
 
     fn cancelled(&self) -> Option<ErrorCode> {
@@ -264,9 +311,8 @@ impl Client<'_> {
     }
 
     fn late(&self) -> Option<ErrorCode> {
-        let late = self
-            .deadline
-            .is_some_and(|deadline| deadline <= self.board.time.now());
+        let is_over = |deadline| deadline <= self.time.now();
+        let late = self.is_alone.load(Relaxed) || self.deadline.is_some_and(is_over);
         late.then_some(ErrorCode::TimedOut)
     }
 }
@@ -298,7 +344,7 @@ fn select(service: &Service, wanted: &SelectorName) -> Result<u32, RequestError>
         })
 }
 
-fn describe(code: ErrorCode, service: &Service, cancelled: bool) -> RequestError {
+pub(super) fn describe(code: ErrorCode, service: &Service, cancelled: bool) -> RequestError {
     let (name, driver) = (&service.name, &service.driver.name);
     // A gate that left its loop did so because its driver ended; a client that
     // was cancelled ended before.

@@ -5,6 +5,7 @@ use super::{Board, NamedLoop};
 use crate::time::Time;
 use loopgate_workloop::{Instant, VirtualClock};
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Rounds for each loop in which they are served at one instant, and runs of one loop
@@ -110,15 +111,26 @@ impl Board {
             }
         };
         for _ in 0..ROUNDS_MAX * roster.loops.len() {
-            let Some(busy) = roster.loops.iter().find(|known| known.work_loop.has_work()) else {
+            let busy = || roster.loops.iter().find(|known| known.work_loop.has_work());
+            let Some(busy) = busy().or_else(|| self.run_clients(busy)) else {
                 return Settled::Quiet { before };
             };
-            if !busy.run(outside) {
+            if !busy.run(outside) && !self.clients.poll(|| self.now()) {
                 return Settled::Held;
             }
             before = true;
         }
         Settled::Endless
+    }
+
+    /// Has clients go on, where no loop has work; which one has it then.
+    fn run_clients<'a>(
+        &self,
+        busy: impl Fn() -> Option<&'a Arc<NamedLoop>>,
+    ) -> Option<&'a Arc<NamedLoop>> {
+        // One that is over may have let another in.
+        while self.clients.poll(|| self.now()) && busy().is_none() {}
+        busy()
     }
 
     /// Whether no handler runs anywhere.
@@ -145,6 +157,7 @@ impl Board {
         timers
             .chain(sleepers)
             .chain(self.simulation.board().next_due())
+            .chain(self.clients.next_deadline(self.now()))
             .min()
     }
 
