@@ -102,16 +102,15 @@ impl Step {
             sent,
             log,
         } = entry;
-        let life = |life| move |which: Which| Ok(Kind::Do(Action::Life(life, which.driver()?)));
         let kinds = [
             set.map(|it: SetEntry| Ok(it.into())),
             edges.map(|it: EdgesEntry| Ok(it.into())),
             feed.map(|it| fed(it, folder)),
             call.map(|it| called(it, folder)),
             power.map(|it| Ok(it.into())),
-            stop.map(life(Life::Stop)),
-            start.map(life(Life::Start)),
-            reload.map(life(Life::Reload)),
+            stop.map(|it| it.does(Life::Stop)),
+            start.map(|it| it.does(Life::Start)),
+            reload.map(|it| it.does(Life::Reload)),
             expect.map(|it: ExpectEntry| Ok(it.into())),
             pulse.map(|it: PulseEntry| Ok(it.into())),
             count.map(|it: CountEntry| Ok(it.into())),
@@ -182,14 +181,16 @@ fn within(span: Option<Span>) -> u64 {
 }
 
 impl Which {
-    fn driver(self) -> Result<Option<String>, String> {
-        match self {
-            Self::Own(true) => Ok(None),
-            Self::Named(name) => Ok(Some(name)),
+    fn does(self, life: Life) -> Result<Kind, String> {
+        let driver = match self {
+            Self::Own(true) => None,
+            Self::Named(name) => Some(name),
             Self::Own(false) => {
-                Err("`false` is nothing to do; write `true`, or leave the step out".to_owned())
+                let remedy = "`false` is nothing to do; write `true`, or leave the step out";
+                return Err(remedy.to_owned());
             }
-        }
+        };
+        Ok(Kind::Do(Action::Life(life, driver)))
     }
 }
 
