@@ -122,7 +122,7 @@ expect = { line = "LED", level = "low" }
     assert_eq!(
         failure.evidence,
         [
-            "           0 s  seen    `lamp` logs info: started",
+            "           0 s  seen    `lamp` logs info: running, generation 1",
             "        400 ms  met     LED is low",
             "        500 ms  seen    LED rises",
             "        500 ms  MISSED  LED should be low, and is high since 500 ms",

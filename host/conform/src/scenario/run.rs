@@ -319,11 +319,13 @@ impl<'a> Play<'a> {
             return Verdict { at, outcome };
         };
         let at = at.saturating_since(self.begin).as_nanos() as u64;
+        let is_met = call.answer.is(outcome.as_ref().map_err(|error| error.code));
         let got = match &outcome {
             Ok(reply) => format!("{} and {}", reply.scalar, bytes::show(&reply.data)),
+            Err(error) if is_met => error.code.to_string(),
             Err(error) => error.to_string(),
         };
-        let outcome = if call.answer.is(outcome.as_ref().map_err(|error| error.code)) {
+        let outcome = if is_met {
             Ok(format!("{title} answers {got}"))
         } else {
             let wanted = call.answer.show();
