@@ -4,7 +4,7 @@
 
 use super::bytes;
 use super::time::show;
-use super::trace::Trace;
+use super::trace::{Sent, Trace};
 use std::collections::BTreeMap;
 
 /// Something that is to be seen. Times are nanoseconds.
@@ -291,7 +291,7 @@ impl<'a> Judge<'a> {
     fn quiet_port(&self, port: &str, span: u64, at: u64) -> Verdict {
         let end = at + span;
         let sent = self.trace.sent.get(port);
-        let mut pieces = sent.into_iter().flat_map(|sent| sent.pieces());
+        let mut pieces = sent.into_iter().flat_map(Sent::pieces);
         let piece = pieces
             .find(|piece| piece.0 >= at)
             .filter(|piece| piece.0 <= end);
@@ -341,9 +341,10 @@ impl<'a> Judge<'a> {
             0 => "nothing".to_owned(),
             _ => bytes::show(&got[..got.len().min(wanted.len())]),
         };
-        let when = match same < got.len() {
-            true => sent.time_of(from + same).max(at),
-            false => end,
+        let when = if same < got.len() {
+            sent.time_of(from + same).max(at)
+        } else {
+            end
         };
         *claimed = in_time;
         missed(
@@ -359,16 +360,12 @@ impl<'a> Judge<'a> {
             line.driver == driver && (at..=end).contains(&line.at) && line.text.contains(contains)
         });
         let part = bytes::cut(contains);
-        match found {
-            Some(line) => met(line.at, format!("`{driver}` logs \"{part}\"")),
-            None => {
-                let by = by(within, end);
-                missed(
-                    end,
-                    format!("`{driver}` should log \"{part}\"{by}, and does not"),
-                )
-            }
+        if let Some(line) = found {
+            return met(line.at, format!("`{driver}` logs \"{part}\""));
         }
+        let by = by(within, end);
+        let text = format!("`{driver}` should log \"{part}\"{by}, and does not");
+        missed(end, text)
     }
 }
 

@@ -10,6 +10,7 @@ use super::{Scenario, bytes};
 use crate::error::{Error, invalid};
 use crate::report::{Failure, Moment, MomentKind, Outcome, ScenarioResult, Wave};
 use crate::subject::Subject;
+use loopgate::board_file::PlayEntry;
 use loopgate::workloop::Instant;
 use loopgate::{Board, PowerState, RequestError, State, Submitted, VcdFile};
 use std::collections::{BTreeMap, BTreeSet};
@@ -409,7 +410,7 @@ impl<'a> Play<'a> {
             .stimuli
             .iter()
             .map(|it| it.line.get_ref().as_str());
-        let plays = file.board.plays.iter().flat_map(|play| play.channels());
+        let plays = file.board.plays.iter().flat_map(PlayEntry::channels);
         let outside: BTreeSet<&str> = stimuli
             .chain(plays.map(|(_, line)| line.get_ref().as_str()))
             .collect();

@@ -160,8 +160,9 @@ impl Step {
 
     pub(super) fn driver(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Do(Action::Life(_, driver)) => driver.as_deref(),
-            Kind::Expect(Expectation::Log { driver, .. }) => driver.as_deref(),
+            Kind::Do(Action::Life(_, driver)) | Kind::Expect(Expectation::Log { driver, .. }) => {
+                driver.as_deref()
+            }
             _ => None,
         }
     }
