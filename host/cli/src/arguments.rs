@@ -53,6 +53,27 @@ pub(crate) enum Command {
         loopgate compile target/drivers/blink.wasm --target aarch64-unknown-linux-musl -o blink.cwasm"
     )]
     Compile(Compile),
+    /// Finds out whether a driver keeps the contract, on a simulated board
+    #[cfg(feature = "compiler")]
+    #[command(
+        after_help = "Every check of the kit, and the scenarios that are given: files, or folders of them. With --board the \
+        component takes the place of that driver's on this board, of which everything is simulated. Without one, the board is \
+        the scenarios' own; and without scenarios, one that grants the driver what it asks for.\n\n\
+        The same component, board, scenarios and seed give the same report, on every machine. Exit status 1 where the \
+        driver fails at anything.\n\n\
+        Examples:\n  loopgate conform target/drivers/blink.wasm\n  \
+        loopgate conform target/drivers/button_led.wasm --board sample-drivers/board.toml --scenario sample-drivers/button-led/conform\n  \
+        loopgate conform driver.wasm --junit report.xml --html report.html --shard 1/4"
+    )]
+    Conform(Conform),
+    /// Has a component do again what a recording says, without a board
+    #[command(
+        after_help = "`loopgate run BOARD --record FILE` writes recordings. The host's answers come from there; the first thing \
+        that the component does otherwise is named, with exit status 1. What was cut off is replayed up to the cut.\n\n\
+        Examples:\n  loopgate replay field.trace target/drivers/blink.wasm --driver blink\n  \
+        loopgate replay field.trace fixed.wasm --driver gps --json"
+    )]
+    Replay(Replay),
     /// Says what this machine has for drivers, and how to mend what is missing
     #[command(
         after_help = "GPIO chips with their lines and who holds them, serial ports, buses, this user's rights, and \
@@ -155,8 +176,89 @@ pub(crate) struct Run {
     pub(crate) stop_limit: Duration,
     #[command(flatten)]
     pub(crate) recording: Recording,
+    /// Records what crosses the boundary of the drivers, for `loopgate replay`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) socket: Socket,
+}
+
+#[cfg(feature = "compiler")]
+#[derive(Debug, Args)]
+pub(crate) struct Conform {
+    /// The component, a .wasm file
+    pub(crate) component: PathBuf,
+    /// The board file that has the driver
+    #[arg(long, value_name = "FILE")]
+    pub(crate) board: Option<PathBuf>,
+    /// Which of the board's drivers it is; not needed where the component's file has its name, or it is alone
+    #[arg(long, value_name = "NAME")]
+    pub(crate) driver: Option<String>,
+    /// A scenario, or a folder of them; can be given again
+    #[arg(long, value_name = "PATH")]
+    pub(crate) scenario: Vec<PathBuf>,
+    /// Runs this check only; can be given again
+    #[arg(long, value_name = "ID")]
+    pub(crate) check: Vec<String>,
+    /// What schedules are drawn from
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// How many schedules are drawn
+    #[arg(long, value_name = "COUNT", default_value_t = 500)]
+    pub(crate) schedules: u64,
+    /// One part of the checks and scenarios, for example `1/4`: all parts together are the whole
+    #[arg(long, value_name = "PART", default_value = "1/1", value_parser = shard)]
+    pub(crate) shard: (u64, u64),
+    /// Records the lines of the scenarios, a VCD each, in this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) vcd: Option<PathBuf>,
+    /// How the report is printed
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub(crate) format: Format,
+    /// Writes the report as JSON, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Writes the report as JUnit XML, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Writes the report as a page for a browser, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+/// How a report is printed.
+#[cfg(feature = "compiler")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Human,
+    /// JSON
+    Json,
+    /// JUnit XML
+    Junit,
+}
+
+#[cfg(feature = "compiler")]
+fn shard(text: &str) -> Result<(u64, u64), String> {
+    let parts = text.split_once('/');
+    let parts = parts.and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+    let wrong = || format!("`{text}` is no part; write `2/4` for the second of four");
+    let good = parts.filter(|(index, count)| (1..=*count).contains(index));
+    good.ok_or_else(wrong)
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The recording
+    pub(crate) recording: PathBuf,
+    /// The component, a .wasm file
+    pub(crate) component: PathBuf,
+    /// Which of the recorded drivers; not needed where there is one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) driver: Option<String>,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// How the host holds itself.

@@ -9,11 +9,14 @@ mod board;
 mod call;
 mod check;
 mod compile;
+#[cfg(feature = "compiler")]
+mod conform;
 mod doctor;
 mod drivers;
 mod new;
 mod output;
 mod power;
+mod replay;
 mod run;
 mod sim;
 mod status;
@@ -31,6 +34,9 @@ fn main() -> ExitCode {
         Command::Run(run) => run::run(&run),
         Command::Check(check) => check::run(&check),
         Command::Compile(compile) => compile::run(&compile),
+        #[cfg(feature = "compiler")]
+        Command::Conform(conform) => conform::run(&conform),
+        Command::Replay(replay) => replay::run(&replay),
         Command::Doctor(doctor) => doctor::run(&doctor),
         Command::New(new) => new::run(&new),
         Command::Status(status) => status::run(&status),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use loopgate::board_file::{BoardFile, ClockKind, DriverEntry, Lock};
 use loopgate::control::{Claim, Server};
+use loopgate::trace::Recorder;
 use loopgate::{Board, DriverStatus, Sandbox, State, THREAD_STACK, Watch};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -57,6 +58,10 @@ fn serve(
     if let Some(vcd) = run.recording.file() {
         builder = builder.record(vcd);
     }
+    let recorder = run.record.as_deref().map(record).transpose()?;
+    if let Some(recorder) = &recorder {
+        builder = builder.trace(recorder.clone());
+    }
     let board = Arc::new(builder.build()?);
     running.get_or_init(|| Arc::downgrade(&board));
     let server = Server::open(claim, board.clone())?;
@@ -81,8 +86,16 @@ fn serve(
     })?;
     drop(server);
     drop(watchdog);
+    if let Some(recorder) = recorder {
+        recorder.finish();
+    }
     print_states(&board)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn record(path: &Path) -> Result<Arc<Recorder>> {
+    let recorder = Recorder::to_file(path);
+    recorder.with_context(|| format!("cannot record to `{}`", path.display()))
 }
 
 /// Where there is room for drivers, which the first thread's may not have.
@@ -162,6 +175,9 @@ fn drop_rights(run: &Run, file: &BoardFile) -> Result<()> {
     let mut sandbox = Sandbox::for_board(file).writes(run.socket.place().path());
     if let Some(vcd) = run.recording.file() {
         sandbox = sandbox.writes(vcd.path());
+    }
+    if let Some(record) = &run.record {
+        sandbox = sandbox.writes(record);
     }
     sandbox.enter(run.sandbox == Held::Require)?;
     Ok(())

@@ -5,12 +5,21 @@
 //! same component, board and seed give the same report on every machine.
 #![forbid(unsafe_code)]
 
+mod action;
+mod check;
 mod error;
+mod grants;
+mod ground;
+mod kit;
 pub mod report;
+mod reproduce;
 pub mod scenario;
+mod schedule;
 mod subject;
+mod world;
 
 pub use error::Error;
+pub use kit::Kit;
 pub use report::Report;
 pub use scenario::Scenario;
 pub use subject::Subject;

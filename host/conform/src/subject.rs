@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use loopgate::board_file::{Backend, ClockKind, DriverEntry, I2cEntry, SerialEntry, SpiEntry};
-use loopgate::{Board, BoardFile, Builder};
+use loopgate::{Board, BoardFile, Builder, VirtualEngine};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -12,6 +12,7 @@ pub struct Subject {
     component: PathBuf,
     board: BoardFile,
     driver: String,
+    engine: VirtualEngine,
 }
 
 impl Subject {
@@ -46,6 +47,7 @@ impl Subject {
             component,
             board,
             driver,
+            engine: VirtualEngine::new()?,
         })
     }
 
@@ -81,11 +83,23 @@ impl Subject {
         found.expect("the driver stays on its board")
     }
 
+    /// As [`entry`](Self::entry), to be changed.
+    ///
+    /// # Panics
+    ///
+    /// As that.
+    pub fn entry_mut(&mut self) -> &mut DriverEntry {
+        let mut drivers = self.board.drivers.iter_mut();
+        let found = drivers.find(|known| *known.name.get_ref() == self.driver);
+        found.expect("the driver stays on its board")
+    }
+
     /// A board of it, in virtual time, which leaves no reports of deaths.
     pub fn builder(&self) -> Builder {
         Board::builder()
             .board(self.board.clone())
             .clock(ClockKind::Virtual)
+            .engine(&self.engine)
             .without_crash_reports()
     }
 }

@@ -26,18 +26,18 @@ use std::sync::{Arc, Weak};
 mod alive;
 mod builder;
 mod call;
-mod clients;
 mod difference;
 mod drivers;
 mod ending;
 mod power;
 mod request;
+mod submit;
 mod virtual_time;
 
 pub use builder::Builder;
-pub use clients::Submitted;
 pub use difference::Changes;
 pub use request::{Cancel, Mode, Request, SelectorName};
+pub use submit::Submitted;
 
 /// A running board. Dropping it stops the drivers in order.
 pub struct Board {
@@ -61,8 +61,8 @@ pub struct Board {
     power: power::Power,
     /// Held by who moves virtual time on.
     stepping: Mutex<()>,
-    /// In virtual time, clients that are no threads.
-    clients: clients::Clients,
+    schedule: virtual_time::Schedule,
+    clients: submit::Clients,
     /// Ends after the drivers, of which it writes.
     crash_writer: Option<crash::Writer>,
     /// Held by who replaces the roster, and with it the right to the board file,
@@ -71,6 +71,7 @@ pub struct Board {
     changing: Mutex<Option<Lock>>,
     /// Event counters of those who want to hear that the roster is another.
     watches: Mutex<Vec<Weak<OwnedFd>>>,
+    traces: builder::Traces,
     /// It was stopped: no change begins any more.
     stopped: AtomicBool,
 }

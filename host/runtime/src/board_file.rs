@@ -176,7 +176,9 @@ pub struct DriverEntry {
     #[serde(default, deserialize_with = "pairs")]
     pub config: Vec<(String, String)>,
     /// A pin, by the name that the driver calls it. A line belongs to one driver,
-    /// unless all that have it say `shared`.
+    /// unless all that have it say `shared`. A driver that reads and drives a line
+    /// in turn has two pins of it, an input and an output with `drive = "open-drain"`
+    /// (or `"open-source"`), and opens one at a time.
     #[serde(default)]
     pub gpio: BTreeMap<String, GpioEntry>,
     /// A serial port, by the name that the driver calls it: one of `device`, `pty`

@@ -5,8 +5,8 @@ use crate::board_file::{
     BoardFile, I2cDeviceEntry, I2cEntry, I2cModel, SpiEntry, SpiModel, contents, is_kernels,
     real_bus,
 };
+use crate::call_clock::CallClock;
 use crate::error::BoardError;
-use crate::guest::CallClock;
 use crate::limits::LimitHit;
 use crate::status::BusStatus;
 use crate::time::Time;

@@ -97,9 +97,16 @@ impl Counters {
     }
 
     /// A call ends; `spanned` is its length where it was still running at a
-    /// tick. Those are no fair sample, so the mean leaves them out.
-    pub(crate) fn end(&self, begun: Option<Instant>, spanned: Option<Duration>) {
-        let measured = begun.map(|begun| begun.elapsed().as_nanos() as u64);
+    /// tick. Those are no fair sample, so the mean leaves them out. `counted` is its
+    /// length where instructions are counted.
+    pub(crate) fn end(
+        &self,
+        begun: Option<Instant>,
+        spanned: Option<Duration>,
+        counted: Option<Duration>,
+    ) {
+        let measured = counted.or_else(|| begun.map(|begun| begun.elapsed()));
+        let measured = measured.map(|length| length.as_nanos() as u64);
         if let Some(nanos) = measured {
             add(&self.measured, 1);
             add(&self.total_ns, nanos);

@@ -1,8 +1,6 @@
 //! A driver: its life, and the one way into its instance.
 
-use crate::bindings::exports::loopgate::driver::handlers::{
-    Guest as Handlers, Readiness, StructuralEvent,
-};
+use crate::bindings::exports::loopgate::driver::handlers::{Readiness, StructuralEvent};
 use crate::board_file::DriverEntry;
 use crate::buses::Buses;
 use crate::counters::Counters;
@@ -23,6 +21,7 @@ use crate::shared_lines::SharedLines;
 use crate::stack;
 use crate::status::{PortStatus, Reload, State};
 use crate::time::Time;
+use crate::trace::{Handlers, Traced};
 use loopgate_devices::gpio::GpioController;
 use loopgate_devices::serial::SerialController;
 use loopgate_workloop::{
@@ -86,6 +85,7 @@ pub(crate) struct Driver {
     /// The instance whose interrupts were lost for want of room, in words.
     told_of_losses: AtomicU64,
     pub(crate) engine: Arc<Engine>,
+    pub(crate) traced: Traced,
     generation: AtomicU64,
     life: Mutex<Life>,
     /// It is about to be stopped, with those above it: nothing of it can be
@@ -149,6 +149,7 @@ pub(crate) struct Surroundings {
     pub(crate) target: Arc<Target>,
     pub(crate) code: Code,
     pub(crate) crashes: Option<Arc<crash::Crashes>>,
+    pub(crate) traced: Traced,
 }
 
 /// Calls from the mailbox in one pass.
@@ -240,6 +241,7 @@ impl Driver {
             has_failed_filters: AtomicBool::new(false),
             told_of_losses: AtomicU64::new(0),
             engine: around.engine,
+            traced: around.traced,
             generation: AtomicU64::new(0),
             life: Mutex::new(Life {
                 state: State::Stopped,
@@ -359,14 +361,16 @@ impl Driver {
         let begun = store.data().begun().filter(|_| counts);
         let timing = self.counters.begin();
         let in_flight = self.engine.enter(store);
-        let result = f(store, instance.bindings.loopgate_driver_handlers());
+        let result = f(store, &Handlers::of(&instance.bindings));
         drop(in_flight);
         self.engine.leave(store);
         let spanned = store.data().clock.spanned();
         if let Some(length) = spanned {
             self.quota.charge(length);
         }
-        self.counters.end(timing, spanned);
+        let clock = &store.data().clock;
+        let counted = clock.is_counted().then(|| clock.executed());
+        self.counters.end(timing, spanned, counted);
         if let Some(own) = own {
             let calls = store.data_mut().calls.give_back(own);
             self.for_another.add(calls);

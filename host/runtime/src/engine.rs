@@ -7,7 +7,7 @@ mod compiler;
 use crate::bindings::VERSION;
 use crate::cache::Cache;
 use crate::control::to_hex;
-use crate::error::ComponentError;
+use crate::error::{BoardError, ComponentError};
 use crate::file;
 use crate::filter::{self, Program};
 use crate::guest::Guest;
@@ -19,6 +19,8 @@ use crate::target::Target;
 use crate::text::last_words;
 use crate::ticker::{InFlight, Ticker};
 use compiler::Compiler;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use wasmtime::Store;
@@ -36,6 +38,35 @@ pub(crate) struct Engine {
     linker: Linker<Guest>,
     compiler: Compiler,
     pace: Pace,
+    /// What was loaded, where boards share the engine.
+    kept: Option<Mutex<BTreeMap<Digest, Arc<Loaded>>>>,
+}
+
+/// What boards in virtual time run drivers with. Boards that share one load a component
+/// once, and so are made a hundred times faster: see
+/// [`Builder::engine`](crate::Builder::engine).
+#[derive(Clone)]
+pub struct VirtualEngine(pub(crate) Arc<Engine>);
+
+impl std::fmt::Debug for VirtualEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VirtualEngine").finish_non_exhaustive()
+    }
+}
+
+impl VirtualEngine {
+    /// With the usual cache of compiled code.
+    ///
+    /// # Errors
+    /// The machine cannot run any.
+    pub fn new() -> Result<Self, BoardError> {
+        let cache = Cache::default_directory().and_then(|directory| Cache::open(&directory).ok());
+        let engine = Engine::made_deterministic(cache).map_err(BoardError::Host)?;
+        Ok(Self(Arc::new(Engine {
+            kept: Some(Mutex::default()),
+            ..engine
+        })))
+    }
 }
 
 /// What ends a handler that runs for too long.
@@ -62,16 +93,21 @@ pub(crate) type Linked = crate::bindings::DriverPre<Guest>;
 impl Engine {
     /// For boards with a real clock.
     pub(crate) fn new(cache: Option<Cache>) -> Result<Arc<Self>, String> {
-        Self::with(cache, &config(), &filter_config(), |engine| {
+        let engine = Self::with(cache, &config(), &filter_config(), |engine| {
             let ticker = Ticker::start(engine);
             let ticker = ticker.map_err(|error| format!("no thread for the ticker: {error}"))?;
             Ok(Pace::Ticker(ticker))
-        })
+        });
+        engine.map(Arc::new)
     }
 
     /// For boards with a virtual clock, on which the same components do the same on
     /// every machine, to the last bit of a number.
     pub(crate) fn deterministic(cache: Option<Cache>) -> Result<Arc<Self>, String> {
+        Self::made_deterministic(cache).map(Arc::new)
+    }
+
+    fn made_deterministic(cache: Option<Cache>) -> Result<Self, String> {
         let (mut config, mut filters) = (config(), filter_config());
         // Of its epochs only the one counts that a guest's calls of the host move on.
         config.consume_fuel(true);
@@ -85,18 +121,19 @@ impl Engine {
         config: &wasmtime::Config,
         filters: &wasmtime::Config,
         pace: impl FnOnce(&wasmtime::Engine) -> Result<Pace, String>,
-    ) -> Result<Arc<Self>, String> {
+    ) -> Result<Self, String> {
         let engine = |config| wasmtime::Engine::new(config).map_err(|error| format!("{error:#}"));
         let (wasmtime, filters) = (engine(config)?, engine(filters)?);
         let linker = interface::linker(&wasmtime).map_err(|error| format!("{error:#}"))?;
         let pace = pace(&wasmtime)?;
-        Ok(Arc::new(Self {
+        Ok(Self {
             wasmtime,
             filters,
             linker,
             compiler: Compiler::new(cache),
             pace,
-        }))
+            kept: None,
+        })
     }
 
     /// A call into the instance begins, whose clock has begun. To be held for the
@@ -144,8 +181,11 @@ impl Engine {
         path: &Path,
         bytes: &[u8],
         (digest, meant): (Digest, Option<Digest>),
-    ) -> Result<Loaded, ComponentError> {
+    ) -> Result<Arc<Loaded>, ComponentError> {
         verify(path, meant, digest)?;
+        if let Some(known) = self.kept.as_ref().and_then(|kept| kept.lock().get(&digest).cloned()) {
+            return Ok(known);
+        }
         let name = path.display().to_string();
         let (component, filters) = if precompiled::is_code(bytes) {
             self.take(path, bytes, meant.is_some())?
@@ -156,12 +196,16 @@ impl Engine {
         };
         let driver = self.link(&name, &component)?;
         let filters = filters.map(|filters| self.program(&name, &filters));
-        Ok(Loaded {
+        let loaded = Arc::new(Loaded {
             digest,
             driver,
             takes_wasi_i2c: interface::wasi_i2c::is_wanted(&self.wasmtime, &component),
             filters: filters.transpose()?,
-        })
+        });
+        if let Some(kept) = &self.kept {
+            kept.lock().insert(digest, loaded.clone());
+        }
+        Ok(loaded)
     }
 
     /// The file that [`load`](Self::load) takes in the place of this component: for

@@ -40,6 +40,7 @@ pub mod board_file;
 mod buses;
 #[cfg_attr(not(feature = "compiler"), path = "cache/absent.rs")]
 mod cache;
+mod call_clock;
 pub mod control;
 #[cfg(feature = "compiler")]
 mod cost;
@@ -61,9 +62,11 @@ mod limits;
 mod log;
 mod mail;
 mod mailbox;
+mod memory;
 mod ports;
 mod precompiled;
 mod published_pins;
+mod random;
 mod rate;
 mod recording;
 mod requests;
@@ -81,12 +84,14 @@ mod target;
 mod text;
 mod ticker;
 mod time;
+pub mod trace;
 pub mod units;
 mod watch;
 
 pub use board::{Board, Builder, Cancel, Changes, Mode, Request, SelectorName, Submitted};
 pub use board_file::BoardFile;
 pub use crash::{CrashReport, HandlerCall, SetAside};
+pub use engine::VirtualEngine;
 pub use error::{BoardError, ComponentError, ErrorCode, RequestError};
 pub use facts::{Directory, HostFacts};
 pub use inspect::{Finding, Inspection, compile, inspect};

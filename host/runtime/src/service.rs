@@ -8,6 +8,7 @@ use crate::guest::Guest;
 use crate::limits::LimitHit;
 use crate::requests::{Client, Outcome, Pending, Reply, Requests, Turns};
 use crate::submission::{Queue, Submission};
+use crate::trace::Handlers;
 use loopgate_workloop::{CommandGate, Context, EventSource as _, Wakeups};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -229,7 +230,7 @@ impl Service {
     fn call_command(
         &self,
         store: &mut Store<Guest>,
-        handlers: &wit::Guest,
+        handlers: &Handlers<'_>,
         circumstances: Circumstances,
         arguments: &Arguments,
         submission: Option<&Arc<Submission>>,

@@ -223,12 +223,11 @@ fn lines(file: &BoardFile) -> Vec<SimLineConfig> {
         }
     }
     for pin in file.board_pins() {
-        let pull = if pin.bias == PinBias::PullUp {
-            Pull::Up
-        } else {
-            Pull::Down
-        };
-        lines.insert(pin.line.get_ref().clone(), pull);
+        let name = pin.line.get_ref().clone();
+        let pull = lines.entry(name).or_insert(Pull::Down);
+        if pin.bias == PinBias::PullUp {
+            *pull = Pull::Up;
+        }
     }
     for device in &file.board.i2c_devices {
         for line in device.lines.iter().chain(&device.interrupt) {

@@ -378,6 +378,139 @@ fn what_cannot_be_played_or_recorded_is_said_before_anything_runs() {
     assert_eq!(std::fs::read_to_string(path("point.vcd")).unwrap(), dump);
 }
 
+const SENSORS: [(&str, &str); 3] = [
+    ("am2301_1mhz", "dht22"),
+    ("am2302_1mhz_3samples", "dht22"),
+    ("dht11_1mhz", "dht11"),
+];
+const SDA: (&str, &str) = ("SDA", "SDA");
+
+fn sensor(capture: &Path, model: &str) -> String {
+    let pins = format!(
+        "provides = [\"am230x\"]\nconfig = {{ model = \"{model}\", listen = \"true\" }}\n\
+         [driver.gpio]\ndata = {{ line = \"SDA\", direction = \"input\", edges = \"falling\" }}"
+    );
+    format!(
+        "[[board.play]]\ncapture = \"{}\"\nchannel = \"SDA\"\nline = \"SDA\"\n{}",
+        capture.display(),
+        entry("sensor", &driver("am230x"), &pins)
+    )
+}
+
+/// Humidity and temperature of each answer whose checksum is right, and how many there
+/// are whose checksum is wrong.
+type Answers = (Vec<[f64; 2]>, u64);
+
+fn expected_answers(text: &str) -> Answers {
+    let lines: Vec<_> = text.lines().collect();
+    let value = |line: &str, name: &str| {
+        let (_, value) = line.split_once(&format!("{name}: ")).unwrap();
+        value.split(' ').next().unwrap().to_owned()
+    };
+    let mut answers = Answers::default();
+    for answer in lines.chunks(3) {
+        let values = [(0, "Humidity"), (1, "Temperature")];
+        let values = values.map(|(line, name)| value(answer[line], name).parse().unwrap());
+        match &*value(answer[2], "Checksum") {
+            "OK" => answers.0.push(values),
+            _ => answers.1 += 1,
+        }
+    }
+    answers
+}
+
+fn answers(board: &Board) -> Answers {
+    let reply = board.call("am230x", Request::named("readings")).unwrap();
+    let text = String::from_utf8(reply.data).unwrap();
+    let readings = text.lines().map(|line| {
+        let reading: serde_json::Value = serde_json::from_str(line).unwrap();
+        ["humidity", "temperature"].map(|name| reading[name].as_f64().unwrap())
+    });
+    (readings.collect(), ask(board, "am230x", "checksum-errors"))
+}
+
+#[test]
+fn real_sensors_say_what_the_reference_reads() {
+    for (name, model) in SENSORS {
+        let (Some(file), Some(expected)) = (
+            data(&format!("logic/{name}.sr")),
+            data(&format!("logic/{name}.expected.txt")),
+        ) else {
+            return;
+        };
+        let file = file.canonicalize().unwrap();
+        let original = capture::open(&file).unwrap();
+        let expected = expected_answers(&std::fs::read_to_string(expected).unwrap());
+        assert!(expected.0.len() > 1);
+        for clock in CLOCKS {
+            let scene = Scene::new(&sensor(&file, model), clock);
+            assert_running(&scene.board, "sensor");
+            scene.play_out(&original, &[SDA], clock);
+            until("every answer is there", || {
+                let (readings, wrong) = answers(&scene.board);
+                readings.len() as u64 + wrong >= expected.0.len() as u64 + expected.1
+            });
+            assert_eq!(answers(&scene.board), expected, "{name}, {clock:?}");
+            assert_eq!(ask(&scene.board, "am230x", "missed"), 0);
+        }
+    }
+}
+
+const KEYBOARD: [(&str, &str); 2] = [("Clock", "CLOCK"), ("Data", "DATA")];
+
+fn keyboard(capture: &Path) -> String {
+    let pins = "provides = [\"keyboard\"]\n[driver.gpio]\n\
+        clock = { line = \"CLOCK\", direction = \"input\", edges = \"falling\" }\n\
+        data = { line = \"DATA\", direction = \"input\", edges = \"both\" }";
+    format!(
+        "[[board.play]]\ncapture = \"{}\"\nlines = {{ Clock = \"CLOCK\", Data = \"DATA\" }}\n{}",
+        capture.display(),
+        entry("keyboard", &driver("ps2_keyboard"), pins)
+    )
+}
+
+#[test]
+fn a_real_keyboard_types_what_the_reference_reads() {
+    let (Some(file), Some(expected)) = (
+        data("logic/ps2_keyboard_asdfgh.sr"),
+        data("logic/ps2_keyboard_asdfgh.expected.txt"),
+    ) else {
+        return;
+    };
+    let file = file.canonicalize().unwrap();
+    let original = capture::open(&file).unwrap();
+    let expected = std::fs::read_to_string(expected).unwrap();
+    let expected: Vec<_> = expected
+        .lines()
+        .map(|line| line.strip_prefix("ps2-1: Data: ").unwrap())
+        .collect();
+    assert!(expected.len() > 10);
+    for clock in CLOCKS {
+        let scene = Scene::new(&keyboard(&file), clock);
+        let board = &scene.board;
+        assert_running(board, "keyboard");
+        scene.play_out(&original, &KEYBOARD, clock);
+        until("every code is there", || {
+            ask(board, "keyboard", "codes") >= expected.len() as u64
+                || ask(board, "keyboard", "errors") > 0
+        });
+        let lines = |selector| {
+            let reply = board.call("keyboard", Request::named(selector)).unwrap();
+            String::from_utf8(reply.data).unwrap()
+        };
+        assert_eq!(lines("codes").lines().collect::<Vec<_>>(), expected);
+        assert_eq!(ask(board, "keyboard", "errors"), 0);
+        // What was typed stands in the recording's name.
+        let key = |key| {
+            format!(
+                "{{\"key\":\"{key}\",\"pressed\":true}}\n{{\"key\":\"{key}\",\"pressed\":false}}\n"
+            )
+        };
+        let typed: String = "asdfgh".chars().map(key).collect();
+        assert_eq!(lines("keys"), typed);
+    }
+}
+
 /// Its reader may come late or never, and the board's drivers would wait for it.
 #[test]
 fn nothing_is_recorded_to_a_pipe() {

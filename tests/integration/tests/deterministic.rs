@@ -1,7 +1,8 @@
 //! Virtual time: the same board does the same, whatever the machine does.
 
 use loopgate::Request;
-use loopgate_integration::{Random, driver, entry, guest, supervised, virtual_board};
+use loopgate::board_file::ClockKind;
+use loopgate_integration::{Random, board_of, driver, entry, guest, supervised, virtual_board};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -91,4 +92,73 @@ fn rule_17_one_seed_is_one_trace() {
         assert_eq!(seen(7), first);
     }
     assert_ne!(seen(8), first);
+}
+
+#[test]
+fn submitted_requests_end_once_in_every_way() {
+    let disk = "provides = [\"ram-block\"]\nconfig = { latency-ms = \"5\" }";
+    let board = virtual_board(entry("disk", &driver("ram_block"), disk));
+    let read = |timeout| {
+        let request = Request::named("read");
+        board.submit("ram-block", request, timeout).unwrap()
+    };
+    let (done, late, cancelled, died) = (
+        read(None),
+        read(Some(7 * MILLISECOND)),
+        read(None),
+        read(None),
+    );
+    board.run_for(4 * MILLISECOND);
+    assert!(!done.is_over() && done.outcome().is_none());
+    board.run_for(MILLISECOND);
+    assert_eq!(done.outcome().unwrap().unwrap().scalar, 0);
+    assert!(done.outcome().is_none() && !done.cancel());
+    // It has been with the driver for a while, and is taken from it.
+    assert_eq!(
+        board.next_event(),
+        Some(board.now().saturating_add(2 * MILLISECOND))
+    );
+    board.run_for(2 * MILLISECOND);
+    assert_eq!(late.outcome(), Some(Err(loopgate::ErrorCode::TimedOut)));
+    assert!(cancelled.cancel());
+    assert_eq!(cancelled.outcome(), Some(Err(loopgate::ErrorCode::Aborted)));
+    board.run_for(MILLISECOND);
+    board.stop_driver("disk").unwrap();
+    assert_eq!(died.outcome(), Some(Err(loopgate::ErrorCode::DriverDied)));
+    let gone = board.submit("ram-block", Request::named("read"), None);
+    assert!(gone.is_err_and(|error| error.code == loopgate::ErrorCode::NoDevice));
+}
+
+/// The order of what is seen of three loops that have something to do at one instant.
+fn order(seed: Option<u64>) -> Vec<String> {
+    let blinks = ["a", "b", "c"].map(|name| {
+        let rest = format!(
+            "work-loop = \"dedicated\"\nconfig = {{ period-ms = \"1\" }}\n[driver.gpio]\n\
+             led = {{ line = \"{name}\", direction = \"output\" }}"
+        );
+        entry(name, &driver("blink"), &rest)
+    });
+    let board = board_of(blinks.concat(), ClockKind::Virtual);
+    let board = match seed {
+        Some(seed) => board.schedule(seed),
+        None => board,
+    };
+    let board = board.build().unwrap();
+    let order = Arc::<Mutex<Vec<String>>>::default();
+    let seen = order.clone();
+    board
+        .sim()
+        .observe(move |change| seen.lock().unwrap().push(change.line.to_owned()));
+    board.run_for(10 * MILLISECOND);
+    let order = order.lock().unwrap().clone();
+    assert_eq!(order.len(), 30);
+    order
+}
+
+#[test]
+fn rule_17_a_seed_draws_which_loop_goes_on() {
+    assert_eq!(order(None)[..3], ["a", "b", "c"]);
+    let orders: std::collections::BTreeSet<_> = (0..20).map(|seed| order(Some(seed))).collect();
+    assert!(orders.len() > 10);
+    assert_eq!(order(Some(3)), order(Some(3)));
 }

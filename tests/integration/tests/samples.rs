@@ -2,8 +2,8 @@
 
 use loopgate::board_file::ClockKind;
 use loopgate::workloop::Instant;
-use loopgate::{Board, BoardFile, PowerState, Request};
-use loopgate_integration::{ask, assert_running, root};
+use loopgate::{Board, BoardFile, ErrorCode, PowerState, Request};
+use loopgate_integration::{ask, assert_running, driver, entry, logged, root, virtual_board};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -126,6 +126,108 @@ fn quadrature_counts_steps_both_ways_and_not_bounces() {
     assert_eq!(turn(&[(a, false), (a, true)].repeat(20)), "4");
     assert_eq!(turn(&[back, back].concat()), "-4");
     assert_eq!(ask(&board, "quadrature", "errors"), 0);
+}
+
+/// A DHT22 on a wire: whoever drives that low for a millisecond gets an answer.
+fn sense(board: &Board, wire: &'static str, answer: &Arc<Mutex<Option<[u8; 5]>>>) -> Asked {
+    let asked = Asked::default();
+    let (seen, answer) = (asked.clone(), answer.clone());
+    let sim = Arc::downgrade(board.sim());
+    let fell = Mutex::new(Instant::ZERO);
+    board.sim().observe(move |change| {
+        if change.line != wire {
+            return;
+        }
+        let mut fell = fell.lock().unwrap();
+        if !change.high {
+            *fell = change.timestamp;
+            return;
+        }
+        let pulse = change.timestamp.saturating_since(*fell);
+        if pulse < Duration::from_millis(1) {
+            return;
+        }
+        seen.lock().unwrap().push((*fell, pulse));
+        let (Some(sim), Some(bytes)) = (sim.upgrade(), *answer.lock().unwrap()) else {
+            return;
+        };
+        let bits = bytes
+            .into_iter()
+            .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
+        let highs = [80]
+            .into_iter()
+            .chain(bits.map(|bit| if bit == 1 { 70 } else { 26 }));
+        let mut at = change.timestamp.saturating_add(Duration::from_micros(30));
+        let mut edges = Vec::new();
+        for high in highs {
+            for (level, micros) in [(false, 54), (true, high)] {
+                edges.push((at, level));
+                at = at.saturating_add(Duration::from_micros(micros));
+            }
+        }
+        let end = at.saturating_add(Duration::from_micros(54));
+        edges.extend([(at, false), (end, true)]);
+        sim.play(wire, edges).unwrap();
+    });
+    asked
+}
+
+/// When, and for how long the wire was low.
+type Asked = Arc<Mutex<Vec<(Instant, Duration)>>>;
+
+#[test]
+fn am230x_asks_its_sensor_on_the_wire_that_it_answers_on() {
+    let pins = "provides = [\"am230x\"]\nconfig = { period-ms = \"3000\" }\n[driver.gpio]\n\
+        data = { line = \"WIRE\", direction = \"input\", bias = \"pull-up\", edges = \"falling\" }\n\
+        start = { line = \"WIRE\", direction = \"output\", drive = \"open-drain\" }";
+    let board = virtual_board(entry("sensor", &driver("am230x"), pins));
+    let answer = Arc::new(Mutex::new(Some([0x02, 0x8c, 0x80, 0x65, 0x73])));
+    let asked = sense(&board, "WIRE", &answer);
+    let text = |selector| {
+        let reply = board.call("am230x", Request::named(selector)).unwrap();
+        String::from_utf8(reply.data).unwrap()
+    };
+    let counts =
+        || ["readings", "checksum-errors", "missed"].map(|name| ask(&board, "am230x", name));
+    let none = board.call("am230x", Request::named("humidity"));
+    assert_eq!(none.unwrap_err().code, ErrorCode::NotReady);
+    board.run_for(Duration::from_millis(3100));
+    assert_eq!(
+        (text("humidity"), text("temperature")),
+        ("65.2".into(), "-10.1".into())
+    );
+    assert_eq!(ask(&board, "am230x", "temperature").cast_signed(), -101);
+    assert_eq!(counts(), [1, 0, 0]);
+    assert!(logged(&board, "sensor", "65.2 %, -10.1 degrees"));
+
+    answer.lock().unwrap().as_mut().unwrap()[0] ^= 1;
+    board.run_for(Duration::from_secs(3));
+    assert_eq!(counts(), [1, 1, 0]);
+    *answer.lock().unwrap() = None;
+    board.run_for(Duration::from_secs(9));
+    assert_eq!(counts(), [1, 1, 3]);
+    let (stale, rest) = (text("humidity"), "s old");
+    assert!(
+        stale.starts_with("65.2, stale: 1") && stale.ends_with(rest),
+        "{stale}"
+    );
+    *answer.lock().unwrap() = Some([0x02, 0x8c, 0x01, 0x5f, 0xee]);
+    board.run_for(Duration::from_secs(3));
+    assert_eq!(text("temperature"), "35.1");
+    assert_eq!(counts(), [2, 1, 3]);
+
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked.len(), 6);
+    for pair in asked.windows(2) {
+        assert!(pair[1].0.saturating_since(pair[0].0) >= Duration::from_secs(3));
+    }
+    // As the device wants it.
+    let pulse = Duration::from_millis(1)..Duration::from_millis(20);
+    assert!(
+        asked.iter().all(|(_, low)| pulse.contains(low)),
+        "{asked:?}"
+    );
+    assert_running(&board, "sensor");
 }
 
 #[test]

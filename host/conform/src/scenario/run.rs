@@ -12,13 +12,16 @@ use crate::report::{Failure, Moment, MomentKind, Outcome, ScenarioResult, Wave};
 use crate::subject::Subject;
 use loopgate::board_file::PlayEntry;
 use loopgate::workloop::Instant;
-use loopgate::{Board, PowerState, RequestError, State, Submitted, VcdFile};
+use loopgate::{Board, ErrorCode, PowerState, Reply, RequestError, State, Submitted, VcdFile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How often logs are taken: within this a driver cannot log more than is kept, unless
 /// its limit is raised.
 const TAKE_LOGS: Duration = Duration::from_secs(1);
+
+/// How far time goes on where a driver always has more to do.
+const GRAIN: Duration = Duration::from_micros(100);
 
 pub(super) fn run(
     scenario: &Scenario,
@@ -96,10 +99,32 @@ struct Play<'a> {
     watch: Watch,
     /// What is expected, and where the scenario was when it came to it.
     expected: Vec<(&'a Step, Mark)>,
-    calls: Vec<(&'a Step, &'a Call, Submitted)>,
+    calls: Vec<Asked<'a>>,
     moments: Vec<Moment>,
     /// The step of each that was missed, in the order in which they are found.
     missed: Vec<(u64, Option<usize>, String)>,
+}
+
+/// A call that is on its way, or is over.
+struct Asked<'a> {
+    line: usize,
+    at: u64,
+    call: &'a Call,
+    submitted: Result<Submitted, RequestError>,
+    /// When it was over, and how.
+    ended: Option<(u64, Result<Reply, ErrorCode>)>,
+}
+
+impl Asked<'_> {
+    fn look(&mut self, now: u64) {
+        if let (None, Ok(submitted)) = (&self.ended, &self.submitted) {
+            self.ended = submitted.outcome().map(|outcome| (now, outcome));
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.ended.is_some() || self.submitted.is_err()
+    }
 }
 
 impl<'a> Play<'a> {
@@ -148,9 +173,21 @@ impl<'a> Play<'a> {
         let to = self.begin.saturating_add(Duration::from_nanos(to));
         loop {
             let chunk = self.board.now().saturating_add(TAKE_LOGS);
-            // Where nothing happens for long, in one go.
-            let next = self.board.next_event().map_or(to, |next| next.max(chunk));
+            let next = self.board.next_event().unwrap_or(to);
+            // Where nothing happens for long, in one go; but event after event as long as
+            // a call waits: so its end has its time.
+            let is_waiting = self.calls.iter().any(|asked| !asked.is_over());
+            let next = match next {
+                // A driver that always has more to do keeps time where it is.
+                next if is_waiting && next <= self.board.now() => {
+                    self.board.now().saturating_add(GRAIN)
+                }
+                next if is_waiting => next,
+                next => next.max(chunk),
+            };
             self.board.run_until(next.min(to));
+            let now = self.now();
+            self.calls.iter_mut().for_each(|asked| asked.look(now));
             self.watch.take_logs(self.board);
             if next >= to || self.watch.trace().is_full {
                 return;
@@ -194,8 +231,15 @@ impl<'a> Play<'a> {
                     MomentKind::Done,
                     format!("call {}{data}", call.title()),
                 );
-                let submitted = self.board.submit(&call.service, call.request.clone());
-                self.calls.push((step, call, submitted));
+                let within = Some(Duration::from_nanos(call.within));
+                let request = call.request.clone();
+                self.calls.push(Asked {
+                    line: step.line,
+                    at: self.now(),
+                    call,
+                    submitted: self.board.submit(&call.service, request, within),
+                    ended: None,
+                });
             }
             Kind::Expect(_) => {
                 let edges = self.watch.trace().edges.len();
@@ -285,9 +329,9 @@ impl<'a> Play<'a> {
 
     /// Looks at everything that was expected.
     fn end(&mut self) {
-        for (step, call, submitted) in std::mem::take(&mut self.calls) {
-            let verdict = self.answered(call, &submitted);
-            self.judge(Some(step.line), verdict);
+        for asked in std::mem::take(&mut self.calls) {
+            let verdict = self.answered(&asked);
+            self.judge(Some(asked.line), verdict);
         }
         let verdicts: Vec<_> = {
             let trace = self.watch.trace();
@@ -312,21 +356,22 @@ impl<'a> Play<'a> {
         self.look_at_deaths();
     }
 
-    fn answered(&self, call: &Call, submitted: &Submitted) -> Verdict {
-        let title = call.title();
-        let Some((at, outcome)) = submitted.outcome() else {
-            let at = self.now();
-            let outcome = Err(format!("{title} should be over, and is not"));
-            return Verdict { at, outcome };
+    fn answered(&self, asked: &Asked<'_>) -> Verdict {
+        let (call, title) = (asked.call, asked.call.title());
+        let (at, outcome, got) = match (&asked.ended, &asked.submitted) {
+            (Some((at, Ok(reply))), _) => {
+                let got = format!("{} and {}", reply.scalar, bytes::show(&reply.data));
+                (*at, Ok(reply), got)
+            }
+            (Some((at, Err(code))), _) => (*at, Err(*code), code.to_string()),
+            (None, Err(error)) => (asked.at, Err(error.code), error.to_string()),
+            (None, Ok(_)) => {
+                let outcome = Err(format!("{title} should be over, and is not"));
+                let at = self.now();
+                return Verdict { at, outcome };
+            }
         };
-        let at = at.saturating_since(self.begin).as_nanos() as u64;
-        let is_met = call.answer.is(outcome.as_ref().map_err(|error| error.code));
-        let got = match &outcome {
-            Ok(reply) => format!("{} and {}", reply.scalar, bytes::show(&reply.data)),
-            Err(error) if is_met => error.code.to_string(),
-            Err(error) => error.to_string(),
-        };
-        let outcome = if is_met {
+        let outcome = if call.answer.is(outcome) {
             Ok(format!("{title} answers {got}"))
         } else {
             let wanted = call.answer.show();

@@ -8,7 +8,7 @@ use super::format::{
 };
 use loopgate::board_file::Level;
 use loopgate::units::Span;
-use loopgate::{ErrorCode, Mode, PowerState, Reply, Request};
+use loopgate::{ErrorCode, PowerState, Reply, Request};
 use std::path::Path;
 use std::time::Duration;
 
@@ -305,9 +305,7 @@ fn called(entry: CallEntry, folder: &Path) -> Result<Kind, String> {
     };
     places.copy_from_slice(scalars);
     let data = bytes::given(entry.text, entry.hex, entry.file, folder)?;
-    let request = request
-        .data(data.unwrap_or_default())
-        .mode(Mode::Run(Some(limit)));
+    let request = request.data(data.unwrap_or_default());
     let answer = match (entry.reply, entry.error) {
         (Some(_), Some(_)) => {
             return Err(

@@ -1,12 +1,14 @@
 //! Setting a board up.
 
-use super::{Board, NamedLoop, Roster, clients::Clients, power::Power};
+use super::submit::Clients;
+use super::virtual_time::Schedule;
+use super::{Board, NamedLoop, Roster, power::Power};
 use crate::board_file::{Backend, BoardFile, ClockKind, DriverEntry, Lock, Placement};
 use crate::buses::{Brought, Buses};
 use crate::cache::Cache;
 use crate::crash;
 use crate::driver::{Code, Devices, Driver, PowerCalls, Surroundings};
-use crate::engine::Engine;
+use crate::engine::{Engine, VirtualEngine};
 use crate::error::BoardError;
 use crate::ports::Ports;
 use crate::published_pins::PublishedPins;
@@ -16,6 +18,7 @@ use crate::shared_lines::SharedLines;
 use crate::simulation::Simulation;
 use crate::stack::THREAD_STACK;
 use crate::time::Time;
+use crate::trace::{Faults, Recorder, Traced};
 use loopgate_devices::gpio::GpioController;
 use loopgate_devices::i2c::{Address, I2cBus};
 use loopgate_devices::linux::KernelDevices;
@@ -39,6 +42,9 @@ pub struct Builder {
     vcd: Option<VcdFile>,
     lock: Option<Lock>,
     brought: Brought,
+    traces: Traces,
+    schedule: Option<u64>,
+    engine: Option<VirtualEngine>,
 }
 
 #[derive(Default)]
@@ -47,6 +53,21 @@ enum CacheChoice {
     Default,
     None,
     At(PathBuf),
+}
+
+/// Who looks at the drivers' boundary.
+#[derive(Clone, Default)]
+pub(super) struct Traces {
+    recorder: Option<Arc<Recorder>>,
+    faults: Option<(String, Arc<Faults>)>,
+}
+
+impl Traces {
+    fn of(&self, driver: &str) -> Traced {
+        let faults = self.faults.as_ref().filter(|(name, _)| name == driver);
+        let faults = faults.map(|(_, faults)| faults.clone());
+        Traced::new(driver, self.recorder.clone(), faults)
+    }
 }
 
 /// Where crash reports go.
@@ -116,6 +137,37 @@ impl Builder {
         self
     }
 
+    /// Records what crosses the boundary of the drivers, all of them.
+    #[must_use]
+    pub fn trace(mut self, recorder: Arc<Recorder>) -> Self {
+        self.traces.recorder = Some(recorder);
+        self
+    }
+
+    /// Has calls of this driver fail.
+    #[must_use]
+    pub fn faults(mut self, driver: impl Into<String>, faults: Arc<Faults>) -> Self {
+        self.traces.faults = Some((driver.into(), faults));
+        self
+    }
+
+    /// Virtual time only: shares what it runs drivers with, and what was loaded with it.
+    /// The cache of compiled code is the engine's then.
+    #[must_use]
+    pub fn engine(mut self, engine: &VirtualEngine) -> Self {
+        self.engine = Some(engine.clone());
+        self
+    }
+
+    /// Virtual time only: where several loops have something to do at one instant, draws
+    /// from this seed which of them goes on, and how far. Without one the first does,
+    /// as far as it can.
+    #[must_use]
+    pub fn schedule(mut self, seed: u64) -> Self {
+        self.schedule = Some(seed);
+        self
+    }
+
     /// Keeps the right to the board file for as long as the board lives, see
     /// [`BoardFile::lock`].
     #[must_use]
@@ -171,9 +223,10 @@ impl Builder {
             ClockKind::Real => Time::Real(Arc::new(SystemClock)),
             ClockKind::Virtual => Time::Virtual(Arc::new(VirtualClock::new())),
         };
-        let engine = match time {
-            Time::Real(_) => Engine::new(self.cache.open()),
-            Time::Virtual(_) => Engine::deterministic(self.cache.open()),
+        let engine = match (&time, self.engine) {
+            (Time::Real(_), _) => Engine::new(self.cache.open()),
+            (Time::Virtual(_), Some(VirtualEngine(engine))) => Ok(engine),
+            (Time::Virtual(_), None) => Engine::deterministic(self.cache.open()),
         };
         let engine = engine.map_err(BoardError::Host)?;
         let writer = self.crashes.writer(&file)?;
@@ -197,12 +250,14 @@ impl Builder {
             power: Power::default(),
             shared: None,
             stepping: Mutex::default(),
+            schedule: Schedule::drawn_from(self.schedule),
             clients: Clients::default(),
             crash_writer: writer,
             time,
             roster: RwLock::new(Arc::new(Roster::empty(Arc::new(file)))),
             changing: Mutex::new(self.lock),
             watches: Mutex::default(),
+            traces: self.traces,
             stopped: false.into(),
         };
         board.watch_shared_lines()?;
@@ -314,7 +369,11 @@ impl Board {
                     && file.granted_pins_of(entry) == before.file.granted_pins_of(entry)
             };
             let there = before.driver(entry.name.get_ref()).filter(same).cloned();
-            let new = || Driver::new(entry, self.surroundings(&on, file.code(entry), providers));
+            let new = || {
+                let traced = self.traces.of(entry.name.get_ref());
+                let around = self.surroundings(&on, file.code(entry), providers, traced);
+                Driver::new(entry, around)
+            };
             roster.drivers.push(there.unwrap_or_else(new));
         }
         Ok(roster)
@@ -325,6 +384,7 @@ impl Board {
         on: &NamedLoop,
         code: Code,
         providers: Vec<Arc<Driver>>,
+        traced: Traced,
     ) -> Surroundings {
         Surroundings {
             engine: self.engine.clone(),
@@ -343,6 +403,7 @@ impl Board {
             target: self.power.target.clone(),
             code,
             crashes: self.crash_writer.as_ref().map(crash::Writer::crashes),
+            traced,
         }
     }
 

@@ -11,12 +11,9 @@ use crate::service::{Answer, Circumstances, Service};
 use crate::status::State;
 use crate::time::Time;
 use loopgate_workloop::{Clock as _, Context, Inside, Instant, Wake};
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{self, Poll, Waker};
+use std::task::Poll;
 
 impl Board {
     /// Asks a service, on the calling thread: the driver's handler runs on
@@ -58,50 +55,37 @@ impl Board {
         let Some(service) = self.services.get(service).or_else(once_started) else {
             return Err(self.no_service(service));
         };
-        let mode = request.mode;
-        let (circumstances, arguments) = told(&service, request)?;
-        let outcome = Context::with_current(|cx| match mode {
+        let arguments = Arguments {
+            selector: select(&service, &request.selector)?,
+            scalars: request.scalars.into(),
+            data: request.data,
+        };
+        service
+            .check(&arguments)
+            .map_err(|(code, message)| RequestError::new(code, message))?;
+        let circumstances = Circumstances {
+            may_wait,
+            immediate: request.immediate,
+            reply_max: request.reply_max,
+        };
+        let outcome = Context::with_current(|cx| match request.mode {
             Mode::Attempt => service.attempt(cx, circumstances, &arguments),
             Mode::Run(_) => {
                 if let Some(cancel) = cancel {
                     cancel.begin(cx);
                 }
-                let client = Client {
-                    time: &self.time,
+                Client {
+                    board: self,
                     cx,
                     deadline,
                     cancel,
                     service: &service,
-                    is_alone: AtomicBool::new(false),
-                    is_stopping: AtomicBool::new(false),
-                };
-                self.drive(&client, client.run(circumstances, &arguments))
+                }
+                .run(circumstances, &arguments)
             }
         });
         let cancelled = || cancel.is_some_and(Cancel::is_cancelled);
         outcome.map_err(|code| describe(code, &service, cancelled()))
-    }
-
-    /// Polls until the client has its answer. In real time the thread parks between
-    /// two polls, in virtual time the board goes on.
-    fn drive<T>(&self, client: &Client<'_>, outcome: impl Future<Output = T>) -> T {
-        let mut outcome = pin!(outcome);
-        let mut waker = task::Context::from_waker(Waker::noop());
-        loop {
-            if let Poll::Ready(outcome) = outcome.as_mut().poll(&mut waker) {
-                return outcome;
-            }
-            let is_stopping = client.is_stopping.load(Relaxed);
-            let deadline = client.deadline.filter(|_| !is_stopping);
-            match &self.time {
-                Time::Real(clock) => clock.park(client.cx, deadline),
-                Time::Virtual(clock) => {
-                    if self.step(clock, deadline) == Stepped::Never {
-                        client.is_alone.store(true, Relaxed);
-                    }
-                }
-            }
-        }
     }
 
     /// A service that its driver is about to publish, be it anew: the gate is
@@ -152,53 +136,24 @@ impl Board {
     }
 }
 
-/// What the service is told of a request, where it can be.
-pub(super) fn told(
-    service: &Service,
-    request: Request,
-) -> Result<(Circumstances, Arguments), RequestError> {
-    let circumstances = Circumstances {
-        may_wait: request.mode != Mode::Attempt,
-        immediate: request.immediate,
-        reply_max: request.reply_max,
-    };
-    let arguments = Arguments {
-        selector: select(service, &request.selector)?,
-        scalars: request.scalars.into(),
-        data: request.data,
-    };
-    let checked = service.check(&arguments);
-    checked.map_err(|(code, message)| RequestError::new(code, message))?;
-    Ok((circumstances, arguments))
-}
-
-/// A call that may wait, on its way. It never blocks: whoever has it polls on when
-/// its context is woken, or its deadline has come.
-pub(super) struct Client<'a> {
-    pub(super) time: &'a Time,
-    pub(super) cx: &'a Context,
-    pub(super) deadline: Option<Instant>,
-    pub(super) cancel: Option<&'a Cancel>,
-    pub(super) service: &'a Service,
-    /// Whoever has it says so: nothing would ever happen.
-    pub(super) is_alone: AtomicBool,
-    /// It waits to get out, whatever its deadline.
-    pub(super) is_stopping: AtomicBool,
+/// A call that may wait, on its way.
+struct Client<'a> {
+    board: &'a Board,
+    cx: &'a Context,
+    deadline: Option<Instant>,
+    cancel: Option<&'a Cancel>,
+    service: &'a Service,
 }
 
 impl Client<'_> {
-    pub(super) async fn run(
-        &self,
-        circumstances: Circumstances,
-        arguments: &Arguments,
-    ) -> Result<Reply, ErrorCode> {
-        let _inside = self.enter().await?;
-        self.inside(circumstances, arguments).await
+    fn run(&self, circumstances: Circumstances, arguments: &Arguments) -> Result<Reply, ErrorCode> {
+        let _inside = self.enter()?;
+        self.inside(circumstances, arguments)
     }
 
     /// With the gate closed. Whoever leaves lets the next one in the queue of
     /// a serial service go, for that one may have been woken in its stead.
-    async fn inside(
+    fn inside(
         &self,
         circumstances: Circumstances,
         arguments: &Arguments,
@@ -206,40 +161,33 @@ impl Client<'_> {
         let turn = if circumstances.immediate {
             Ok(())
         } else {
-            self.turn().await
+            self.turn()
         };
-        let outcome = match turn {
-            Ok(()) => self.ask(circumstances, arguments).await,
-            Err(code) => Err(code),
-        };
+        let outcome = turn.and_then(|()| self.ask(circumstances, arguments));
         self.service.next_turn();
         outcome
     }
 
     /// Waits until no other request of a serial service is pending.
-    async fn turn(&self) -> Result<(), ErrorCode> {
+    fn turn(&self) -> Result<(), ErrorCode> {
         while self.service.is_busy() {
             let waiting = &self.service.turns.outside;
             waiting.fetch_add(1, Relaxed);
-            let slept = self.sleep(Requests::turn(self.service.token)).await;
+            let slept = self.sleep(Requests::turn(self.service.token));
             waiting.fetch_sub(1, Relaxed);
             slept?;
         }
         Ok(())
     }
 
-    async fn ask(
-        &self,
-        circumstances: Circumstances,
-        arguments: &Arguments,
-    ) -> Result<Reply, ErrorCode> {
+    fn ask(&self, circumstances: Circumstances, arguments: &Arguments) -> Result<Reply, ErrorCode> {
         let (id, pending) = match self.service.command(self.cx, circumstances, arguments)? {
             Answer::Done(outcome) => return outcome,
             Answer::Pending(id, pending) => (id, pending),
             Answer::Later => return Err(ErrorCode::Busy),
         };
         loop {
-            let slept = self.sleep(Requests::event(id)).await;
+            let slept = self.sleep(Requests::event(id));
             if let Some(mut outcome) = pending.take() {
                 self.service.bound(&mut outcome, circumstances.reply_max);
                 return outcome;
@@ -252,7 +200,7 @@ impl Client<'_> {
     }
 
     /// Closes the gate, waiting for it and for it to be enabled.
-    async fn enter(&self) -> Result<Inside<'_>, ErrorCode> {
+    fn enter(&self) -> Result<Inside<'_>, ErrorCode> {
         let gate = &self.service.gate;
         self.wait(|stop| match (gate.poll_inside(self.cx), stop) {
             (Poll::Ready(entered), _) => Poll::Ready(entered.map_err(Into::into)),
@@ -262,13 +210,12 @@ impl Client<'_> {
                 Poll::Ready(Err(stop))
             }
         })
-        .await
     }
 
     /// Sleeps in the gate until the event. The gate is closed again whatever
     /// ends the sleep, so nothing is given up here: a sleep that is to end is
     /// interrupted, and polled on.
-    async fn sleep(&self, event: u64) -> Result<(), ErrorCode> {
+    fn sleep(&self, event: u64) -> Result<(), ErrorCode> {
         let gate = &self.service.gate;
         let mut stopped = None;
         self.wait(|stop| {
@@ -284,25 +231,31 @@ impl Client<'_> {
                 Wake::Interrupted => Err(stopped.unwrap_or(ErrorCode::Aborted)),
             })
         })
-        .await
     }
 
     /// Polls until there is an answer; `poll` is told when the wait is to end.
-    async fn wait<T>(&self, mut poll: impl FnMut(Option<ErrorCode>) -> Poll<T>) -> T {
+    /// In real time the thread parks between two polls, in virtual time the
+    /// board goes on.
+    fn wait<T>(&self, mut poll: impl FnMut(Option<ErrorCode>) -> Poll<T>) -> T {
         let mut stop = None;
-        let mut waited = false;
-        poll_fn(|_| {
+        loop {
             // Before each wait, too: its wake may have ended one that the call
             // was in before, or have come before the call.
             stop = stop.or_else(|| self.cancelled());
-            if waited {
-                stop = stop.or_else(|| self.late());
+            if let Poll::Ready(answer) = poll(stop) {
+                return answer;
             }
-            waited = true;
-            self.is_stopping.store(stop.is_some(), Relaxed);
-            poll(stop)
-        })
-        .await
+            let deadline = if stop.is_none() { self.deadline } else { None };
+            match &self.board.time {
+                Time::Real(clock) => clock.park(self.cx, deadline),
+                Time::Virtual(clock) => {
+                    if self.board.step(clock, deadline) == Stepped::Never {
+                        stop = Some(ErrorCode::TimedOut);
+                    }
+                }
+            }
+            stop = stop.or_else(|| self.cancelled()).or_else(|| self.late());
+        }
     }
 
     fn cancelled(&self) -> Option<ErrorCode> {
@@ -311,13 +264,14 @@ impl Client<'_> {
     }
 
     fn late(&self) -> Option<ErrorCode> {
-        let is_over = |deadline| deadline <= self.time.now();
-        let late = self.is_alone.load(Relaxed) || self.deadline.is_some_and(is_over);
+        let late = self
+            .deadline
+            .is_some_and(|deadline| deadline <= self.board.time.now());
         late.then_some(ErrorCode::TimedOut)
     }
 }
 
-fn select(service: &Service, wanted: &SelectorName) -> Result<u32, RequestError> {
+pub(super) fn select(service: &Service, wanted: &SelectorName) -> Result<u32, RequestError> {
     let name = match wanted {
         SelectorName::Number(number) => return Ok(*number),
         SelectorName::Name(name) => name,

@@ -2,8 +2,10 @@
 //! wait for something.
 
 use super::{Board, NamedLoop};
+use crate::random::Random;
 use crate::time::Time;
 use loopgate_workloop::{Instant, VirtualClock};
+use parking_lot::Mutex;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,38 @@ const RUNS_MAX: u32 = 16;
 
 /// How far time goes on then: about what a real loop would have taken.
 const GRAIN: Duration = Duration::from_micros(100);
+
+/// Who goes on where several loops have something to do at one instant.
+pub(super) struct Schedule(Option<Mutex<Random>>);
+
+impl Schedule {
+    /// Without a seed, the first of them.
+    pub(super) fn drawn_from(seed: Option<u64>) -> Self {
+        Self(seed.map(|seed| Mutex::new(Random::of(seed))))
+    }
+
+    /// Rounds for each loop at one instant.
+    fn rounds(&self) -> usize {
+        // A round is as many runs as it can, or one at least.
+        match self.0 {
+            Some(_) => ROUNDS_MAX * RUNS_MAX as usize,
+            None => ROUNDS_MAX,
+        }
+    }
+
+    /// And for how many runs; `None` where nobody has anything to do.
+    fn next<'a>(&self, loops: &'a [Arc<NamedLoop>]) -> Option<(&'a NamedLoop, u32)> {
+        let mut busy = loops.iter().filter(|known| known.work_loop.has_work());
+        let Some(random) = &self.0 else {
+            return Some((busy.next()?, RUNS_MAX));
+        };
+        let busy: Vec<_> = busy.collect();
+        let mut random = random.lock();
+        let chosen = random.next().checked_rem(busy.len() as u64)?;
+        let runs = 1 + random.next() % u64::from(RUNS_MAX);
+        Some((busy[chosen as usize], runs as u32))
+    }
+}
 
 /// What a step of virtual time came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +107,24 @@ impl Board {
         self.run_until(self.now().saturating_add(span));
     }
 
+    /// Virtual time only: the clock goes on by `span` at once, and what was due
+    /// meanwhile is late, as after a machine's suspension. Then handles what is due.
+    ///
+    /// # Panics
+    ///
+    /// When the board's clock is real.
+    pub fn skip(&self, span: Duration) {
+        let Time::Virtual(clock) = &self.time else {
+            panic!("`skip` is for boards with a virtual clock")
+        };
+        let to = self.now().saturating_add(span);
+        {
+            let _turn = self.stepping.lock();
+            clock.advance_to(to);
+        }
+        self.run_until(to);
+    }
+
     /// One step of virtual time, for who waits until `deadline`.
     pub(super) fn step(&self, clock: &VirtualClock, deadline: Option<Instant>) -> Stepped {
         let Some(_turn) = self.stepping.try_lock() else {
@@ -110,27 +162,16 @@ impl Board {
                 self.simulation.board().run_due(now);
             }
         };
-        for _ in 0..ROUNDS_MAX * roster.loops.len() {
-            let busy = || roster.loops.iter().find(|known| known.work_loop.has_work());
-            let Some(busy) = busy().or_else(|| self.run_clients(busy)) else {
+        for _ in 0..self.schedule.rounds() * roster.loops.len() {
+            let Some((busy, runs)) = self.schedule.next(&roster.loops) else {
                 return Settled::Quiet { before };
             };
-            if !busy.run(outside) && !self.clients.poll(|| self.now()) {
+            if !busy.run(runs, outside) {
                 return Settled::Held;
             }
             before = true;
         }
         Settled::Endless
-    }
-
-    /// Has clients go on, where no loop has work; which one has it then.
-    fn run_clients<'a>(
-        &self,
-        busy: impl Fn() -> Option<&'a Arc<NamedLoop>>,
-    ) -> Option<&'a Arc<NamedLoop>> {
-        // One that is over may have let another in.
-        while self.clients.poll(|| self.now()) && busy().is_none() {}
-        busy()
     }
 
     /// Whether no handler runs anywhere.
@@ -157,13 +198,14 @@ impl Board {
         timers
             .chain(sleepers)
             .chain(self.simulation.board().next_due())
-            .chain(self.clients.next_deadline(self.now()))
+            .chain(self.clients.next_deadline())
             .min()
     }
 
     fn advance(&self, clock: &VirtualClock, to: Instant) {
         clock.advance_to(to);
         self.simulation.board().run_due(to);
+        self.clients.expire(to);
     }
 }
 
@@ -171,9 +213,9 @@ impl NamedLoop {
     /// Serves the loop's events as its thread would; false where someone else
     /// holds its gate, be it the one who steps. Calls `outside` while the gate is
     /// open: a handler's `delay` may have moved time over what comes from there.
-    fn run(&self, outside: impl Fn()) -> bool {
+    fn run(&self, runs: u32, outside: impl Fn()) -> bool {
         self.runner.scope(|| {
-            for _ in 0..RUNS_MAX {
+            for _ in 0..runs {
                 if self
                     .work_loop
                     .poll_run_event_sources(&self.runner)

@@ -1,7 +1,7 @@
 //! Which driver has which line, and who may have one together.
 
-use super::GpioEntry;
 use super::source::{Source, Unique};
+use super::{GpioEntry, OnDeath, PinDirection, PinDrive};
 use crate::error::BoardError;
 use std::collections::BTreeMap;
 
@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub(super) struct Lines<'a> {
     source: &'a Source,
     unique: Unique<'a>,
+    /// Those of one driver alone that stand in its entry once: that, and whose it is.
+    once: BTreeMap<&'a str, (&'a GpioEntry, &'a str)>,
     /// Those that are shared: the first entry, and whose it is; the latest owner.
     shared: BTreeMap<&'a str, (&'a GpioEntry, &'a str, &'a str)>,
 }
@@ -19,20 +21,17 @@ impl<'a> Lines<'a> {
             source,
             unique: Unique::new("line", source)
                 .or_else(", or write `shared = true` in both if both only listen"),
+            once: BTreeMap::new(),
             shared: BTreeMap::new(),
         }
     }
 
     /// Refuses a line that stands in the file already, unless both places share
-    /// it, and in the same way.
+    /// it, and in the same way; or one driver is to read and to drive it in turn.
     pub(super) fn add(&mut self, entry: &'a GpioEntry, owner: &'a str) -> Result<(), BoardError> {
         let line = &entry.line;
         let Some((first, holder, latest)) = self.shared.get_mut(line.get_ref().as_str()) else {
-            self.unique.add(line, owner)?;
-            if entry.shared {
-                self.shared.insert(line.get_ref(), (entry, owner, owner));
-            }
-            return Ok(());
+            return self.add_alone(entry, owner);
         };
         let place = || self.source.place(first.line.span());
         let name = line.get_ref();
@@ -56,6 +55,40 @@ impl<'a> Lines<'a> {
         };
         Err(self.source.invalid(line.span(), &message))
     }
+
+    fn add_alone(&mut self, entry: &'a GpioEntry, owner: &'a str) -> Result<(), BoardError> {
+        let line = &entry.line;
+        let name = line.get_ref().as_str();
+        let once = self.once.remove(name);
+        let first = once.filter(|(_, holder)| *holder == owner && !entry.shared);
+        if let Some(output) = first.and_then(|(first, _)| output_of_wire(first, entry)) {
+            if output.on_death.unwrap_or_default() == OnDeath::Input {
+                return Ok(());
+            }
+            let message = format!(
+                "line `{name}` is an input of `{owner}`, too, which it cannot open while `on-death` keeps the output; leave that out"
+            );
+            return Err(self.source.invalid(line.span(), &message));
+        }
+        self.unique.add(line, owner)?;
+        if entry.shared {
+            self.shared.insert(name, (entry, owner, owner));
+        } else {
+            self.once.insert(name, (entry, owner));
+        }
+        Ok(())
+    }
+}
+
+/// The output of these two where they are a wire on which a device answers: one that
+/// drives one level alone, so that it cannot drive against the device.
+fn output_of_wire<'a>(first: &'a GpioEntry, second: &'a GpioEntry) -> Option<&'a GpioEntry> {
+    let output = match (first.direction, second.direction) {
+        (PinDirection::Output, PinDirection::Input) => first,
+        (PinDirection::Input, PinDirection::Output) => second,
+        _ => return None,
+    };
+    (output.drive != PinDrive::PushPull).then_some(output)
 }
 
 #[cfg(test)]
@@ -110,6 +143,41 @@ mod tests {
             );
             assert!(error.contains(words) && error.contains("`L`"), "{error}");
             assert!(error.contains("board.toml:7") || words == "a second time");
+        }
+    }
+
+    #[test]
+    fn one_driver_may_read_and_drive_a_line_in_turn() {
+        let input = pin("");
+        let output = |more: &str| {
+            let drive = "direction = \"output\", drive = \"open-drain\"";
+            format!("q = {{ line = \"L\", {drive}{more} }}")
+        };
+        let both = |output: &str| format!("{input}\n{output}");
+        assert!(board(&[&both(&output(""))]).is_ok());
+        assert!(board(&[&both(&output(", on-death = \"input\""))]).is_ok());
+        let third = both(&output("")) + "\n" + &output("").replace("q =", "r =");
+        let shared = format!("{}\n{}", pin(", shared = true"), output(""));
+        // Rather a line that is written wrongly than a wire.
+        let push_pull = both(&output("").replace("open-drain", "push-pull"));
+        for (pins, words) in [
+            (vec![both(&input.replace("p =", "q ="))], "a second time"),
+            (vec![third], "a second time"),
+            (vec![push_pull], "a second time"),
+            (
+                vec![both(&output(", on-death = \"low\""))],
+                "leave that out",
+            ),
+            (
+                vec![both(&output("")), input.clone()],
+                "belongs to `d0` already",
+            ),
+            (vec![input.clone(), output("")], "belongs to `d0` already"),
+            (vec![shared], "a second time"),
+        ] {
+            let pins: Vec<_> = pins.iter().map(String::as_str).collect();
+            let error = board(&pins).unwrap_err();
+            assert!(error.contains(words) && error.contains("`L`"), "{error}");
         }
     }
 

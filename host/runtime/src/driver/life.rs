@@ -75,7 +75,7 @@ impl Driver {
         }
         self.supervision.reset();
         match self.load(&mut version) {
-            Ok(loaded) => self.start_loaded(cx, &Arc::new(loaded), cause),
+            Ok(loaded) => self.start_loaded(cx, &loaded, cause),
             Err(error) => {
                 self.closed(cx, || self.give_up(cx));
                 self.fail(error.to_string());
@@ -160,7 +160,7 @@ impl Driver {
         engine::read(&self.code().file).is_ok_and(|bytes| tried != Some(engine::digest(&bytes)))
     }
 
-    pub(super) fn load(&self, version: &mut Option<Digest>) -> Result<Loaded, ComponentError> {
+    pub(super) fn load(&self, version: &mut Option<Digest>) -> Result<Arc<Loaded>, ComponentError> {
         let code = self.code();
         let bytes = engine::read(&code.file)?;
         let digest = engine::digest(&bytes);
@@ -237,7 +237,10 @@ impl Driver {
         };
         store.data_mut().clock.begin(&self.limits, true);
         let _in_flight = self.engine.enter(&mut store);
-        match instantiate(&mut store, loaded) {
+        store.data_mut().instance_begins(&loaded.digest);
+        let made = instantiate(&mut store, loaded);
+        store.data_mut().instance_made(&made);
+        match made {
             Ok(bindings) => Ok(Instance {
                 store,
                 bindings,

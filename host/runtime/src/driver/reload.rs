@@ -95,7 +95,7 @@ impl Driver {
         let before = *version;
         let loaded = self.load(&mut version).map_err(|error| error.to_string());
         let made = loaded.and_then(|loaded| {
-            let made = self.instantiate(&Arc::new(loaded));
+            let made = self.instantiate(&loaded);
             made.map_err(|death| death.cause)
         });
         let mut next = match made {

@@ -3,9 +3,9 @@
 use super::INITIALISERS;
 use crate::bindings::{Driver as Bindings, DriverPre};
 use crate::engine::cause_of;
-use crate::guest::MemoryLimiter;
 use crate::interface;
 use crate::limits::{LimitHit, Limits};
+use crate::memory::MemoryLimiter;
 use crate::text::printable_within;
 use std::sync::OnceLock;
 use wasmtime::component::types::ComponentItem;

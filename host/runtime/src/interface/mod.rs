@@ -23,6 +23,7 @@ use crate::bindings::{self, Driver, PACKAGE, VERSION};
 use crate::error::ComponentError;
 use crate::guest::Guest;
 use crate::text::printable_within;
+use crate::trace::{Crossing, Replayed, called};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
 
@@ -30,8 +31,16 @@ use wasmtime::component::{Component, HasSelf, Linker};
 /// each component, in the version it asks for.
 pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
-    Driver::add_to_linker::<_, HasSelf<_>>(&mut linker, Guest::counted)?;
-    wasi_i2c::add_to_linker(&mut linker)?;
+    Driver::add_to_linker::<_, Crossing<'static>>(&mut linker, called)?;
+    wasi_i2c::add_to_linker::<_, Crossing<'static>>(&mut linker, called)?;
+    Ok(linker)
+}
+
+/// The same, where a trace stands in for the host.
+pub(crate) fn replayed(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Replayed>> {
+    let mut linker = Linker::new(engine);
+    Driver::add_to_linker::<_, HasSelf<_>>(&mut linker, |replayed| replayed)?;
+    wasi_i2c::add_to_linker::<_, HasSelf<_>>(&mut linker, |replayed| replayed)?;
     Ok(linker)
 }
 

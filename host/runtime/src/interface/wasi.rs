@@ -8,7 +8,9 @@
 
 use crate::bindings::loopgate::driver::log::Level;
 use crate::guest::Guest;
+use crate::random::Random;
 use crate::time::Time;
+use crate::trace;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{
     Component, ComponentNamedList, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource,
@@ -57,14 +59,78 @@ struct Datetime {
     nanoseconds: u32,
 }
 
+/// What of it is not the same for everybody.
+pub(crate) trait Wasi: Send + 'static {
+    /// A call of the host begins.
+    fn count(&mut self);
+
+    /// Nanoseconds.
+    fn monotonic(&mut self) -> Result<u64>;
+
+    /// Seconds since 1970, and nanoseconds.
+    fn wall(&mut self) -> Result<(u64, u32)>;
+
+    fn random(&mut self) -> &mut Random;
+
+    /// As many bytes at a time are given.
+    fn payload(&self) -> u64;
+
+    /// What was written to the standard error, or the standard output.
+    fn output(&mut self, is_error: bool, bytes: &[u8]) -> Result<()>;
+}
+
+impl Wasi for Guest {
+    fn count(&mut self) {
+        self.counted();
+    }
+
+    fn monotonic(&mut self) -> Result<u64> {
+        self.calls(trace::MONOTONIC, |_| {});
+        let now = Ok(self.driver.time.now().as_nanos());
+        self.answered(&now);
+        now
+    }
+
+    /// In virtual time the time since 1970 is the board's, so that a run can be
+    /// repeated.
+    fn wall(&mut self) -> Result<(u64, u32)> {
+        self.calls(trace::WALL, |_| {});
+        let since = match &self.driver.time {
+            Time::Real(_) => std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .unwrap_or_default(),
+            time @ Time::Virtual(_) => std::time::Duration::from_nanos(time.now().as_nanos()),
+        };
+        let now = Ok((since.as_secs(), since.subsec_nanos()));
+        self.answered(&now);
+        now
+    }
+
+    fn random(&mut self) -> &mut Random {
+        &mut self.random
+    }
+
+    fn payload(&self) -> u64 {
+        self.driver.limits.payload
+    }
+
+    fn output(&mut self, is_error: bool, bytes: &[u8]) -> Result<()> {
+        self.within_payload(bytes.len())?;
+        let level = if is_error { Level::Warn } else { Level::Info };
+        let log = &self.driver.log;
+        self.output.add(bytes, |line| log.driver(level, line));
+        Ok(())
+    }
+}
+
 /// Whether an import is of the WASI that drivers may link against.
 pub(crate) fn is_offered(import: &str) -> bool {
     PACKAGES.iter().any(|package| import.starts_with(package)) && import.contains("@0.2.")
 }
 
 /// Defines the component's WASI imports, in the version that it names.
-pub(crate) fn add_to_linker(
-    linker: &mut Linker<Guest>,
+pub(crate) fn add_to_linker<T: Wasi>(
+    linker: &mut Linker<T>,
     engine: &wasmtime::Engine,
     component: &Component,
 ) -> Result<()> {
@@ -90,7 +156,7 @@ pub(crate) fn add_to_linker(
     Ok(())
 }
 
-fn define_resource(to: &mut LinkerInstance<'_, Guest>, name: &str) -> Result<()> {
+fn define_resource<T: Wasi>(to: &mut LinkerInstance<'_, T>, name: &str) -> Result<()> {
     let ty = match name {
         "error" => ResourceType::host::<Error>(),
         "pollable" => ResourceType::host::<Pollable>(),
@@ -106,22 +172,26 @@ fn define_resource(to: &mut LinkerInstance<'_, Guest>, name: &str) -> Result<()>
 }
 
 /// A function whose calls count, as those of every import.
-fn counted<P, R>(
-    to: &mut LinkerInstance<'_, Guest>,
+fn counted<T: Wasi, P, R>(
+    to: &mut LinkerInstance<'_, T>,
     name: &str,
-    function: impl Fn(StoreContextMut<'_, Guest>, P) -> Result<R> + Send + Sync + 'static,
+    function: impl Fn(StoreContextMut<'_, T>, P) -> Result<R> + Send + Sync + 'static,
 ) -> Result<()>
 where
     P: ComponentNamedList + Lift + 'static,
     R: ComponentNamedList + Lower + 'static,
 {
     to.func_wrap(name, move |mut store, arguments| {
-        store.data_mut().counted();
+        store.data_mut().count();
         function(store, arguments)
     })
 }
 
-fn define_function(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str) -> Result<()> {
+fn define_function<T: Wasi>(
+    to: &mut LinkerInstance<'_, T>,
+    interface: &str,
+    name: &str,
+) -> Result<()> {
     match interface {
         "wasi:cli/environment" | "wasi:cli/exit" | "wasi:filesystem/preopens" => {
             define_environment(to, interface, name)
@@ -146,8 +216,8 @@ fn define_function(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &s
     }
 }
 
-fn define_environment(
-    to: &mut LinkerInstance<'_, Guest>,
+fn define_environment<T: Wasi>(
+    to: &mut LinkerInstance<'_, T>,
     interface: &str,
     name: &str,
 ) -> Result<()> {
@@ -175,7 +245,7 @@ fn define_environment(
 const STDOUT: u32 = 1;
 const STDERR: u32 = 2;
 
-fn define_standard_stream(to: &mut LinkerInstance<'_, Guest>, name: &str) -> Result<()> {
+fn define_standard_stream<T: Wasi>(to: &mut LinkerInstance<'_, T>, name: &str) -> Result<()> {
     match name {
         "get-stdin" => counted(to, name, |_, ()| Ok((Resource::<InputStream>::new_own(0),))),
         "get-stdout" => counted(to, name, |_, ()| {
@@ -189,7 +259,7 @@ fn define_standard_stream(to: &mut LinkerInstance<'_, Guest>, name: &str) -> Res
 
 type Streamed<T> = (std::result::Result<T, StreamError>,);
 
-fn define_stream_function(to: &mut LinkerInstance<'_, Guest>, name: &str) -> Result<()> {
+fn define_stream_function<T: Wasi>(to: &mut LinkerInstance<'_, T>, name: &str) -> Result<()> {
     match name {
         // Standard input is at its end: reading it neither waits nor gives anything.
         "[method]input-stream.read" | "[method]input-stream.blocking-read" => counted(
@@ -232,26 +302,22 @@ fn define_stream_function(to: &mut LinkerInstance<'_, Guest>, name: &str) -> Res
     }
 }
 
-fn write(
-    mut store: StoreContextMut<'_, Guest>,
+fn write<T: Wasi>(
+    mut store: StoreContextMut<'_, T>,
     (stream, bytes): (Resource<OutputStream>, Vec<u8>),
 ) -> Result<Streamed<()>> {
-    let guest = store.data_mut();
-    guest.within_payload(bytes.len())?;
-    let level = if stream.rep() == STDERR {
-        Level::Warn
-    } else {
-        Level::Info
-    };
-    let log = &guest.driver.log;
-    guest.output.add(&bytes, |line| log.driver(level, line));
+    store.data_mut().output(stream.rep() == STDERR, &bytes)?;
     Ok((Ok(()),))
 }
 
-fn define_clock(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str) -> Result<()> {
+fn define_clock<T: Wasi>(
+    to: &mut LinkerInstance<'_, T>,
+    interface: &str,
+    name: &str,
+) -> Result<()> {
     match (interface, name) {
-        ("wasi:clocks/monotonic-clock", "now") => counted(to, name, |store, ()| {
-            Ok((store.data().driver.time.now().as_nanos(),))
+        ("wasi:clocks/monotonic-clock", "now") => counted(to, name, |mut store, ()| {
+            Ok((store.data_mut().monotonic()?,))
         }),
         ("wasi:clocks/monotonic-clock", "resolution") => counted(to, name, |_, ()| Ok((1_u64,))),
         // A pollable may exist; what waits for it traps.
@@ -260,8 +326,12 @@ fn define_clock(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str)
                 Ok((Resource::<Pollable>::new_own(0),))
             })
         }
-        ("wasi:clocks/wall-clock", "now") => counted(to, name, |store, ()| {
-            Ok((wall_clock(&store.data().driver.time),))
+        ("wasi:clocks/wall-clock", "now") => counted(to, name, |mut store, ()| {
+            let (seconds, nanoseconds) = store.data_mut().wall()?;
+            Ok((Datetime {
+                seconds,
+                nanoseconds,
+            },))
         }),
         ("wasi:clocks/wall-clock", "resolution") => counted(to, name, |_, ()| {
             Ok((Datetime {
@@ -273,53 +343,45 @@ fn define_clock(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str)
     }
 }
 
-/// The date; in virtual time the time since 1970 is the board's, so that a
-/// run can be repeated.
-fn wall_clock(time: &Time) -> Datetime {
-    let since = match time {
-        Time::Real(_) => std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default(),
-        Time::Virtual(_) => std::time::Duration::from_nanos(time.now().as_nanos()),
-    };
-    Datetime {
-        seconds: since.as_secs(),
-        nanoseconds: since.subsec_nanos(),
-    }
-}
-
-fn define_random(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str) -> Result<()> {
+fn define_random<T: Wasi>(
+    to: &mut LinkerInstance<'_, T>,
+    interface: &str,
+    name: &str,
+) -> Result<()> {
     match name {
         "get-random-bytes" | "get-insecure-random-bytes" => counted(to, name, random_bytes),
         "get-random-u64" | "get-insecure-random-u64" => counted(to, name, |mut store, ()| {
-            Ok((store.data_mut().random.next(),))
+            Ok((store.data_mut().random().next(),))
         }),
         "insecure-seed" => counted(to, name, |mut store, ()| {
-            let random = &mut store.data_mut().random;
+            let random = store.data_mut().random();
             Ok(((random.next(), random.next()),))
         }),
         _ => refuse(to, interface, name),
     }
 }
 
-fn random_bytes(mut store: StoreContextMut<'_, Guest>, (length,): (u64,)) -> Result<(Vec<u8>,)> {
+fn random_bytes<T: Wasi>(
+    mut store: StoreContextMut<'_, T>,
+    (length,): (u64,),
+) -> Result<(Vec<u8>,)> {
     let guest = store.data_mut();
-    if length > guest.driver.limits.payload {
+    let payload = guest.payload();
+    if length > payload {
         bail!(
-            "the driver asked for {length} random bytes at once; its limit `payload` is {}",
-            guest.driver.limits.payload
+            "the driver asked for {length} random bytes at once; its limit `payload` is {payload}"
         );
     }
     let words = length.div_ceil(8);
     let mut bytes: Vec<u8> = (0..words)
-        .flat_map(|_| guest.random.next().to_le_bytes())
+        .flat_map(|_| guest.random().next().to_le_bytes())
         .collect();
     bytes.truncate(length as usize);
     Ok((bytes,))
 }
 
 /// Everything else links, and traps when it is called.
-fn refuse(to: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str) -> Result<()> {
+fn refuse<T: Wasi>(to: &mut LinkerInstance<'_, T>, interface: &str, name: &str) -> Result<()> {
     let function = format!("{interface} {name}");
     let instead = match interface {
         "wasi:io/poll" => {

@@ -9,9 +9,18 @@ use crate::grants::Named;
 use crate::guest::Guest;
 use crate::limits::LimitHit;
 use crate::time::Time;
+use crate::trace::{self, Put as _};
 use std::time::Duration;
 use wasmtime::Store;
-use wasmtime::component::{Component, HasSelf, Instance, Linker, Resource};
+use wasmtime::component::{Component, HasData, Instance, Linker, Resource};
+
+pub(crate) mod wit {
+    pub(crate) use super::bindings::exports::loopgate::driver::wasi_i2c::Granted;
+    pub(crate) use super::bindings::wasi::i2c::delay::{Host as DelayHost, HostDelay};
+    pub(crate) use super::bindings::wasi::i2c::i2c::{
+        ErrorCode, Host, HostI2c, NoAcknowledgeSource, Operation,
+    };
+}
 
 mod bindings {
     wasmtime::component::bindgen!({
@@ -72,9 +81,15 @@ pub(super) fn is_offered(import: &str) -> bool {
     IMPORTS.contains(&import)
 }
 
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    i2c::add_to_linker::<_, HasSelf<_>>(linker, Guest::counted)?;
-    delay::add_to_linker::<_, HasSelf<_>>(linker, Guest::counted)
+pub(super) fn add_to_linker<T: 'static, D: HasData>(
+    linker: &mut Linker<T>,
+    host: fn(&mut T) -> D::Data<'_>,
+) -> wasmtime::Result<()>
+where
+    for<'a> D::Data<'a>: i2c::Host + HostI2c + delay::Host + HostDelay,
+{
+    i2c::add_to_linker::<_, D>(linker, host)?;
+    delay::add_to_linker::<_, D>(linker, host)
 }
 
 /// Whether the component wants its devices so.
@@ -85,7 +100,7 @@ pub(crate) fn is_wanted(engine: &wasmtime::Engine, component: &Component) -> boo
 
 /// # Errors
 /// The component exports something else by that name.
-pub(crate) fn of(store: &mut Store<Guest>, instance: &Instance) -> wasmtime::Result<Connect> {
+pub(crate) fn of<T>(store: &mut Store<T>, instance: &Instance) -> wasmtime::Result<Connect> {
     Connect::new(store, instance)
 }
 
@@ -119,9 +134,21 @@ pub(crate) fn connect(store: &mut Store<Guest>) -> wasmtime::Result<()> {
         });
     }
     // There is nothing to keep of it in the table.
-    let delay = Resource::new_own(0);
+    let delay: Resource<Delay> = Resource::new_own(0);
     let connect = connect.loopgate_driver_wasi_i2c();
-    connect.call_connect(store, &devices, delay)
+    let put = |out: &mut Vec<u8>| {
+        devices.put(out);
+        delay.put(out);
+    };
+    // The trace has it before the call, which takes the delay away.
+    let mut arguments = Vec::new();
+    if store.data().witness.is_some() {
+        put(&mut arguments);
+    }
+    let put = |out: &mut Vec<u8>| out.extend_from_slice(&arguments);
+    trace::handler(store, trace::CONNECT, put, |store| {
+        connect.call_connect(store, &devices, delay)
+    })
 }
 
 type Answer<T> = wasmtime::Result<Result<T, ErrorCode>>;

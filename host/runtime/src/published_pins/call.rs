@@ -3,11 +3,11 @@
 
 use super::PublishedPin;
 use crate::bindings::WitErrorCode;
-use crate::bindings::exports::loopgate::driver::handlers::Guest as Handlers;
 use crate::bindings::loopgate::driver::gpio::Direction;
 use crate::driver::{Driver, Handler};
 use crate::error::ErrorCode;
 use crate::guest::Guest;
+use crate::trace::Handlers;
 use loopgate_devices::gpio::GpioLine;
 use loopgate_workloop::Context;
 use std::sync::Arc;

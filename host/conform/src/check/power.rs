@@ -1,0 +1,43 @@
+//! Sleep.
+
+use super::{Check, Found};
+use crate::action::Action;
+use crate::error::Error;
+use crate::ground::Ground;
+use loopgate::PowerState;
+use std::time::Duration;
+
+pub(crate) const SLEEPS_AND_WAKES: Check = Check {
+    id: "sleeps-and-wakes",
+    rule: 10,
+    title: "after a sleep it goes on, and answers who asked before it",
+    explanation: "The board slept and woke at rest, at each moment of the driver's work, and with requests that were waiting. Afterwards it had to answer and to go on as before.",
+    remedy: "Arm in `set-power-state(on)` what was disarmed in `set-power-state(sleep)`; return an error from it rather than unwrap.",
+    run,
+};
+
+fn run(ground: &Ground<'_>) -> Result<Found, Error> {
+    let mut runs = 0;
+    let whole = ground.workout.len();
+    for at in 0..=whole {
+        let mut world = ground.world()?;
+        let (before, after) = ground.workout.split_at(at);
+        world.play(before, 0);
+        let waiting = world.requests().iter().filter(|asked| asked.outcome.is_none()).count();
+        if at > 0 && at < whole && waiting == 0 && at % 4 != 0 {
+            continue;
+        }
+        runs += 1;
+        let allowed = world.board().power(PowerState::Sleep).is_ok();
+        world.act(&Action::Wait(Duration::from_mins(1)), at);
+        world.act(&Action::Wake, at);
+        world.play(after, at);
+        let complaint = world.death().or_else(|| ground.changed(&mut world));
+        if let Some(complaint) = complaint.or_else(|| world.death()) {
+            let how = if allowed { "slept" } else { "asked to sleep" };
+            let message = format!("when the board has {how} for a minute, {complaint}");
+            return Found::failed(message, runs, world);
+        }
+    }
+    Ok(Found::passed(runs))
+}

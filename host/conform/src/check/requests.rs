@@ -1,0 +1,212 @@
+//! Requests and their answers.
+
+use super::{Check, Found};
+use crate::action::{Action, Ask};
+use crate::error::Error;
+use crate::ground::{Ground, is_refusal};
+use crate::world::{Crossed, World};
+use std::time::Duration;
+
+pub(crate) const REFUSES_UNKNOWN: Check = Check {
+    id: "refuses-unknown-requests",
+    rule: 10,
+    title: "what it does not know it refuses with `bad-argument` or `unsupported`",
+    explanation: "Every service was asked selectors that it does not list, and those that it lists with the largest numbers, no data and the longest data.",
+    remedy: "End the `match` over selectors with `_ => Err(ErrorCode::BadArgument.into())`, and check lengths and numbers before they are used.",
+    run: refuses_unknown,
+};
+
+fn refuses_unknown(ground: &Ground<'_>) -> Result<Found, Error> {
+    if ground.profile.own.is_empty() {
+        return Ok(Found::skipped("it publishes no service"));
+    }
+    let mut runs = 0;
+    for offered in &ground.profile.own {
+        let known = |selector: &u32| offered.selectors.contains(selector);
+        let after = offered.selectors.iter().max().map_or(1, |max| max.wrapping_add(1));
+        let unknown = [0, after, u32::MAX - 1, u32::MAX];
+        for selector in unknown.into_iter().filter(|selector| !known(selector)) {
+            let mut world = ground.world()?;
+            runs += 1;
+            ask(&mut world, &offered.service, selector, [0; 4], 0);
+            let outcome = world.requests().last().and_then(|asked| asked.outcome.clone());
+            let complaint = match (world.death(), outcome) {
+                (Some(death), _) => format!("it fails: {death}"),
+                (None, Some(Err(code))) if is_refusal(code) => continue,
+                (None, Some(Err(code))) => format!("it answers {code}"),
+                (None, Some(Ok(_))) => "it answers as if it knew it".to_owned(),
+                (None, None) => "it does not answer".to_owned(),
+            };
+            let message = format!("asked for selector {selector} of `{}`, {complaint}", offered.service);
+            return Found::failed(message, runs, world);
+        }
+        for &selector in &offered.selectors {
+            for (scalar, length) in [
+                (0, 0),
+                (u64::MAX, 0),
+                (u64::MAX, offered.input_max),
+                (1 << 32, offered.input_max),
+                (i64::MAX as u64, offered.input_max.min(1)),
+            ] {
+                let mut world = ground.world()?;
+                runs += 1;
+                ask(&mut world, &offered.service, selector, [scalar; 4], length as usize);
+                if let Some(death) = world.death() {
+                    let message = format!(
+                        "asked for selector {selector} of `{}` with numbers of {scalar} and {length} bytes, it fails: {death}",
+                        offered.service
+                    );
+                    return Found::failed(message, runs, world);
+                }
+            }
+        }
+    }
+    Ok(Found::passed(runs))
+}
+
+fn ask(world: &mut World, service: &str, selector: u32, scalars: [u64; 4], length: usize) {
+    let ask = Ask {
+        service: service.to_owned(),
+        selector,
+        scalars,
+        data: vec![0xff; length],
+        timeout: Some(Duration::from_secs(5)),
+    };
+    world.act(&Action::Ask(ask), 0);
+    world.act(&Action::Wait(Duration::from_secs(6)), 1);
+}
+
+pub(crate) const ANSWERS_ONCE: Check = Check {
+    id: "answers-once",
+    rule: 10,
+    title: "it answers each request once, and none that is over",
+    explanation: "Requests were completed, cancelled and left to their deadlines, while others waited. Each `io-command-is-complete` had to be for a request that was still open.",
+    remedy: "Forget a request when it is answered and in `cancelled`; the SDK's `Pending` can be completed once only.",
+    run: answers_once,
+};
+
+fn answers_once(ground: &Ground<'_>) -> Result<Found, Error> {
+    if ground.profile.own.is_empty() {
+        return Ok(Found::skipped("it publishes no service"));
+    }
+    let mut runs = 0;
+    for actions in orders(ground) {
+        let mut world = ground.world()?;
+        world.play(&actions, 0);
+        runs += 1;
+        if let Some(said) = twice(&world) {
+            return Found::failed(said, runs, world);
+        }
+        let crossed = world.end()?;
+        if let Some(message) = of_none(&crossed) {
+            return Ok(Found::failed_over(message, runs, crossed.last(super::EVIDENCE)));
+        }
+    }
+    Ok(Found::passed(runs))
+}
+
+/// By the log: the host says so of an answer by both ways.
+fn twice(world: &World) -> Option<String> {
+    let mut lines = world.log().into_iter();
+    let line = lines.find(|line| line.text.contains(" twice, by `io-command-is-complete`"))?;
+    Some(line.text)
+}
+
+fn of_none(crossed: &Crossed) -> Option<String> {
+    for entry in crossed.entries() {
+        let mut calls = entry.calls().iter();
+        let wrong = calls.find(|call| {
+            // `aborted` lets go of it, which the SDK does with what is dropped.
+            call.name() == "request.io-command-is-complete"
+                && call.has_failed()
+                && !call.arguments().ends_with("error aborted")
+        });
+        if let Some(call) = wrong {
+            return Some(format!("in {entry} it calls {call}: that request is over"));
+        }
+    }
+    None
+}
+
+pub(crate) const SURVIVES_ORDERS: Check = Check {
+    id: "survives-every-order",
+    rule: 10,
+    title: "completion, cancel, deadline and end may come in any order",
+    explanation: "Every selector was asked, alone and beside others, and given up by its client, late or taken away at each moment up to its answer. Afterwards the driver had to answer as before.",
+    remedy: "Let `cancelled` undo what the request has begun: timers that it armed, a device that it keeps busy.",
+    run: survives_orders,
+};
+
+fn survives_orders(ground: &Ground<'_>) -> Result<Found, Error> {
+    if ground.profile.own.is_empty() {
+        return Ok(Found::skipped("it publishes no service"));
+    }
+    let mut runs = 0;
+    for actions in orders(ground) {
+        let mut world = ground.world()?;
+        world.play(&actions, 0);
+        runs += 1;
+        let complaint = world.death().or_else(|| ground.changed(&mut world));
+        if let Some(complaint) = complaint.or_else(|| world.death()) {
+            let order: Vec<_> = actions.iter().map(Action::words).collect();
+            let message = format!("{complaint}; before that: {}", order.join(", "));
+            return Found::failed(message, runs, world);
+        }
+    }
+    Ok(Found::passed(runs))
+}
+
+/// Two requests at once, and one of them ends in each way and at each moment.
+fn orders(ground: &Ground<'_>) -> Vec<Vec<Action>> {
+    const MOMENTS: [Duration; 7] = [
+        Duration::ZERO,
+        Duration::from_micros(1),
+        Duration::from_micros(999),
+        Duration::from_millis(1),
+        Duration::from_millis(10),
+        Duration::from_millis(100),
+        Duration::from_secs(1),
+    ];
+    let mut all = Vec::new();
+    for offered in &ground.profile.own {
+        for &selector in &offered.selectors {
+            let ask = |timeout| {
+                Action::Ask(Ask {
+                    service: offered.service.clone(),
+                    selector,
+                    scalars: [0; 4],
+                    data: Vec::new(),
+                    timeout,
+                })
+            };
+            for moment in MOMENTS {
+                for cancelled in [0, 1] {
+                    all.push(vec![
+                        Action::Next,
+                        ask(None),
+                        ask(None),
+                        Action::Wait(moment),
+                        Action::Cancel { request: cancelled },
+                        Action::Wait(Duration::from_secs(2)),
+                        Action::Cancel { request: 1 - cancelled },
+                    ]);
+                }
+                all.push(vec![
+                    ask(Some(moment)),
+                    ask(Some(moment)),
+                    Action::Wait(Duration::from_secs(2)),
+                ]);
+            }
+            all.push(vec![
+                ask(None),
+                Action::Next,
+                Action::Cancel { request: 0 },
+                ask(None),
+                Action::Next,
+                Action::Next,
+                Action::Cancel { request: 1 },
+            ]);
+        }
+    }
+    all
+}
