@@ -186,13 +186,17 @@ impl<'a> Play<'a> {
                 next => next.max(chunk),
             };
             self.board.run_until(next.min(to));
-            let now = self.now();
-            self.calls.iter_mut().for_each(|asked| asked.look(now));
+            self.look_at_calls();
             self.watch.take_logs(self.board);
             if next >= to || self.watch.trace().is_full {
                 return;
             }
         }
+    }
+
+    fn look_at_calls(&mut self) {
+        let now = self.now();
+        self.calls.iter_mut().for_each(|asked| asked.look(now));
     }
 
     fn begin(&mut self) {
@@ -220,7 +224,10 @@ impl<'a> Play<'a> {
 
     fn step(&mut self, step: &'a Step) {
         match &step.kind {
-            Kind::Do(action) => self.act(step, action),
+            Kind::Do(action) => {
+                self.act(step, action);
+                self.look_at_calls();
+            }
             Kind::Call(call) => {
                 let data = match &call.request.data[..] {
                     [] => String::new(),
