@@ -108,7 +108,12 @@ impl Kit {
             scenarios: Vec::new(),
         };
         (self.progress)(STARTS.id);
-        let ground = match Ground::new(&self.subject, self.seed, self.schedules)? {
+        // What happens to the driver is the checks' to say.
+        let mut alone = self.subject.clone();
+        let board = &mut alone.board_mut().board;
+        board.stimuli.clear();
+        board.plays.clear();
+        let ground = match Ground::new(&alone, self.seed, self.schedules)? {
             Ok(ground) => ground,
             Err(cause) => {
                 let found = Found::failed_over(cause, 1, Vec::new());
