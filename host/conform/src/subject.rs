@@ -159,7 +159,7 @@ fn chosen(board: &BoardFile, component: &Path, driver: Option<&str>) -> Result<u
         let message = match driver {
             Some(name) => format!("the board has no driver `{name}`; {there_is}"),
             None => format!(
-                "which of the board's drivers is `{}`? {there_is}; name the driver",
+                "which of the board's drivers is `{}`? {there_is}; name it, with `--driver` or in the scenario",
                 component.display()
             ),
         };
