@@ -216,7 +216,7 @@ pub(crate) struct Conform {
     /// Records the lines of the scenarios, a VCD each, in this folder
     #[arg(long, value_name = "FOLDER")]
     pub(crate) vcd: Option<PathBuf>,
-    /// Writes the report as JUnit XML, too
+    /// Writes the report as `JUnit` XML, too
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
     /// Writes the report as a page for a browser, too
