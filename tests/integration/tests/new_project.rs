@@ -42,6 +42,7 @@ fn conform(project: &Path) {
     for part in ["1/2", "2/2"] {
         let component = "target/wasm32-wasip2/release/my_lamp.wasm";
         let output = program::command(project)
+            .current_dir(project)
             .args(["conform", component, "--scenario", "conform"])
             .args(["--shard", part, "--junit", "report.xml", "--html"])
             .arg("report.html")
