@@ -45,7 +45,11 @@ fn report(arguments: &Conform, subject: Subject, scenarios: &[Scenario]) -> Resu
     for id in &arguments.check {
         if !Kit::checks().any(|known| known == id) {
             let known: Vec<_> = Kit::checks().collect();
-            bail!("there is no check `{}`; there is {}", plain(id), known.join(", "));
+            bail!(
+                "there is no check `{}`; there is {}",
+                plain(id),
+                known.join(", ")
+            );
         }
     }
     let component = subject.component().to_owned();
@@ -57,14 +61,18 @@ fn report(arguments: &Conform, subject: Subject, scenarios: &[Scenario]) -> Resu
         .progress(teller);
     let mut report = kit.run()?;
     if arguments.check.is_empty() {
-        let ours = scenarios.iter().zip(1..).filter(|(_, place)| place % count == index % count);
+        let ours = scenarios
+            .iter()
+            .zip(1..)
+            .filter(|(_, place)| place % count == index % count);
         for (scenario, _) in ours {
             progress.tell(&scenario.name());
             let own = match arguments.board {
                 Some(_) => None,
                 None => scenario.subject(&component)?,
             };
-            let result = scenario.run(own.as_ref().unwrap_or(&subject), vcd(arguments, scenario)?)?;
+            let result =
+                scenario.run(own.as_ref().unwrap_or(&subject), vcd(arguments, scenario)?)?;
             report.scenarios.push(result);
         }
     }
@@ -79,7 +87,10 @@ fn scenarios(arguments: &Conform) -> Result<Vec<Scenario>> {
         if path.is_dir() {
             let found = scenario::find(path)?;
             if found.is_empty() {
-                bail!("`{}` has no scenario in it, a TOML file with a `title`", path.display());
+                bail!(
+                    "`{}` has no scenario in it, a TOML file with a `title`",
+                    path.display()
+                );
             }
             for path in found {
                 scenarios.push(Scenario::read(path)?);
@@ -113,7 +124,9 @@ fn vcd(arguments: &Conform, scenario: &Scenario) -> Result<Option<VcdFile>> {
     };
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
-    Ok(Some(VcdFile::new(folder.join(scenario.name()).with_extension("vcd"))))
+    Ok(Some(VcdFile::new(
+        folder.join(scenario.name()).with_extension("vcd"),
+    )))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

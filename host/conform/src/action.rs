@@ -7,13 +7,21 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// A line is driven.
-    Set { line: String, high: bool },
+    Set {
+        line: String,
+        high: bool,
+    },
     /// Bytes arrive at a port.
-    Feed { port: String, bytes: Vec<u8> },
+    Feed {
+        port: String,
+        bytes: Vec<u8>,
+    },
     /// A client submits a request.
     Ask(Ask),
     /// And gives it up: the number of the request.
-    Cancel { request: usize },
+    Cancel {
+        request: usize,
+    },
     /// Time passes.
     Wait(Duration),
     /// It passes up to the next event.
@@ -24,8 +32,12 @@ pub(crate) enum Action {
     Reload,
     Sleep,
     Wake,
-    Stop { driver: String },
-    Start { driver: String },
+    Stop {
+        driver: String,
+    },
+    Start {
+        driver: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -91,13 +91,23 @@ impl Found {
     }
 
     /// With the latest of what the driver did.
-    pub(crate) fn failed(message: impl Into<String>, runs: u64, world: World) -> Result<Self, Error> {
+    pub(crate) fn failed(
+        message: impl Into<String>,
+        runs: u64,
+        world: World,
+    ) -> Result<Self, Error> {
         let mut evidence = world.end()?.last(EVIDENCE);
-        evidence.iter_mut().for_each(|line| *line = loopgate::printable(line).into_owned());
+        evidence
+            .iter_mut()
+            .for_each(|line| *line = loopgate::printable(line).into_owned());
         Ok(Self::failed_over(message, runs, evidence))
     }
 
-    pub(crate) fn failed_over(message: impl Into<String>, runs: u64, evidence: Vec<String>) -> Self {
+    pub(crate) fn failed_over(
+        message: impl Into<String>,
+        runs: u64,
+        evidence: Vec<String>,
+    ) -> Self {
         let message = loopgate::printable(&message.into()).into_owned();
         Self {
             outcome: Outcome::Failed(Failure {

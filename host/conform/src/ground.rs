@@ -101,9 +101,12 @@ impl<'a> Ground<'a> {
         world.play(&self.workout, 10_000);
         let asked = &world.requests()[before..];
         for (service, selector) in &self.answered {
-            let mut same =
-                asked.iter().filter(|asked| asked.service == *service && asked.selector == *selector);
-            let good = same.clone().any(|asked| matches!(asked.outcome, Some(Ok(_))));
+            let mut same = asked
+                .iter()
+                .filter(|asked| asked.service == *service && asked.selector == *selector);
+            let good = same
+                .clone()
+                .any(|asked| matches!(asked.outcome, Some(Ok(_))));
             if !good && let Some(last) = same.next_back() {
                 let now = match &last.outcome {
                     Some(Err(code)) => format!("is answered {code}"),
@@ -214,10 +217,15 @@ fn workout(profile: &Profile) -> Vec<Action> {
 pub(crate) fn refused(world: &World) -> Option<String> {
     let status = world.status();
     let cause = status.cause.filter(|_| {
-        matches!(status.state, State::Failed | State::Quarantined | State::Stopped)
+        matches!(
+            status.state,
+            State::Failed | State::Quarantined | State::Stopped
+        )
     })?;
     let begin = "`start` refused: ";
-    cause.find(begin).map(|at| cause[at + begin.len()..].to_owned())
+    cause
+        .find(begin)
+        .map(|at| cause[at + begin.len()..].to_owned())
 }
 
 /// What a driver may answer for a request that it does not know.

@@ -110,7 +110,9 @@ impl Kit {
                 report.checks.push(STARTS.result(found));
                 let skipped = || Found::skipped("it does not start");
                 let chosen = CHECKS.iter().filter(|check| self.has(check));
-                report.checks.extend(chosen.map(|check| check.result(skipped())));
+                report
+                    .checks
+                    .extend(chosen.map(|check| check.result(skipped())));
                 return Ok(report);
             }
         };

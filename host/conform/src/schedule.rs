@@ -160,9 +160,14 @@ fn complaint(ground: &Ground<'_>, world: &mut World) -> Option<String> {
     }
     // One with a deadline may have been too early.
     let (action, service, selector) = lost?;
-    let asked = world.requests().iter().find(|asked| asked.action == action)?;
+    let asked = world
+        .requests()
+        .iter()
+        .find(|asked| asked.action == action)?;
     asked.outcome.is_none().then(|| {
-        format!("request {selector} of `{service}`, which it answers undisturbed, is never answered")
+        format!(
+            "request {selector} of `{service}`, which it answers undisturbed, is never answered"
+        )
     })
 }
 
@@ -202,13 +207,15 @@ fn without(actions: &[Action], range: std::ops::Range<usize>) -> Vec<Action> {
     let is_ask = |action: &&Action| matches!(action, Action::Ask(_));
     let before = actions[..range.start].iter().filter(is_ask).count();
     let gone = actions[range.clone()].iter().filter(is_ask).count();
-    let rest = actions[range.end..].iter().filter_map(|action| match action {
-        Action::Cancel { request } if *request >= before + gone => Some(Action::Cancel {
-            request: request - gone,
-        }),
-        Action::Cancel { request } if *request >= before => None,
-        other => Some(other.clone()),
-    });
+    let rest = actions[range.end..]
+        .iter()
+        .filter_map(|action| match action {
+            Action::Cancel { request } if *request >= before + gone => Some(Action::Cancel {
+                request: request - gone,
+            }),
+            Action::Cancel { request } if *request >= before => None,
+            other => Some(other.clone()),
+        });
     actions[..range.start].iter().cloned().chain(rest).collect()
 }
 

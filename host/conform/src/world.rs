@@ -123,7 +123,11 @@ impl World {
                 let cause = failures.next().map(|line| line.text);
                 Some(cause.unwrap_or_else(|| "it failed, and was started again".to_owned()))
             }
-            state => Some(status.cause.unwrap_or_else(|| format!("it is {}", state.name()))),
+            state => Some(
+                status
+                    .cause
+                    .unwrap_or_else(|| format!("it is {}", state.name())),
+            ),
         }
     }
 
@@ -229,7 +233,10 @@ impl World {
 
     /// All that came out so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.changes.lock().map(|seen| seen.clone()).unwrap_or_default()
+        self.changes
+            .lock()
+            .map(|seen| seen.clone())
+            .unwrap_or_default()
     }
 
     /// What came out and who asked so far: long runs need not keep it.
@@ -295,7 +302,10 @@ impl Crossed {
             hash.update((entry.bytes().len() as u64).to_le_bytes());
             hash.update(entry.bytes());
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hash.finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 

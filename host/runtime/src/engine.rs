@@ -183,7 +183,11 @@ impl Engine {
         (digest, meant): (Digest, Option<Digest>),
     ) -> Result<Arc<Loaded>, ComponentError> {
         verify(path, meant, digest)?;
-        if let Some(known) = self.kept.as_ref().and_then(|kept| kept.lock().get(&digest).cloned()) {
+        if let Some(known) = self
+            .kept
+            .as_ref()
+            .and_then(|kept| kept.lock().get(&digest).cloned())
+        {
             return Ok(known);
         }
         let name = path.display().to_string();

@@ -6,8 +6,23 @@ use loopgate_integration::{driver, root};
 use std::time::Instant;
 
 const SAMPLES: [&str; 17] = [
-    "blink", "block-cache", "button-led", "digits", "expander-pcf8574", "expander-sim", "gps-nmea", "humidity",
-    "ir-nec", "keypad", "macro-pad", "modbus-master", "oled", "quadrature", "ram-block", "serial-echo", "weather",
+    "blink",
+    "block-cache",
+    "button-led",
+    "digits",
+    "expander-pcf8574",
+    "expander-sim",
+    "gps-nmea",
+    "humidity",
+    "ir-nec",
+    "keypad",
+    "macro-pad",
+    "modbus-master",
+    "oled",
+    "quadrature",
+    "ram-block",
+    "serial-echo",
+    "weather",
 ];
 
 fn run(name: &str) -> Report {
@@ -17,7 +32,8 @@ fn run(name: &str) -> Report {
         Ok(subject) => subject,
         Err(error) => {
             println!("{error}");
-            let mut subject = Subject::new(&driver(&name.replace('-', "_")), None, Some(name)).unwrap();
+            let mut subject =
+                Subject::new(&driver(&name.replace('-', "_")), None, Some(name)).unwrap();
             subject.grant_what_it_asks().unwrap();
             subject
         }
@@ -39,7 +55,11 @@ fn samples() {
         for check in &report.checks {
             if let Outcome::Failed(failure) = &check.outcome {
                 println!("  {} {}", check.id, failure.message);
-                if std::env::var("MORE").is_ok() { for line in &failure.evidence { println!("      {line}"); } }
+                if std::env::var("MORE").is_ok() {
+                    for line in &failure.evidence {
+                        println!("      {line}");
+                    }
+                }
             } else if let Outcome::Skipped { why } = &check.outcome {
                 println!("  {} skipped {why}", check.id);
             }

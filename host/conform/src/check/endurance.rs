@@ -42,7 +42,11 @@ fn bounded(ground: &Ground<'_>) -> Result<Found, Error> {
         world.forget();
         let status = world.status();
         if let Some(death) = world.death() {
-            return Found::failed(format!("after {} rounds it fails: {death}", round + 1), 1, world);
+            return Found::failed(
+                format!("after {} rounds it fails: {death}", round + 1),
+                1,
+                world,
+            );
         }
         samples.push((status.counts.calls, status.usage));
         if status.counts.calls >= CALLS {
@@ -60,11 +64,17 @@ fn bounded(ground: &Ground<'_>) -> Result<Found, Error> {
         ("bytes of memory", half.memory, last.memory),
         ("sources", half.sources as u64, last.sources as u64),
         ("requests", half.requests as u64, last.requests as u64),
-        ("submissions", half.submissions as u64, last.submissions as u64),
+        (
+            "submissions",
+            half.submissions as u64,
+            last.submissions as u64,
+        ),
     ] {
         if after > before {
             return Found::failed(
-                format!("after {half_calls} handlers it has {before} {what}, after {calls} it has {after}"),
+                format!(
+                    "after {half_calls} handlers it has {before} {what}, after {calls} it has {after}"
+                ),
                 1,
                 world,
             );

@@ -44,7 +44,9 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
         if let Some(complaint) = complaint.or_else(|| world.death()) {
             let crossed = world.end()?;
             let which = failed(&crossed, fault);
-            let message = format!("call {fault} of the {all} that can fail was failed ({which}): {complaint}");
+            let message = format!(
+                "call {fault} of the {all} that can fail was failed ({which}): {complaint}"
+            );
             return Ok(Found::failed_over(message, runs, evidence(&crossed)));
         }
     }

@@ -38,11 +38,17 @@ fn up_calls_return(ground: &Ground<'_>) -> Result<Found, Error> {
         }
         let delays = entry.calls().iter();
         let delays = delays.filter(|call| call.name().ends_with(".delay"));
-        let nanos: u64 = delays.filter_map(|call| call.arguments().parse::<u64>().ok()).sum();
+        let nanos: u64 = delays
+            .filter_map(|call| call.arguments().parse::<u64>().ok())
+            .sum();
         let delayed = Duration::from_nanos(nanos);
         if delayed > DELAY_MAX {
             let message = format!("in {entry} it delays for {delayed:?}");
-            return Ok(Found::failed_over(message, 1, crossed.last(super::EVIDENCE)));
+            return Ok(Found::failed_over(
+                message,
+                1,
+                crossed.last(super::EVIDENCE),
+            ));
         }
     }
     Ok(Found::passed(1))

@@ -40,8 +40,12 @@ fn starts_again(ground: &Ground<'_>) -> Result<Found, Error> {
         let action = &ground.workout[cycle as usize % ground.workout.len()];
         world.act(action, 0);
         for action in [
-            Action::Stop { driver: driver.clone() },
-            Action::Start { driver: driver.clone() },
+            Action::Stop {
+                driver: driver.clone(),
+            },
+            Action::Start {
+                driver: driver.clone(),
+            },
         ] {
             world.act(&action, 0);
         }
@@ -105,14 +109,21 @@ fn quiet_stop(ground: &Ground<'_>) -> Result<Found, Error> {
             let mut calls = entry.calls().iter();
             if let Some(call) = calls.find(|call| BEGIN.contains(&call.name())) {
                 let message = format!("in `stop` it calls {call}");
-                return Ok(Found::failed_over(message, runs, crossed.last(super::EVIDENCE)));
+                return Ok(Found::failed_over(
+                    message,
+                    runs,
+                    crossed.last(super::EVIDENCE),
+                ));
             }
             if entry.answer().is_none() {
                 let message = "it fails in `stop`";
-                return Ok(Found::failed_over(message, runs, crossed.last(super::EVIDENCE)));
+                return Ok(Found::failed_over(
+                    message,
+                    runs,
+                    crossed.last(super::EVIDENCE),
+                ));
             }
         }
     }
     Ok(Found::passed(runs))
 }
-

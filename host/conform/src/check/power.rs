@@ -23,7 +23,11 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
         let mut world = ground.world()?;
         let (before, after) = ground.workout.split_at(at);
         world.play(before, 0);
-        let waiting = world.requests().iter().filter(|asked| asked.outcome.is_none()).count();
+        let waiting = world
+            .requests()
+            .iter()
+            .filter(|asked| asked.outcome.is_none())
+            .count();
         if at > 0 && at < whole && waiting == 0 && at % 4 != 0 {
             continue;
         }

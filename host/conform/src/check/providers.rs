@@ -27,7 +27,12 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
             let (before, after) = ground.workout.split_at(at);
             world.play(before, 0);
             let driver = provider.clone();
-            world.act(&Action::Stop { driver: driver.clone() }, at);
+            world.act(
+                &Action::Stop {
+                    driver: driver.clone(),
+                },
+                at,
+            );
             world.act(&Action::Wait(Duration::from_secs(1)), at);
             world.act(&Action::Start { driver }, at);
             world.play(after, at);
@@ -35,10 +40,15 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
             let status = world.status();
             let complaint = match status.state {
                 State::Running => ground.changed(&mut world),
-                state => Some(format!("it is {}: {}", state.name(), status.cause.unwrap_or_default())),
+                state => Some(format!(
+                    "it is {}: {}",
+                    state.name(),
+                    status.cause.unwrap_or_default()
+                )),
             };
             if let Some(complaint) = complaint {
-                let message = format!("with `{provider}` stopped for a second and started, {complaint}");
+                let message =
+                    format!("with `{provider}` stopped for a second and started, {complaint}");
                 return Found::failed(message, runs, world);
             }
         }

@@ -23,13 +23,20 @@ fn refuses_unknown(ground: &Ground<'_>) -> Result<Found, Error> {
     let mut runs = 0;
     for offered in &ground.profile.own {
         let known = |selector: &u32| offered.selectors.contains(selector);
-        let after = offered.selectors.iter().max().map_or(1, |max| max.wrapping_add(1));
+        let after = offered
+            .selectors
+            .iter()
+            .max()
+            .map_or(1, |max| max.wrapping_add(1));
         let unknown = [0, after, u32::MAX - 1, u32::MAX];
         for selector in unknown.into_iter().filter(|selector| !known(selector)) {
             let mut world = ground.world()?;
             runs += 1;
             ask(&mut world, &offered.service, selector, [0; 4], 0);
-            let outcome = world.requests().last().and_then(|asked| asked.outcome.clone());
+            let outcome = world
+                .requests()
+                .last()
+                .and_then(|asked| asked.outcome.clone());
             let complaint = match (world.death(), outcome) {
                 (Some(death), _) => format!("it fails: {death}"),
                 (None, Some(Err(code))) if is_refusal(code) => continue,
@@ -37,7 +44,10 @@ fn refuses_unknown(ground: &Ground<'_>) -> Result<Found, Error> {
                 (None, Some(Ok(_))) => "it answers as if it knew it".to_owned(),
                 (None, None) => "it does not answer".to_owned(),
             };
-            let message = format!("asked for selector {selector} of `{}`, {complaint}", offered.service);
+            let message = format!(
+                "asked for selector {selector} of `{}`, {complaint}",
+                offered.service
+            );
             return Found::failed(message, runs, world);
         }
         for &selector in &offered.selectors {
@@ -50,7 +60,13 @@ fn refuses_unknown(ground: &Ground<'_>) -> Result<Found, Error> {
             ] {
                 let mut world = ground.world()?;
                 runs += 1;
-                ask(&mut world, &offered.service, selector, [scalar; 4], length as usize);
+                ask(
+                    &mut world,
+                    &offered.service,
+                    selector,
+                    [scalar; 4],
+                    length as usize,
+                );
                 if let Some(death) = world.death() {
                     let message = format!(
                         "asked for selector {selector} of `{}` with numbers of {scalar} and {length} bytes, it fails: {death}",
@@ -99,7 +115,11 @@ fn answers_once(ground: &Ground<'_>) -> Result<Found, Error> {
         }
         let crossed = world.end()?;
         if let Some(message) = of_none(&crossed) {
-            return Ok(Found::failed_over(message, runs, crossed.last(super::EVIDENCE)));
+            return Ok(Found::failed_over(
+                message,
+                runs,
+                crossed.last(super::EVIDENCE),
+            ));
         }
     }
     Ok(Found::passed(runs))
@@ -188,7 +208,9 @@ fn orders(ground: &Ground<'_>) -> Vec<Vec<Action>> {
                         Action::Wait(moment),
                         Action::Cancel { request: cancelled },
                         Action::Wait(Duration::from_secs(2)),
-                        Action::Cancel { request: 1 - cancelled },
+                        Action::Cancel {
+                            request: 1 - cancelled,
+                        },
                     ]);
                 }
                 all.push(vec![

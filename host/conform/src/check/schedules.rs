@@ -34,7 +34,10 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
             None => return Ok(Found::failed_over(first, number + 1, Vec::new())),
         };
         let order: Vec<_> = shortest.iter().map(Action::words).collect();
-        let message = format!("{complaint}; in schedule {seed}, of which these are left: {}", order.join("; "));
+        let message = format!(
+            "{complaint}; in schedule {seed}, of which these are left: {}",
+            order.join("; ")
+        );
         let mut found = Found::failed(message, number + 1, world)?;
         if let Outcome::Failed(failure) = &mut found.outcome {
             failure.scenario = Some(crate::reproduce::scenario(ground, &shortest, seed)?);
@@ -46,5 +49,9 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
 
 /// What a failure is like, whatever its numbers are.
 fn kind(complaint: &str) -> String {
-    complaint.chars().filter(|letter| !letter.is_ascii_digit()).take(60).collect()
+    complaint
+        .chars()
+        .filter(|letter| !letter.is_ascii_digit())
+        .take(60)
+        .collect()
 }

@@ -32,7 +32,9 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
             return Found::failed(format!("it cannot be reloaded: {reason}"), 1, world);
         }
         Some(reload) if reload.state_bytes.is_none() => {
-            return Ok(Found::skipped("it saves no state: its next version starts afresh"));
+            return Ok(Found::skipped(
+                "it saves no state: its next version starts afresh",
+            ));
         }
         Some(_) => {}
     }
@@ -52,13 +54,21 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
         if world.status().generation == generation {
             // It was refused, as one is while a request is with the driver.
             if let Some(complaint) = refusal(ground, &world) {
-                return Found::failed(format!("at {moment} it cannot be reloaded: {complaint}"), runs, world);
+                return Found::failed(
+                    format!("at {moment} it cannot be reloaded: {complaint}"),
+                    runs,
+                    world,
+                );
             }
             continue;
         }
         world.play(after, at);
         if let Some(death) = world.death() {
-            return Found::failed(format!("reloaded at {moment}, it fails: {death}"), runs, world);
+            return Found::failed(
+                format!("reloaded at {moment}, it fails: {death}"),
+                runs,
+                world,
+            );
         }
         if let Some(difference) = difference(&undisturbed, &world.seen()) {
             let message = format!("reloaded at {moment}, {difference}");
@@ -77,11 +87,15 @@ fn refusal(ground: &Ground<'_>, world: &World) -> Option<String> {
 
 /// What first came out otherwise.
 fn difference(undisturbed: &[Seen], seen: &[Seen]) -> Option<String> {
-    let at = (0..undisturbed.len().max(seen.len()))
-        .find(|&at| undisturbed.get(at) != seen.get(at))?;
+    let at =
+        (0..undisturbed.len().max(seen.len())).find(|&at| undisturbed.get(at) != seen.get(at))?;
     Some(match (undisturbed.get(at), seen.get(at)) {
         (Some(before), Some(now)) => {
-            format!("{} comes where undisturbed {} comes", words(now), words(before))
+            format!(
+                "{} comes where undisturbed {} comes",
+                words(now),
+                words(before)
+            )
         }
         (Some(before), None) => format!("{} does not come", words(before)),
         (None, Some(now)) => format!("{} comes, and undisturbed does not", words(now)),
@@ -95,7 +109,11 @@ fn words(seen: &Seen) -> String {
             let way = if *high { "rises" } else { "falls" };
             format!("`{line} {way} at {}`", seconds(*at).trim_start())
         }
-        Seen::Sent(port, bytes) => format!("`{} bytes on {port}: {:?}`", bytes.len(), bytes.escape_ascii().to_string()),
+        Seen::Sent(port, bytes) => format!(
+            "`{} bytes on {port}: {:?}`",
+            bytes.len(),
+            bytes.escape_ascii().to_string()
+        ),
         Seen::Answered(action, Ok(reply)) => {
             format!("`answer {} to request {action}`", reply.scalar)
         }

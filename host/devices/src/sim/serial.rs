@@ -1,9 +1,9 @@
 //! Simulated serial ports: a test, or the program's user, is the device.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use loopgate_workloop::{Clock, InterruptLine};
+use loopgate_workloop::{Clock, Instant, InterruptLine};
 use parking_lot::{Mutex, RwLock};
 
 use crate::serial::{
@@ -55,7 +55,8 @@ pub struct SimPortState {
 /// Every framing will do, and bytes and breaks take no time: they arrive when [`feed`](Self::feed) is called, and its
 /// caller's thread is the primary context. What a holder writes stays in its
 /// output buffer until [`take`](Self::take) is called. Flow control and RS-485
-/// are accepted and do nothing, since nobody is there to be held back.
+/// are accepted and do nothing, since nobody is there to be held back. Or a device
+/// takes it at once, which [`listen`](Self::listen)s.
 ///
 /// Every method can be called from any thread, also from sinks.
 pub struct SimPorts {
@@ -68,7 +69,10 @@ struct Port {
     config: SimPortConfig,
     // No other lock of the board is taken under it; sinks are called without.
     state: Mutex<State>,
+    listener: OnceLock<Listener>,
 }
+
+type Listener = Box<dyn Fn(&[u8]) + Send + Sync>;
 
 struct State {
     plugged: bool,
@@ -167,15 +171,27 @@ impl SimPorts {
     ///
     /// [`Error::NoDevice`].
     pub fn take(&self, port: &str) -> Result<Vec<u8>, Error> {
+        Ok(self.find(port)?.take())
+    }
+
+    /// From now on the device takes everything as soon as the holder has written
+    /// it, and hands it to `listener` with the time, on the holder's thread. A port has
+    /// one listener: the first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoDevice`].
+    pub fn listen(
+        &self,
+        port: &str,
+        listener: impl Fn(&[u8], Instant) + Send + Sync + 'static,
+    ) -> Result<(), Error> {
         let port = self.find(port)?;
-        let mut taken = Vec::new();
-        port.with_wire(|wire| {
-            while !wire.to_send().is_empty() {
-                taken.extend_from_slice(wire.to_send());
-                wire.sent(wire.to_send().len());
-            }
-        });
-        Ok(taken)
+        let clock = self.clock.clone();
+        let timed = move |bytes: &[u8]| listener(bytes, clock.now());
+        let _ = port.listener.set(Box::new(timed));
+        port.tell_listener();
+        Ok(())
     }
 
     /// The device vanishes, with what it has not taken.
@@ -253,6 +269,7 @@ impl Port {
                 },
                 holder: None,
             }),
+            listener: OnceLock::new(),
         })
     }
 
@@ -295,6 +312,26 @@ impl Port {
             asked,
             got: bauds.first().copied().unwrap_or(9_600),
         })
+    }
+
+    fn take(&self) -> Vec<u8> {
+        let mut taken = Vec::new();
+        self.with_wire(|wire| {
+            while !wire.to_send().is_empty() {
+                taken.extend_from_slice(wire.to_send());
+                wire.sent(wire.to_send().len());
+            }
+        });
+        taken
+    }
+
+    fn tell_listener(&self) {
+        if let Some(listener) = self.listener.get() {
+            let taken = self.take();
+            if !taken.is_empty() {
+                listener(&taken);
+            }
+        }
     }
 
     /// Calls `f` if anyone holds the port, then the sinks that are due.
@@ -371,10 +408,13 @@ impl SerialPort for OpenPort {
     }
 
     fn write(&self, bytes: &[u8]) -> Result<usize, Error> {
-        self.port
+        let written = self
+            .port
             .with_wire(|wire| (!wire.is_gone()).then(|| wire.write(bytes, 0)))
             .flatten()
-            .ok_or_else(|| self.gone())
+            .ok_or_else(|| self.gone());
+        self.port.tell_listener();
+        written
     }
 
     fn readable(&self) -> Result<Arc<dyn InterruptLine>, Error> {

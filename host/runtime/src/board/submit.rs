@@ -30,8 +30,8 @@ impl Board {
     /// waits: the request goes on with [`Board::run_until`], and whether it is over is
     /// looked up. From outside of handlers.
     ///
-    /// `timeout` is by the board's clock: it then ends as `timed-out`. The request's own
-    /// mode does not count.
+    /// `timeout` is by the board's clock: it then ends as `timed-out`, unless the answer
+    /// comes at that very time. The request's own mode does not count.
     ///
     /// # Errors
     /// There is no such service, or it refuses the request as it is.
@@ -132,12 +132,13 @@ impl Clients {
         deadlines.map(|(deadline, _)| deadline).min()
     }
 
-    /// Ends those that are late.
-    pub(super) fn expire(&self, now: Instant) {
-        for (deadline, submission) in self.deadlines() {
-            if deadline <= now {
-                submission.give_up(Err(ErrorCode::TimedOut));
-            }
-        }
+    /// Ends those whose deadline is late; whether there was one.
+    pub(super) fn expire(&self, is_late: impl Fn(Instant) -> bool) -> bool {
+        let mut late = self.deadlines();
+        late.retain(|(deadline, _)| is_late(*deadline));
+        let ended = late.iter().map(|(_, submission)| submission);
+        ended.fold(false, |any, submission| {
+            submission.give_up(Err(ErrorCode::TimedOut)) || any
+        })
     }
 }
