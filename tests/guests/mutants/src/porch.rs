@@ -69,6 +69,7 @@ pub(crate) struct Spoilt {
     pub(crate) clients: Vec<Client>,
     pub(crate) slept: Option<Instant>,
     pub(crate) is_busy: bool,
+    pub(crate) is_armed: bool,
     /// A press is on its way, to the request that waits.
     pub(crate) is_for_it: bool,
     pub(crate) late: Option<RequestId>,

@@ -82,7 +82,10 @@ impl Porch {
                 0 => WAIT,
                 wait => wait.min(WAIT_MAX),
             };
-            self.limit.set_timeout(wait.millis())?;
+            if !(self.spoilt.is_armed && self.has(Defect::AnswersEarly)) {
+                self.limit.set_timeout(wait.millis())?;
+            }
+            self.spoilt.is_armed = true;
         }
         self.waiting = Some(Waiting { pending, asked });
         self.spoilt.is_busy = self.has(Defect::BusyAfterCancel);
@@ -153,6 +156,7 @@ impl Porch {
         match self.waiting.take_if(|waiting| waiting.asked.is_none()) {
             Some(waiting) => {
                 self.limit.cancel_timeout();
+                self.spoilt.is_armed = false;
                 self.answer(waiting.pending, Ok(Reply::new(scalar, data)))
             }
             None => Ok(()),
@@ -171,6 +175,7 @@ impl Porch {
 
     /// Nothing came within the time of who waits.
     pub(crate) fn over(&mut self) -> Result<()> {
+        self.spoilt.is_armed = false;
         if self.has(Defect::StaleTimer) {
             assert!(self.waiting.is_some(), "nobody waits");
         }
