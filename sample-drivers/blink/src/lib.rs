@@ -30,7 +30,6 @@ impl Driver for Blink {
     }
 
     fn timeout(&mut self, _: TimerId, expiry: Timeout) -> Result<()> {
-        self.led.toggle()?;
         // Counted from the deadline, not from now: lateness does not add up.
         // After a long standstill the missed turns are skipped.
         let next = expiry.deadline + self.period;
@@ -39,7 +38,9 @@ impl Driver for Blink {
         } else {
             expiry.now + self.period
         };
-        self.timer.wake_at(next)
+        // First: the lamp may fail, and the next turn is to come all the same.
+        self.timer.wake_at(next)?;
+        self.led.toggle()
     }
 
     /// Asleep the lamp is off, and the timer at rest.

@@ -5,6 +5,7 @@ use crate::action::{Action, Ask};
 use crate::error::Error;
 use crate::ground::{Ground, is_refusal};
 use crate::world::{Crossed, World};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 pub(crate) const REFUSES_UNKNOWN: Check = Check {
@@ -132,20 +133,44 @@ fn twice(world: &World) -> Option<String> {
     Some(line.text)
 }
 
+/// An answer to a request that the driver knows to be over: it has answered it, or was
+/// told that its client gave up. One that it could not know of is its right.
 fn of_none(crossed: &Crossed) -> Option<String> {
+    let mut open = BTreeSet::new();
     for entry in crossed.entries() {
-        let mut calls = entry.calls().iter();
-        let wrong = calls.find(|call| {
+        let arguments = entry.arguments();
+        match entry.handler() {
+            "command" => open.extend(number(&arguments, 1)),
+            "cancelled" => {
+                if let Some(id) = number(&arguments, 0) {
+                    open.remove(&id);
+                }
+            }
+            _ => {}
+        }
+        for call in entry.calls() {
+            let arguments = call.arguments();
             // `aborted` lets go of it, which the SDK does with what is dropped.
-            call.name() == "request.io-command-is-complete"
-                && call.has_failed()
-                && !call.arguments().ends_with("error aborted")
-        });
-        if let Some(call) = wrong {
-            return Some(format!("in {entry} it calls {call}: that request is over"));
+            if call.name() != "request.io-command-is-complete"
+                || arguments.ends_with("error aborted")
+            {
+                continue;
+            }
+            let known = number(&arguments, 0).is_some_and(|id| open.remove(&id));
+            if !known && call.has_failed() {
+                return Some(format!("in {entry} it calls {call}: that request is over"));
+            }
+        }
+        if entry.handler() == "command" && entry.answer().is_some_and(|answer| answer != "pending") {
+            open.remove(&number(&arguments, 1).unwrap_or_default());
         }
     }
     None
+}
+
+/// One of a call's arguments.
+fn number(arguments: &str, place: usize) -> Option<u64> {
+    arguments.split(", ").nth(place)?.parse().ok()
 }
 
 pub(crate) const SURVIVES_ORDERS: Check = Check {
