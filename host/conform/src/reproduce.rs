@@ -51,7 +51,11 @@ fn step(action: &Action) -> Option<String> {
             format!("set = {{ line = {}, level = \"{level}\" }}", quoted(line))
         }
         Action::Feed { port, bytes } => {
-            format!("feed = {{ port = {}, hex = \"{}\" }}", quoted(port), hex(bytes))
+            format!(
+                "feed = {{ port = {}, hex = \"{}\" }}",
+                quoted(port),
+                hex(bytes)
+            )
         }
         Action::Ask(ask) => call(ask),
         Action::Reload => "reload = true".to_owned(),
@@ -71,7 +75,9 @@ fn call(ask: &Ask) -> String {
     );
     if ask.scalars != [0; 4] {
         // What TOML's integers cannot hold is not written.
-        let scalars = ask.scalars.map(|scalar| scalar.min(i64::MAX as u64).to_string());
+        let scalars = ask
+            .scalars
+            .map(|scalar| scalar.min(i64::MAX as u64).to_string());
         let _ = write!(text, ", scalars = [{}]", scalars.join(", "));
     }
     if !ask.data.is_empty() {

@@ -1,7 +1,8 @@
 //! The conformance kit finds each seeded defect with the check that is meant for it, and
 //! nothing in the driver without one. `cargo xtask mutants` shows the table.
 
-use loopgate_conform::Kit;
+use loopgate_conform::report::Outcome;
+use loopgate_conform::{Kit, Scenario};
 use loopgate_integration::mutants::{self, MUTANTS, Mutant, WELL_MADE};
 use std::collections::BTreeSet;
 
@@ -39,6 +40,18 @@ fn a_race_of_three_events_is_made_as_short_as_that() {
     let failure = race.found.as_ref().expect("it is found");
     let order = &failure.schedule;
     assert_eq!(order.len(), 3, "{failure:#?}");
+    let scenario = failure.scenario.as_ref().expect("it is written as one");
+    for (name, fails) in [("race_of_three", true), (WELL_MADE, false)] {
+        let again = Scenario::parse(scenario, mutants::folder().join("race.toml"));
+        let again = again.unwrap_or_else(|error| panic!("{error}\n{scenario}"));
+        let subject = mutants::subject(name).unwrap_or_else(|error| panic!("{error}"));
+        let outcome = again.run(&subject, None).unwrap().outcome;
+        assert_eq!(
+            matches!(outcome, Outcome::Failed(_)),
+            fails,
+            "{name}: {outcome:?}\n{scenario}"
+        );
+    }
     for (step, part) in order.iter().zip([
         "porch-slow.1 is asked",
         "BUTTON is driven",

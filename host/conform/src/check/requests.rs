@@ -161,7 +161,8 @@ fn of_none(crossed: &Crossed) -> Option<String> {
                 return Some(format!("in {entry} it calls {call}: that request is over"));
             }
         }
-        if entry.handler() == "command" && entry.answer().is_some_and(|answer| answer != "pending") {
+        if entry.handler() == "command" && entry.answer().is_some_and(|answer| answer != "pending")
+        {
             open.remove(&number(&arguments, 1).unwrap_or_default());
         }
     }

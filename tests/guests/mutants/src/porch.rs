@@ -64,7 +64,7 @@ pub(crate) struct Waiting {
 /// What only mutants keep.
 #[derive(Debug, Default)]
 pub(crate) struct Spoilt {
-    pub(crate) kept: Vec<[u64; 16]>,
+    pub(crate) kept: Vec<[u64; 4]>,
     pub(crate) timers: Vec<Timer>,
     pub(crate) clients: Vec<Client>,
     pub(crate) slept: Option<Instant>,
@@ -219,7 +219,7 @@ impl Porch {
             assert!(expiry.now - expiry.deadline < PERIOD, "a beat is late");
         }
         if self.has(Defect::KeepsEveryEvent) {
-            self.spoilt.kept.push([expiry.now.as_nanos(); 16]);
+            self.spoilt.kept.push([expiry.now.as_nanos(); 4]);
         }
         if self.has(Defect::ArmsLast) || self.has(Defect::HeartbeatDrifts) {
             self.pulse()?;
