@@ -4,11 +4,16 @@ use crate::check::{CHECKS, Check, Found, STARTS};
 use crate::error::Error;
 use crate::ground::Ground;
 use crate::report::{Report, SCHEMA};
+use crate::schedule::{self, Random};
 use crate::subject::Subject;
+use crate::world::Made;
 use sha2::Digest as _;
 
 /// Schedules that are drawn unless it is said how many.
 const SCHEDULES: u64 = 500;
+
+/// Of those, so many are in the trace that reports name.
+const TRACED: u64 = 16;
 
 /// Finds out whether a driver keeps the contract.
 ///
@@ -103,7 +108,12 @@ impl Kit {
             scenarios: Vec::new(),
         };
         (self.progress)(STARTS.id);
-        let ground = match Ground::new(&self.subject, self.seed, self.schedules)? {
+        // What happens to the driver is the checks' to say.
+        let mut alone = self.subject.clone();
+        let board = &mut alone.board_mut().board;
+        board.stimuli.clear();
+        board.plays.clear();
+        let ground = match Ground::new(&alone, self.seed, self.schedules)? {
             Ok(ground) => ground,
             Err(cause) => {
                 let found = Found::failed_over(cause, 1, Vec::new());
@@ -117,9 +127,7 @@ impl Kit {
             }
         };
         report.checks.push(STARTS.result(Found::passed(1)));
-        let mut world = ground.world()?;
-        world.play(&ground.workout, 0);
-        report.trace = world.end()?.hash();
+        report.trace = trace(&ground)?;
         for check in CHECKS.iter().filter(|check| self.has(check)) {
             (self.progress)(check.id);
             report.checks.push(check.result((check.run)(&ground)?));
@@ -145,4 +153,24 @@ impl Kit {
         let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok((path.display().to_string(), digest))
     }
+}
+
+/// The SHA-256 of all that crosses the boundary in the workout, and in some schedules.
+fn trace(ground: &Ground<'_>) -> Result<String, Error> {
+    let mut hash = sha2::Sha256::new();
+    let mut world = ground.world()?;
+    world.play(&ground.workout, 0);
+    world.end()?.hash(&mut hash);
+    for number in 0..TRACED {
+        let seed = ground.seed.wrapping_add(number);
+        let actions = schedule::draw(&ground.profile, &mut Random::new(seed));
+        let mut world = ground.world_with(Made {
+            schedule: Some(seed),
+            ..Made::default()
+        })?;
+        world.play(&actions, 0);
+        world.end()?.hash(&mut hash);
+    }
+    let hash = hash.finalize();
+    Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
 }

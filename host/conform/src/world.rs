@@ -301,18 +301,13 @@ impl Crossed {
         lines.into()
     }
 
-    /// The SHA-256 of it.
-    pub(crate) fn hash(&self) -> String {
+    /// All of it, to tell it from another.
+    pub(crate) fn hash(&self, hash: &mut sha2::Sha256) {
         use sha2::Digest as _;
-        let mut hash = sha2::Sha256::new();
         for entry in self.entries() {
             hash.update((entry.bytes().len() as u64).to_le_bytes());
             hash.update(entry.bytes());
         }
-        hash.finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
     }
 }
 

@@ -11,6 +11,7 @@ mod build;
 mod check;
 mod contract_reference;
 mod demo;
+mod determinism;
 mod dist;
 mod fuzz;
 mod generated;
@@ -84,6 +85,11 @@ const TASKS: &[Task] = &[
         usage: "dist [--target NAME] [--json]",
         about: "archives for aarch64 (a Raspberry Pi) and x86_64: static program, drivers, unit file",
         run: dist::run,
+    },
+    Task {
+        usage: "determinism [--runs N] [DRIVER]",
+        about: "one seed, one trace: N runs of each sample, here and for arm64 under QEMU (user mode)",
+        run: determinism::run,
     },
     Task {
         usage: "rules [--json]",
