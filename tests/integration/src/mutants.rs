@@ -5,27 +5,40 @@ mod table;
 pub use table::{MUTANTS, Meant, Mutant, WELL_MADE};
 
 use crate::{root, target};
-use loopgate_conform::report::{CheckResult, Failure, Outcome, Report};
+use loopgate_conform::report::{Failure, Outcome};
 use loopgate_conform::{Error, Kit, Scenario, Subject, scenario};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Schedules that are drawn at most: a race of three events is found within them.
 pub const SCHEDULES: u64 = 10_000;
 
 /// What became of a mutant.
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Finding {
     /// The mutant.
     pub mutant: &'static Mutant,
     /// What the check that is meant for it says of it; nothing where it finds nothing.
     pub found: Option<Failure>,
-    /// How often the driver was run.
+    /// The other checks and scenarios that find it, where they were asked.
+    pub also: Vec<String>,
+    /// How often the driver was run for the check that is meant.
     pub runs: u64,
-    /// How long it took.
+    /// How long all of it took.
     pub millis: u64,
+}
+
+/// Which checks look at a mutant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum With {
+    /// The one that is meant for it.
+    Meant,
+    /// All of them, and all scenarios.
+    All,
 }
 
 /// A mutant's component.
@@ -50,13 +63,13 @@ pub fn subject(name: &str) -> Result<Subject, Error> {
     )
 }
 
-/// Looks at these mutants on all processors, each with the check that is meant for it
-/// alone; in their order.
+/// Looks at these mutants on all processors; in their order.
 ///
 /// # Errors
 /// What keeps the kit from finding out.
 pub fn find(
     mutants: &[&'static Mutant],
+    with: With,
     progress: impl Fn(&Mutant) + Sync,
 ) -> Result<Vec<Finding>, Error> {
     let next = AtomicUsize::new(0);
@@ -64,110 +77,148 @@ pub fn find(
         let mut findings = Vec::new();
         while let Some(mutant) = mutants.get(next.fetch_add(1, Relaxed)) {
             progress(mutant);
-            findings.push(one(mutant)?);
+            findings.push(one(mutant, with)?);
         }
         Ok(findings)
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let parts: Result<Vec<_>, Error> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let joined = threads
-            .into_iter()
-            .map(|thread| thread.join().expect("it does not panic"));
-        joined.collect()
+        let parts = threads.into_iter();
+        parts
+            .map(|thread| thread.join().expect("it does not panic"))
+            .collect()
     });
     let mut findings = parts?.concat();
-    let place = |finding: &Finding| {
-        mutants
-            .iter()
-            .position(|one| one.name == finding.mutant.name)
-    };
-    findings.sort_by_key(place);
+    findings.sort_by_key(|finding| {
+        let name = finding.mutant.name;
+        mutants.iter().position(|one| one.name == name)
+    });
     Ok(findings)
 }
 
-fn one(mutant: &'static Mutant) -> Result<Finding, Error> {
+fn one(mutant: &'static Mutant, with: With) -> Result<Finding, Error> {
     let begun = Instant::now();
     let subject = subject(mutant.name)?;
-    let (outcome, runs) = match mutant.meant {
-        Meant::Check(id) => {
-            let report = Kit::new(subject).schedules(SCHEDULES).only([id]).run()?;
-            let check = checked(report, id);
-            (check.outcome, check.runs)
-        }
-        Meant::Scenario(name) => {
-            let path = folder().join(name).with_extension("toml");
-            let result = Scenario::read(path)?.run(&subject, None)?;
-            (result.outcome, 1)
-        }
+    let said = match mutant.meant {
+        Meant::Check(id) => checked(&Kit::new(subject.clone()).schedules(SCHEDULES).only([id]))?,
+        Meant::Scenario(name) => vec![played(
+            &folder().join(name).with_extension("toml"),
+            &subject,
+        )?],
     };
+    let meant = mutant.meant.to_string();
+    // Whether it starts is told of each.
+    let said = said.into_iter().find(|said| said.by == meant);
+    let mut also = Vec::new();
+    if with == With::All {
+        let others = everything(&subject)?.into_iter();
+        let others = others.filter(|other| other.failure.is_some() && other.by != meant);
+        also.extend(others.map(|other| other.by));
+    }
     Ok(Finding {
         mutant,
-        found: match outcome {
-            Outcome::Failed(failure) => Some(failure),
-            Outcome::Passed | Outcome::Skipped { .. } => None,
-        },
-        runs,
+        runs: said.as_ref().map_or(0, |said| said.runs),
+        found: said.and_then(|said| said.failure),
+        also,
         millis: begun.elapsed().as_millis() as u64,
     })
 }
 
-/// One check's result.
-///
-/// # Panics
-///
-/// When it was not run.
-pub fn checked(report: Report, id: &str) -> CheckResult {
-    let mut checks = report.checks.into_iter();
-    let check = checks.find(|check| check.id == id);
-    check.unwrap_or_else(|| panic!("there is no check `{id}`"))
+/// What a check or a scenario says.
+struct Said {
+    by: String,
+    failure: Option<Failure>,
+    skipped: Option<String>,
+    runs: u64,
 }
 
-/// All that the driver as it should be does not hold: nothing, that is.
+impl Said {
+    fn new(by: impl Into<String>, outcome: Outcome, runs: u64) -> Self {
+        let (failure, skipped) = match outcome {
+            Outcome::Failed(failure) => (Some(failure), None),
+            Outcome::Skipped { why } => (None, Some(why)),
+            Outcome::Passed => (None, None),
+        };
+        let by = by.into();
+        Self {
+            by,
+            failure,
+            skipped,
+            runs,
+        }
+    }
+}
+
+fn checked(kit: &Kit) -> Result<Vec<Said>, Error> {
+    let checks = kit.run()?.checks.into_iter();
+    let said = checks.map(|check| Said::new(check.id, check.outcome, check.runs));
+    Ok(said.collect())
+}
+
+fn played(path: &Path, subject: &Subject) -> Result<Said, Error> {
+    let scenario = Scenario::read(path)?;
+    let outcome = scenario.run(subject, None)?.outcome;
+    Ok(Said::new(
+        format!("scenario {}", scenario.name()),
+        outcome,
+        1,
+    ))
+}
+
+fn everything(subject: &Subject) -> Result<Vec<Said>, Error> {
+    let mut all = checked(&Kit::new(subject.clone()))?;
+    for path in scenario::find(folder())? {
+        all.push(played(&path, subject)?);
+    }
+    Ok(all)
+}
+
+/// What is found in the driver without a defect, or not even looked at: nothing, that is.
 ///
 /// # Errors
 /// What keeps the kit from finding out.
 pub fn complaints() -> Result<Vec<String>, Error> {
-    let subject = subject(WELL_MADE)?;
-    let report = Kit::new(subject.clone()).run()?;
-    let mut complaints = Vec::new();
-    for check in &report.checks {
-        match &check.outcome {
-            Outcome::Passed => {}
-            Outcome::Failed(failure) => {
-                complaints.push(format!("{}: {}", check.id, failure.message))
-            }
-            Outcome::Skipped { why } => complaints.push(format!("{}: skipped, {why}", check.id)),
-        }
-    }
-    for path in scenario::find(folder())? {
-        let result = Scenario::read(&path)?.run(&subject, None)?;
-        if let Outcome::Failed(failure) = result.outcome {
-            complaints.push(format!("{}: {}", result.name, failure.message));
-        }
-    }
-    Ok(complaints)
+    let said = everything(&subject(WELL_MADE)?)?.into_iter();
+    let complaints = said.filter_map(
+        |Said {
+             by,
+             failure,
+             skipped,
+             ..
+         }| {
+            let what = failure.map(|failure| failure.message);
+            let what = what.or_else(|| skipped.map(|why| format!("skipped, {why}")))?;
+            Some(format!("{by}: {what}"))
+        },
+    );
+    Ok(complaints.collect())
 }
 
 /// The table, for people.
 pub fn table(findings: &[Finding]) -> String {
     let mut text = format!(
-        "{:<24}{:<28}{:<9}{:>6}{:>9}  what is wrong\n",
+        "{:<24}{:<26}{:<8}{:>5}{:>9}  what is wrong\n",
         "mutant", "meant for", "", "runs", "time"
     );
-    for finding in findings {
-        let Mutant { name, is, .. } = finding.mutant;
-        let verdict = if finding.found.is_some() {
-            "found"
-        } else {
-            "MISSED"
-        };
-        let meant = finding.mutant.meant.to_string();
-        let seconds = finding.millis as f64 / 1e3;
-        text += &format!(
-            "{name:<24}{meant:<28}{verdict:<9}{:>6}{seconds:>7.2} s  {is}\n",
-            finding.runs
+    for Finding {
+        mutant,
+        found,
+        also,
+        runs,
+        millis,
+    } in findings
+    {
+        let verdict = if found.is_some() { "found" } else { "MISSED" };
+        let (name, is, meant) = (mutant.name, mutant.is, mutant.meant.to_string());
+        let seconds = Duration::from_millis(*millis).as_secs_f64();
+        let _ = writeln!(
+            text,
+            "{name:<24}{meant:<26}{verdict:<8}{runs:>5}{seconds:>7.2} s  {is}"
         );
+        if !also.is_empty() {
+            let _ = writeln!(text, "{:<24}also by {}", "", also.join(", "));
+        }
     }
     text
 }
@@ -185,11 +236,8 @@ pub fn built() -> std::io::Result<Vec<String>> {
             .extension()
             .is_some_and(|extension| extension == "wasm")
         {
-            names.extend(
-                path.file_stem()
-                    .and_then(|stem| stem.to_str())
-                    .map(str::to_owned),
-            );
+            let stem = path.file_stem().and_then(|stem| stem.to_str());
+            names.extend(stem.map(str::to_owned));
         }
     }
     names.sort();

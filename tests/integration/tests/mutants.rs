@@ -3,13 +3,14 @@
 
 use loopgate_conform::report::Outcome;
 use loopgate_conform::{Kit, Scenario};
-use loopgate_integration::mutants::{self, MUTANTS, Mutant, WELL_MADE};
+use loopgate_integration::mutants::{self, MUTANTS, Mutant, WELL_MADE, With};
 use std::collections::BTreeSet;
 
 #[test]
 fn every_defect_is_found_by_the_check_meant_for_it() {
     let all: Vec<&Mutant> = MUTANTS.iter().collect();
-    let findings = mutants::find(&all, |_| {}).unwrap_or_else(|error| panic!("{error}"));
+    let findings =
+        mutants::find(&all, With::Meant, |_| {}).unwrap_or_else(|error| panic!("{error}"));
     let table = mutants::table(&findings);
     println!("{table}");
     let missed: Vec<_> = findings
@@ -32,7 +33,8 @@ fn a_race_of_three_events_is_made_as_short_as_that() {
         .iter()
         .filter(|mutant| mutant.name == "race_of_three")
         .collect();
-    let findings = mutants::find(&races, |_| {}).unwrap_or_else(|error| panic!("{error}"));
+    let findings =
+        mutants::find(&races, With::Meant, |_| {}).unwrap_or_else(|error| panic!("{error}"));
     let [race] = &findings[..] else {
         panic!("{findings:#?}")
     };

@@ -72,7 +72,7 @@ const TASKS: &[Task] = &[
         run: bench::hostile,
     },
     Task {
-        usage: "mutants [--json] [WORDS]",
+        usage: "mutants [--all] [--json] [WORDS]",
         about: "which seeded defects the conformance kit finds, each with the check meant for it",
         run: bench::mutants,
     },
