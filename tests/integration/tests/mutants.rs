@@ -2,7 +2,7 @@
 //! nothing in the driver without one. `cargo xtask mutants` shows the table.
 
 use loopgate_conform::report::Outcome;
-use loopgate_conform::{Kit, Scenario};
+use loopgate_conform::{Kit, Scenario, Subject};
 use loopgate_integration::mutants::{self, MUTANTS, Mutant, WELL_MADE, With};
 use std::collections::BTreeSet;
 
@@ -27,40 +27,51 @@ fn nothing_is_found_in_the_driver_without_a_defect() {
 }
 
 /// A request that waits, an edge, and a line before the contact rests.
+const RACE: [&str; 3] = [
+    "porch-slow.1 is asked",
+    "BUTTON is driven",
+    "arrive at PORT",
+];
+
 #[test]
 fn a_race_of_three_events_is_made_as_short_as_that() {
-    let races: Vec<&Mutant> = MUTANTS
-        .iter()
-        .filter(|mutant| mutant.name == "race_of_three")
-        .collect();
-    let findings =
-        mutants::find(&races, With::Meant, |_| {}).unwrap_or_else(|error| panic!("{error}"));
-    let [race] = &findings[..] else {
-        panic!("{findings:#?}")
-    };
-    assert!(race.runs <= mutants::SCHEDULES);
-    let failure = race.found.as_ref().expect("it is found");
-    let order = &failure.schedule;
-    assert_eq!(order.len(), 3, "{failure:#?}");
-    let scenario = failure.scenario.as_ref().expect("it is written as one");
+    for seed in [0, 1_000_000, 2_000_000] {
+        let kit = Kit::new(subject("race_of_three")).seed(seed);
+        let kit = kit
+            .schedules(mutants::SCHEDULES)
+            .only(["survives-schedules"]);
+        let report = kit.run().unwrap_or_else(|error| panic!("{error}"));
+        let check = report.checks.last().expect("it was run");
+        let Outcome::Failed(failure) = &check.outcome else {
+            panic!("seed {seed}: {check:?}")
+        };
+        println!("seed {seed}: found by schedule {}", check.runs);
+        let order = &failure.schedule;
+        let is_race = order
+            .iter()
+            .zip(RACE)
+            .all(|(step, part)| step.contains(part));
+        assert!(
+            is_race && order.len() == RACE.len(),
+            "seed {seed}: {failure:#?}"
+        );
+        shows_it_again(failure.scenario.as_ref().expect("it is written as one"));
+    }
+}
+
+/// And does nothing to the driver without a defect.
+fn shows_it_again(scenario: &str) {
     for (name, fails) in [("race_of_three", true), (WELL_MADE, false)] {
         let again = Scenario::parse(scenario, mutants::folder().join("race.toml"));
         let again = again.unwrap_or_else(|error| panic!("{error}\n{scenario}"));
-        let subject = mutants::subject(name).unwrap_or_else(|error| panic!("{error}"));
-        let outcome = again.run(&subject, None).unwrap().outcome;
-        assert_eq!(
-            matches!(outcome, Outcome::Failed(_)),
-            fails,
-            "{name}: {outcome:?}\n{scenario}"
-        );
+        let outcome = again.run(&subject(name), None).unwrap().outcome;
+        let failed = matches!(outcome, Outcome::Failed(_));
+        assert_eq!(failed, fails, "{name}: {outcome:?}\n{scenario}");
     }
-    for (step, part) in order.iter().zip([
-        "porch-slow.1 is asked",
-        "BUTTON is driven",
-        "arrive at PORT",
-    ]) {
-        assert!(step.contains(part), "{order:?}");
-    }
+}
+
+fn subject(name: &str) -> Subject {
+    mutants::subject(name).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]

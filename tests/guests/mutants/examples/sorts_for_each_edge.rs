@@ -1,3 +1,3 @@
-//! Sorts all edges of a call anew for each of them.
+//! Sorts all later edges of a call anew for each of them.
 
 loopgate_mutants::mutant!(SortsForEachEdge);

@@ -175,7 +175,8 @@ impl Porch {
             self.spoilt.is_for_it = false;
             let waiting = self.waiting.take().expect("it waits for this press");
             self.limit.cancel_timeout();
-            waiting.pending.complete(Ok(self.presses.into()))?;
+            let presses = self.presses + u64::from(begins);
+            waiting.pending.complete(Ok(presses.into()))?;
         }
         if begins && !self.has(Defect::CountsBounces) {
             return self.press();
@@ -221,8 +222,14 @@ impl Porch {
         if self.has(Defect::KeepsEveryEvent) {
             self.spoilt.kept.push([expiry.now.as_nanos(); 4]);
         }
-        if self.has(Defect::ArmsLast) || self.has(Defect::HeartbeatDrifts) {
+        if self.has(Defect::HeartbeatDrifts) {
+            let pulsed = self.pulse();
+            self.heart.set_timeout(PERIOD)?;
+            return pulsed;
+        }
+        if self.has(Defect::ArmsLast) {
             self.pulse()?;
+            return self.heart.wake_at(expiry.now + PERIOD);
         }
         let next = expiry.deadline + PERIOD;
         // What was missed over a long standstill is not made up for.
@@ -231,14 +238,7 @@ impl Porch {
         } else {
             expiry.now + PERIOD
         };
-        if self.has(Defect::HeartbeatDrifts) {
-            self.heart.set_timeout(PERIOD)?;
-        } else {
-            self.heart.wake_at(next)?;
-        }
-        if self.has(Defect::ArmsLast) || self.has(Defect::HeartbeatDrifts) {
-            return Ok(());
-        }
+        self.heart.wake_at(next)?;
         self.pulse()
     }
 

@@ -148,12 +148,12 @@ pub static MUTANTS: &[Mutant] = &[
     check(
         "handlers-in-time",
         "sorts_for_each_edge",
-        "sorts all edges of a call anew for each of them",
+        "sorts all later edges of a call anew for each of them",
     ),
     check(
         "handlers-in-time",
         "spins",
-        "counts to ten million to wait for the contact to rest",
+        "counts to four million to wait for the contact to rest",
     ),
     check(
         "survives-faults",
