@@ -97,9 +97,9 @@ impl Found {
         world: World,
     ) -> Result<Self, Error> {
         let mut evidence = world.end()?.last(EVIDENCE);
-        evidence
-            .iter_mut()
-            .for_each(|line| *line = loopgate::printable(line).into_owned());
+        for line in &mut evidence {
+            *line = loopgate::printable(line).into_owned();
+        }
         Ok(Self::failed_over(message, runs, evidence))
     }
 

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::subject::Subject;
 use crate::world::{Made, World};
 use loopgate::BoardFile;
-use loopgate::trace::Asked;
+use loopgate::trace::{Asked, Called};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -25,7 +25,7 @@ impl Subject {
             let before = asked.len();
             for entry in crossed.entries() {
                 let calls = entry.calls().iter().filter(|call| call.has_failed());
-                asked.extend(calls.filter_map(|call| call.asked()));
+                asked.extend(calls.filter_map(Called::asked));
             }
             if asked.len() == before {
                 break;

@@ -7,6 +7,7 @@ use crate::report::{Report, SCHEMA};
 use crate::schedule::{self, Random};
 use crate::subject::Subject;
 use crate::world::Made;
+use loopgate::control::to_hex;
 use sha2::Digest as _;
 
 /// Schedules that are drawn unless it is said how many.
@@ -119,7 +120,7 @@ impl Kit {
                 let found = Found::failed_over(cause, 1, Vec::new());
                 report.checks.push(STARTS.result(found));
                 let skipped = || Found::skipped("it does not start");
-                let chosen = CHECKS.iter().filter(|check| self.has(check));
+                let chosen = CHECKS.into_iter().filter(|check| self.has(check));
                 report
                     .checks
                     .extend(chosen.map(|check| check.result(skipped())));
@@ -128,7 +129,7 @@ impl Kit {
         };
         report.checks.push(STARTS.result(Found::passed(1)));
         report.trace = trace(&ground)?;
-        for check in CHECKS.iter().filter(|check| self.has(check)) {
+        for check in CHECKS.into_iter().filter(|check| self.has(check)) {
             (self.progress)(check.id);
             report.checks.push(check.result((check.run)(&ground)?));
         }
@@ -136,7 +137,7 @@ impl Kit {
     }
 
     /// Whether it is this part's.
-    fn has(&self, check: &&&Check) -> bool {
+    fn has(&self, check: &Check) -> bool {
         let place = CHECKS.iter().position(|known| known.id == check.id);
         let (index, count) = self.shard;
         let is_ours = place.is_some_and(|place| place as u64 % count == (index - 1) % count);
@@ -149,8 +150,7 @@ impl Kit {
             path: path.to_owned(),
             cause,
         })?;
-        let digest = sha2::Sha256::digest(&bytes);
-        let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = to_hex(&sha2::Sha256::digest(&bytes));
         Ok((path.display().to_string(), digest))
     }
 }
@@ -171,6 +171,5 @@ fn trace(ground: &Ground<'_>) -> Result<String, Error> {
         world.play(&actions, 0);
         world.end()?.hash(&mut hash);
     }
-    let hash = hash.finalize();
-    Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(to_hex(&hash.finalize()))
 }

@@ -90,7 +90,7 @@ fn call(ask: &Ask) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    loopgate::control::to_hex(bytes)
 }
 
 fn quoted(text: &str) -> String {

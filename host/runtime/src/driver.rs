@@ -304,7 +304,7 @@ impl Driver {
         self: &Arc<Self>,
         cx: &Context,
         handler: Handler,
-        f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<R>,
+        f: impl FnOnce(&mut Store<Guest>, Handlers<'_>) -> wasmtime::Result<R>,
     ) -> Result<R, ErrorCode> {
         self.call_for(cx, handler, Subject::default(), f)
     }
@@ -315,7 +315,7 @@ impl Driver {
         cx: &Context,
         handler: Handler,
         subject: Subject,
-        f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<R>,
+        f: impl FnOnce(&mut Store<Guest>, Handlers<'_>) -> wasmtime::Result<R>,
     ) -> Result<R, ErrorCode> {
         let mut guard = self.instance.try_lock().ok_or(ErrorCode::WouldDeadlock)?;
         let Some(instance) = guard.as_mut() else {
@@ -346,7 +346,7 @@ impl Driver {
         instance: &mut Instance,
         handler: Handler,
         subject: Subject<'a>,
-        f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<R>,
+        f: impl FnOnce(&mut Store<Guest>, Handlers<'_>) -> wasmtime::Result<R>,
     ) -> Result<Result<R, Death<'a>>, ErrorCode> {
         let _nested = stack::enter().ok_or(ErrorCode::NoResources)?;
         instance.recent.note(handler, subject.token);
@@ -361,7 +361,7 @@ impl Driver {
         let begun = store.data().begun().filter(|_| counts);
         let timing = self.counters.begin();
         let in_flight = self.engine.enter(store);
-        let result = f(store, &Handlers::of(&instance.bindings));
+        let result = f(store, Handlers::of(&instance.bindings));
         drop(in_flight);
         self.engine.leave(store);
         let spanned = store.data().clock.spanned();
@@ -549,7 +549,7 @@ impl Driver {
         self: &Arc<Self>,
         cx: &Context,
         handler: Handler,
-        f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<()>,
+        f: impl FnOnce(&mut Store<Guest>, Handlers<'_>) -> wasmtime::Result<()>,
     ) {
         self.deliver_for(cx, handler, Subject::default(), f);
     }
@@ -559,7 +559,7 @@ impl Driver {
         cx: &Context,
         handler: Handler,
         subject: Subject,
-        f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<()>,
+        f: impl FnOnce(&mut Store<Guest>, Handlers<'_>) -> wasmtime::Result<()>,
     ) {
         let delivered = self.call_for(cx, handler, subject, f);
         debug_assert_ne!(delivered, Err(ErrorCode::WouldDeadlock));

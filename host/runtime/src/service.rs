@@ -230,7 +230,7 @@ impl Service {
     fn call_command(
         &self,
         store: &mut Store<Guest>,
-        handlers: &Handlers<'_>,
+        handlers: Handlers<'_>,
         circumstances: Circumstances,
         arguments: &Arguments,
         submission: Option<&Arc<Submission>>,

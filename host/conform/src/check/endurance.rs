@@ -15,7 +15,7 @@ const ROUNDS_MAX: usize = 2_000;
 const EDGES: usize = 5_000;
 
 /// A year.
-const JUMP: Duration = Duration::from_secs(365 * 24 * 3600);
+const JUMP: Duration = Duration::from_hours(365 * 24);
 
 /// Handlers in the second after a jump that would be catching up.
 const CATCH_UP: u64 = 2_000;

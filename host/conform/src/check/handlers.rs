@@ -37,7 +37,7 @@ fn up_calls_return(ground: &Ground<'_>) -> Result<Found, Error> {
             continue;
         }
         let delays = entry.calls().iter();
-        let delays = delays.filter(|call| call.name().ends_with(".delay"));
+        let delays = delays.filter(|call| call.name() == "work-loop.delay");
         let nanos: u64 = delays
             .filter_map(|call| call.arguments().parse::<u64>().ok())
             .sum();

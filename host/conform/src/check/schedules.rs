@@ -28,10 +28,9 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
             let played = schedule::play(ground, some, seed)?;
             Ok(played.is_some_and(|(now, _)| self::kind(&now) == kind))
         })?;
-        let (complaint, world) = match schedule::play(ground, &shortest, seed)? {
-            Some(failed) => failed,
-            // What was found once is found again: nothing of it is left to chance.
-            None => return Ok(Found::failed_over(first, number + 1, Vec::new())),
+        let Some((complaint, world)) = schedule::play(ground, &shortest, seed)? else {
+            // Nothing is left to chance: what was found is found again.
+            return Ok(Found::failed_over(first, number + 1, Vec::new()));
         };
         let order: Vec<_> = shortest.iter().map(Action::words).collect();
         let message = format!(

@@ -136,9 +136,7 @@ impl Clients {
     pub(super) fn expire(&self, is_late: impl Fn(Instant) -> bool) -> bool {
         let mut late = self.deadlines();
         late.retain(|(deadline, _)| is_late(*deadline));
-        let ended = late.iter().map(|(_, submission)| submission);
-        ended.fold(false, |any, submission| {
-            submission.give_up(Err(ErrorCode::TimedOut)) || any
-        })
+        late.retain(|(_, submission)| submission.give_up(Err(ErrorCode::TimedOut)));
+        !late.is_empty()
     }
 }

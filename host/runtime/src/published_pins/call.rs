@@ -118,7 +118,7 @@ impl PublishedPin {
         &self,
         cx: &Context,
         handler: Handler,
-        f: impl FnOnce(&mut Store<Guest>, &Handlers) -> wasmtime::Result<Result<R, WitErrorCode>>,
+        f: impl FnOnce(&mut Store<Guest>, Handlers<'_>) -> wasmtime::Result<Result<R, WitErrorCode>>,
     ) -> Result<Result<R, ErrorCode>, ErrorCode> {
         let provider: Arc<Driver> = self.provider().ok_or(ErrorCode::DriverDied)?;
         let answer = provider.call(cx, handler, f)?;

@@ -51,8 +51,9 @@ macro_rules! handlers {
     )*) => {
         impl Handlers<'_> {$(
             #[inline]
+            #[allow(clippy::too_many_arguments, reason = "as many as the contract has")]
             pub(crate) fn $function(
-                &self,
+                self,
                 store: &mut Store<Guest>,
                 $($argument: $ty,)*
             ) -> wasmtime::Result<$answer> {

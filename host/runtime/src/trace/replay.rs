@@ -321,7 +321,7 @@ impl Replay<'_> {
     fn run(mut self, trace: &Trace) -> std::result::Result<Summary, ReplayError> {
         let mut entries = trace.entries();
         let mut instances = BTreeMap::new();
-        while let Some(entry) = entries.next() {
+        for entry in entries.by_ref() {
             let entry = entry?;
             if entry.driver() != self.summary.driver {
                 continue;

@@ -154,7 +154,9 @@ impl Take for String {
 impl<T: Put> Put for [T] {
     fn put(&self, out: &mut Vec<u8>) {
         put_number(self.len() as u64, out);
-        self.iter().for_each(|entry| entry.put(out));
+        for entry in self {
+            entry.put(out);
+        }
     }
 }
 
