@@ -1,3 +1,3 @@
-//! Counts to four million to wait for the contact to rest.
+//! Counts to two million to wait for the contact to rest.
 
 loopgate_mutants::mutant!(Spins);

@@ -54,7 +54,7 @@ pub enum Defect {
     DelaysInTimeout,
     /// Sorts all later edges of a call anew for each of them.
     SortsForEachEdge,
-    /// Counts to four million to wait for the contact to rest.
+    /// Counts to two million to wait for the contact to rest.
     Spins,
     /// Unwraps what `set` of the lamp gives.
     UnwrapsSet,
@@ -123,7 +123,7 @@ pub enum Defect {
 }
 
 /// For the loop that waits.
-const LONG: u32 = 4_000_000;
+const LONG: u32 = 2_000_000;
 
 /// What mutants do besides.
 impl Porch {

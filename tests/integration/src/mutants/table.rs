@@ -153,7 +153,7 @@ pub static MUTANTS: &[Mutant] = &[
     check(
         "handlers-in-time",
         "spins",
-        "counts to four million to wait for the contact to rest",
+        "counts to two million to wait for the contact to rest",
     ),
     check(
         "survives-faults",
