@@ -175,8 +175,8 @@ impl Porch {
             self.spoilt.is_for_it = false;
             let waiting = self.waiting.take().expect("it waits for this press");
             self.limit.cancel_timeout();
-            let presses = self.presses + u64::from(begins);
-            waiting.pending.complete(Ok(presses.into()))?;
+            let count = self.presses + u64::from(begins);
+            waiting.pending.complete(Ok(count.into()))?;
         }
         if begins && !self.has(Defect::CountsBounces) {
             return self.press();
