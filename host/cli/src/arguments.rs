@@ -8,6 +8,8 @@ use loopgate::control::{self, Place, Selector};
 use loopgate::devices::sim::Resolution;
 use loopgate::units::parse_span;
 use loopgate::{Target, VcdFile};
+#[cfg(feature = "compiler")]
+use loopgate_conform::Kit;
 
 use crate::new::Name;
 
@@ -58,12 +60,14 @@ pub(crate) enum Command {
     #[command(
         after_help = "Every check of the kit, and the scenarios that are given: files, or folders of them. With --board the \
         component takes the place of that driver's on this board, of which everything is simulated. Without one, the board is \
-        the scenarios' own; and without scenarios, one that grants the driver what it asks for.\n\n\
+        that of the first scenario that has one; and without scenarios, one that grants the driver what it asks for. A scenario \
+        with a board of its own is played on that.\n\n\
         The same component, board, scenarios and seed give the same report, on every machine. Exit status 1 where the \
         driver fails at anything.\n\n\
         Examples:\n  loopgate conform target/drivers/blink.wasm\n  \
         loopgate conform target/drivers/button_led.wasm --board sample-drivers/board.toml --scenario sample-drivers/button-led/conform\n  \
-        loopgate conform driver.wasm --junit report.xml --html report.html --shard 1/4"
+        loopgate conform driver.wasm --scenario conform --junit report.xml --html report.html --shard 1/4\n  \
+        loopgate conform driver.wasm --check survives-schedules --seed 7 --schedules 100000 --json"
     )]
     Conform(Conform),
     /// Has a component do again what a recording says, without a board
@@ -192,13 +196,13 @@ pub(crate) struct Conform {
     #[arg(long, value_name = "FILE")]
     pub(crate) board: Option<PathBuf>,
     /// Which of the board's drivers it is; not needed where the component's file has its name, or it is alone
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "board")]
     pub(crate) driver: Option<String>,
     /// A scenario, or a folder of them; can be given again
     #[arg(long, value_name = "PATH")]
     pub(crate) scenario: Vec<PathBuf>,
-    /// Runs this check only; can be given again
-    #[arg(long, value_name = "ID")]
+    /// Runs this check only, and no scenario; can be given again
+    #[arg(long, value_name = "ID", value_parser = check)]
     pub(crate) check: Vec<String>,
     /// What schedules are drawn from
     #[arg(long, default_value_t = 0)]
@@ -212,30 +216,24 @@ pub(crate) struct Conform {
     /// Records the lines of the scenarios, a VCD each, in this folder
     #[arg(long, value_name = "FOLDER")]
     pub(crate) vcd: Option<PathBuf>,
-    /// How the report is printed
-    #[arg(long, value_name = "FORM", default_value = "human")]
-    pub(crate) format: Format,
-    /// Writes the report as JSON, too
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-    /// Writes the report as JUnit XML, too
+    /// Writes the report as `JUnit` XML, too
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
     /// Writes the report as a page for a browser, too
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
-/// How a report is printed.
 #[cfg(feature = "compiler")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people
-    Human,
-    /// JSON
-    Json,
-    /// JUnit XML
-    Junit,
+fn check(text: &str) -> Result<String, String> {
+    if Kit::checks().any(|known| known == text) {
+        return Ok(text.to_owned());
+    }
+    let known: Vec<_> = Kit::checks().collect();
+    Err(format!("there is {}", known.join(", ")))
 }
 
 #[cfg(feature = "compiler")]

@@ -1,6 +1,7 @@
 //! `loopgate conform`.
 
-use std::io::IsTerminal as _;
+use std::fs::File;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,26 +11,26 @@ use loopgate_conform::report::Style;
 use loopgate_conform::scenario::{self, Scenario};
 use loopgate_conform::{Kit, Report, Subject};
 
-use crate::arguments::{Conform, Format};
+use crate::arguments::Conform;
 use crate::output::{plain, print};
 
 pub(crate) fn run(arguments: &Conform) -> Result<ExitCode> {
     let scenarios = scenarios(arguments)?;
     let subject = subject(arguments, &scenarios)?;
-    let report = report(arguments, subject, &scenarios)?;
-    for (path, text) in [
-        (&arguments.json, Report::to_json as fn(&Report) -> String),
-        (&arguments.junit, Report::to_junit),
-        (&arguments.html, Report::to_html),
-    ] {
-        if let Some(path) = path {
-            write(path, &text(&report))?;
-        }
+    // Before the work, which would be lost.
+    let junit = arguments.junit.as_deref().map(Output::new).transpose()?;
+    let html = arguments.html.as_deref().map(Output::new).transpose()?;
+    let report = report(arguments, &subject, &scenarios)?;
+    if let Some(output) = junit {
+        output.write(&report.to_junit())?;
     }
-    print(&match arguments.format {
-        Format::Human => report.to_text(style()),
-        Format::Json => report.to_json(),
-        Format::Junit => report.to_junit(),
+    if let Some(output) = html {
+        output.write(&report.to_html())?;
+    }
+    print(&if arguments.json {
+        report.to_json()
+    } else {
+        report.to_text(style())
     })?;
     Ok(if report.conforms() {
         ExitCode::SUCCESS
@@ -38,28 +39,11 @@ pub(crate) fn run(arguments: &Conform) -> Result<ExitCode> {
     })
 }
 
-fn report(arguments: &Conform, subject: Subject, scenarios: &[Scenario]) -> Result<Report> {
+/// The scenarios first: a mistake in one shows at once.
+fn report(arguments: &Conform, subject: &Subject, scenarios: &[Scenario]) -> Result<Report> {
     let (index, count) = arguments.shard;
-    let progress = Progress::new(arguments);
-    let teller = progress.teller();
-    for id in &arguments.check {
-        if !Kit::checks().any(|known| known == id) {
-            let known: Vec<_> = Kit::checks().collect();
-            bail!(
-                "there is no check `{}`; there is {}",
-                plain(id),
-                known.join(", ")
-            );
-        }
-    }
-    let component = subject.component().to_owned();
-    let kit = Kit::new(subject.clone())
-        .seed(arguments.seed)
-        .schedules(arguments.schedules)
-        .shard(index, count)
-        .only(&arguments.check)
-        .progress(teller);
-    let mut report = kit.run()?;
+    let progress = Progress::new();
+    let mut played = Vec::new();
     if arguments.check.is_empty() {
         let ours = scenarios
             .iter()
@@ -67,16 +51,17 @@ fn report(arguments: &Conform, subject: Subject, scenarios: &[Scenario]) -> Resu
             .filter(|(_, place)| place % count == index % count);
         for (scenario, _) in ours {
             progress.tell(&scenario.name());
-            let own = match arguments.board {
-                Some(_) => None,
-                None => scenario.subject(&component)?,
-            };
-            let result =
-                scenario.run(own.as_ref().unwrap_or(&subject), vcd(arguments, scenario)?)?;
-            report.scenarios.push(result);
+            played.push(scenario.run(subject, vcd(arguments, scenario)?)?);
         }
     }
-    progress.end();
+    let kit = Kit::new(subject.clone())
+        .seed(arguments.seed)
+        .schedules(arguments.schedules)
+        .shard(index, count)
+        .only(&arguments.check)
+        .progress(move |what| progress.tell(what));
+    let mut report = kit.run()?;
+    report.scenarios = played;
     Ok(report)
 }
 
@@ -129,8 +114,29 @@ fn vcd(arguments: &Conform, scenario: &Scenario) -> Result<Option<VcdFile>> {
     )))
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))
+/// A file that can be written.
+struct Output<'a> {
+    path: &'a Path,
+    file: File,
+}
+
+impl<'a> Output<'a> {
+    fn new(path: &'a Path) -> Result<Self> {
+        let file = File::create(path).with_context(|| unwritable(path))?;
+        Ok(Self { path, file })
+    }
+
+    fn write(mut self, text: &str) -> Result<()> {
+        let written = self.file.write_all(text.as_bytes());
+        written.with_context(|| unwritable(self.path))
+    }
+}
+
+fn unwritable(path: &Path) -> String {
+    format!(
+        "cannot write `{}`; name a file in a folder that is there",
+        path.display()
+    )
 }
 
 fn style() -> Style {
@@ -143,30 +149,30 @@ fn style() -> Style {
 }
 
 /// One line on the standard error that is written over, where that is a terminal.
-#[derive(Clone, Copy)]
 struct Progress {
     is_shown: bool,
 }
 
 impl Progress {
-    fn new(arguments: &Conform) -> Self {
-        let is_shown = std::io::stderr().is_terminal() && arguments.format == Format::Human;
+    fn new() -> Self {
+        let is_shown = std::io::stderr().is_terminal();
         Self { is_shown }
     }
 
-    fn tell(self, what: &str) {
+    fn tell(&self, what: &str) {
         if self.is_shown {
-            eprint!("\r\x1b[K{}", plain(what));
-        }
-    }
-
-    fn teller(self) -> impl Fn(&str) {
-        move |what| self.tell(what)
-    }
-
-    fn end(self) {
-        if self.is_shown {
-            eprint!("\r\x1b[K");
+            eprint!("{CLEAR}{}", plain(what));
         }
     }
 }
+
+/// What stands there is neither the report's nor an error's.
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.is_shown {
+            eprint!("{CLEAR}");
+        }
+    }
+}
+
+const CLEAR: &str = "\r\x1b[K";

@@ -21,11 +21,11 @@ pub(crate) fn run(new: &New) -> Result<ExitCode> {
         sdk: &sdk,
     };
     project.make(&folder)?;
-    print(&what_next(&folder, &sdk))?;
+    print(&what_next(&new.name, &folder, &sdk))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn what_next(folder: &Path, sdk: &Sdk) -> String {
+fn what_next(name: &Name, folder: &Path, sdk: &Sdk) -> String {
     let folder = folder.display().to_string();
     let folder = plain(&folder);
     let sdk = match sdk {
@@ -37,8 +37,10 @@ fn what_next(folder: &Path, sdk: &Sdk) -> String {
             )
         }
     };
+    let component = format!("target/wasm32-wasip2/release/{}.wasm", name.artifact());
     format!(
         "made a driver in {folder}\nSDK: {sdk}\n\nNext:\n  cd {folder}\n  cargo build --release\n  \
-         loopgate run board.toml\n\n{folder}/README.md says what to try then.\n"
+         loopgate conform {component} --scenario conform\n  loopgate run board.toml\n\n\
+         {folder}/README.md says what to try then.\n"
     )
 }

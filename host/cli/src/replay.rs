@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use loopgate::trace::{Divergence, ReplayError, Summary, Trace, replay};
 use serde::Serialize;
 
@@ -21,7 +21,8 @@ struct Replayed {
 }
 
 pub(crate) fn run(arguments: &Replay) -> Result<ExitCode> {
-    let trace = Trace::read(&arguments.recording)?;
+    let trace = Trace::read(&arguments.recording)
+        .with_context(|| format!("cannot replay `{}`", arguments.recording.display()))?;
     let replayed = replay(&trace, arguments.driver.as_deref(), &arguments.component);
     let (summary, divergence) = match replayed {
         Ok(summary) => (Some(summary), None),

@@ -95,7 +95,12 @@ fn serve(
 
 fn record(path: &Path) -> Result<Arc<Recorder>> {
     let recorder = Recorder::to_file(path);
-    recorder.with_context(|| format!("cannot record to `{}`", path.display()))
+    recorder.with_context(|| {
+        format!(
+            "cannot record to `{}`; name a file in a folder that is there",
+            path.display()
+        )
+    })
 }
 
 /// Where there is room for drivers, which the first thread's may not have.

@@ -411,6 +411,114 @@ fn files_that_are_wrong_are_status_1() {
     );
 }
 
+#[cfg(feature = "compiler")]
+#[test]
+fn what_conform_cannot_use_is_status_1_with_thing_and_remedy() {
+    let scene = Scene::new();
+    let file = |name: &str, text: &str| scene.file(name, text).to_str().unwrap().to_owned();
+    let core = file("core.wasm", "\0asm\u{1}\0\0\0");
+    let board = file("board.toml", &board("virtual"));
+    let set = "set = { line = \"GPIO9\", level = \"low\" }";
+    let misspelt = file("misspelt.toml", "titel = \"x\"\n");
+    let stranger = format!("title = \"x\"\n[[step]]\nat = \"1 s\"\n{set}\n");
+    let stranger = file("stranger.toml", &stranger);
+    let folder = scene.directory.path().to_str().unwrap();
+    let nowhere = format!("{folder}/none/report.xml");
+    let empty = scene.path("empty");
+    std::fs::create_dir(&empty).unwrap();
+    for (arguments, parts) in [
+        (&["/none.wasm"][..], ["`/none.wasm`", "check the path"]),
+        (&["/dev/zero"], ["`/dev/zero`", "no regular file"]),
+        (&[&core, "--board", &board], ["it has none", "`--driver`"]),
+        (
+            &[&core, "--board", &board, "--driver", "lamp"],
+            ["board.toml", "no driver `lamp`"],
+        ),
+        (
+            &[&core, "--scenario", &misspelt],
+            ["misspelt.toml:1", "`title`"],
+        ),
+        (
+            &[&core, "--scenario", &stranger],
+            ["stranger.toml", "`GPIO9`"],
+        ),
+        (
+            &[&core, "--scenario", empty.to_str().unwrap()],
+            ["no scenario in it", "`title`"],
+        ),
+        (
+            &[&core, "--junit", &nowhere],
+            ["none/report.xml", "a folder that is there"],
+        ),
+    ] {
+        let error = scene.fails(1, &[&["conform"], arguments].concat());
+        for part in parts {
+            assert!(error.contains(part), "{arguments:?}: {error}");
+        }
+        assert!(error.starts_with("error: "), "{error}");
+    }
+}
+
+#[cfg(feature = "compiler")]
+#[test]
+fn a_driver_that_does_not_start_does_not_conform() {
+    let scene = Scene::new();
+    let core = scene.file("core.wasm", "\0asm\u{1}\0\0\0");
+    let core = core.to_str().unwrap();
+    let (xml, html) = (scene.path("report.xml"), scene.path("report.html"));
+    let output = scene
+        .command(&["conform", core, "--json", "--junit"])
+        .arg(&xml)
+        .arg("--html")
+        .arg(&html)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["component"], core);
+    let outcome = &report["checks"][0]["outcome"];
+    assert_eq!(outcome["result"], "failed");
+    let message = outcome["message"].as_str().unwrap();
+    assert!(message.contains("core module"), "{message}");
+    for report in [xml, html] {
+        let report = std::fs::read_to_string(report).unwrap();
+        assert!(report.contains("core module"), "{report}");
+    }
+    let output = scene.output(&["conform", core]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("core does not conform: "), "{said}");
+    // Neither colours nor progress but for a terminal.
+    assert!(!said.contains('\x1b') && output.stderr.is_empty(), "{said}");
+}
+
+#[test]
+fn what_is_no_recording_is_status_1() {
+    let scene = Scene::new();
+    let text = scene.file("text.trace", "hello");
+    for (recording, part) in [
+        (text.to_str().unwrap(), "loopgate run BOARD --record FILE"),
+        ("/none.trace", "No such file"),
+        ("/dev/zero", "no regular file"),
+    ] {
+        let error = scene.fails(1, &["replay", recording, "driver.wasm"]);
+        let names = error.contains(&format!("`{recording}`"));
+        assert!(names && error.contains(part), "{error}");
+    }
+    let board = scene.file("board.toml", &board("virtual"));
+    let nowhere = scene.path("none/field.trace");
+    let record = ["--record", nowhere.to_str().unwrap()];
+    let error = scene.fails(
+        1,
+        &[&["run", board.to_str().unwrap()], &record[..]].concat(),
+    );
+    assert!(
+        error.contains("none/field.trace") && error.contains("a folder that is there"),
+        "{error}"
+    );
+}
+
 /// Of this machine, whatever it has.
 #[test]
 fn the_doctor_says_what_is_here_in_one_shape() {
@@ -507,8 +615,22 @@ fn wrong_use_is_status_2() {
         &["new", "my lamp"],
         &["call", "a", "b", "ten"],
         &["call", "a", "b", "--timeout", "2 h"],
+        &["replay"],
+        &["replay", "field.trace"],
     ] {
         scene.fails(2, arguments);
+    }
+    #[cfg(feature = "compiler")]
+    for (arguments, part) in [
+        (&[][..], "COMPONENT"),
+        (&["d.wasm", "--shard", "3/2"], "`2/4`"),
+        (&["d.wasm", "--shard", "0/2"], "`2/4`"),
+        (&["d.wasm", "--check", "nothing"], "starts-again"),
+        (&["d.wasm", "--driver", "d"], "--board"),
+        (&["d.wasm", "--schedules", "few"], "--schedules"),
+    ] {
+        let error = scene.fails(2, &[&["conform"], arguments].concat());
+        assert!(error.contains(part), "{error}");
     }
     assert!(scene.says(&["--help"]).contains("Exit status: 0 done"));
 }

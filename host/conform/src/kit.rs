@@ -13,6 +13,9 @@ use sha2::Digest as _;
 /// Schedules that are drawn unless it is said how many.
 const SCHEDULES: u64 = 500;
 
+/// A board loads no larger component.
+const COMPONENT_MAX: u64 = 16 << 20;
+
 /// Of those, so many are in the trace that reports name.
 const TRACED: u64 = 16;
 
@@ -146,12 +149,9 @@ impl Kit {
 
     fn digest(&self) -> Result<(String, String), Error> {
         let path = self.subject.component();
-        let bytes = std::fs::read(path).map_err(|cause| Error::Unreadable {
-            path: path.to_owned(),
-            cause,
-        })?;
+        let bytes = crate::file::read(path, COMPONENT_MAX)?;
         let digest = to_hex(&sha2::Sha256::digest(&bytes));
-        Ok((path.display().to_string(), digest))
+        Ok((self.subject.given().display().to_string(), digest))
     }
 }
 

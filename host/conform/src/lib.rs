@@ -8,6 +8,7 @@
 mod action;
 mod check;
 mod error;
+mod file;
 mod grants;
 mod ground;
 mod kit;

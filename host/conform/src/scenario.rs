@@ -15,7 +15,6 @@ use crate::report::ScenarioResult;
 use crate::subject::Subject;
 use format::File;
 use loopgate::VcdFile;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use step::Step;
@@ -149,24 +148,8 @@ pub fn find(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-/// A file, where it is one, and not too large.
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let unreadable = |cause| Error::Unreadable {
-        path: path.to_owned(),
-        cause,
-    };
-    // Before it is opened: a pipe would wait for its writer.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(unreadable(std::io::Error::other("it is no regular file")));
-    }
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut file = file.take(FILE_MAX + 1);
-    file.read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > FILE_MAX {
-        return Err(too_large(path));
-    }
-    Ok(bytes)
+    crate::file::read(path, FILE_MAX)
 }
 
 fn too_large(path: &Path) -> Error {

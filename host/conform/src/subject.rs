@@ -9,6 +9,8 @@ use toml::Spanned;
 /// A driver on its board, which is simulated, whatever its file says.
 #[derive(Clone, Debug)]
 pub struct Subject {
+    /// As it was named.
+    given: PathBuf,
     component: PathBuf,
     board: BoardFile,
     driver: String,
@@ -28,8 +30,9 @@ impl Subject {
         board: Option<&Path>,
         driver: Option<&str>,
     ) -> Result<Self, Error> {
+        let given = component.to_owned();
         let component = std::path::absolute(component).map_err(|cause| Error::Unreadable {
-            path: component.to_owned(),
+            path: given.clone(),
             cause,
         })?;
         let mut board = match board {
@@ -44,11 +47,17 @@ impl Subject {
         entry.sha256 = None;
         let driver = entry.name.get_ref().clone();
         Ok(Self {
+            given,
             component,
             board,
             driver,
             engine: VirtualEngine::new()?,
         })
+    }
+
+    /// The driver's component, as it was named.
+    pub(crate) fn given(&self) -> &Path {
+        &self.given
     }
 
     /// The driver's component.
@@ -159,7 +168,7 @@ fn chosen(board: &BoardFile, component: &Path, driver: Option<&str>) -> Result<u
         let message = match driver {
             Some(name) => format!("the board has no driver `{name}`; {there_is}"),
             None => format!(
-                "which of the board's drivers is `{}`? {there_is}; name the driver",
+                "which of the board's drivers is `{}`? {there_is}; name it, with `--driver` or in the scenario",
                 component.display()
             ),
         };

@@ -37,6 +37,27 @@ fn build(project: &Path) {
     assert!(!said.contains("warning"), "{said}");
 }
 
+/// As its workflow does.
+fn conform(project: &Path) {
+    for part in ["1/2", "2/2"] {
+        let component = "target/wasm32-wasip2/release/my_lamp.wasm";
+        let output = program::command(project)
+            .args(["conform", component, "--scenario", "conform"])
+            .args(["--shard", part, "--junit", "report.xml", "--html"])
+            .arg("report.html")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("my-lamp conforms: "), "{said}");
+        assert_eq!(said.contains("1 scenario passed"), part == "1/2", "{said}");
+        for (report, begin) in [("report.xml", "<?xml"), ("report.html", "<!")] {
+            let report = std::fs::read_to_string(project.join(report)).unwrap();
+            assert!(report.starts_with(begin), "{report}");
+        }
+    }
+}
+
 fn run(project: &Path) -> Board {
     let file = BoardFile::read(project.join("board.toml")).unwrap_or_else(|e| panic!("{e}"));
     Board::builder()
@@ -54,9 +75,10 @@ fn edges(board: &Board, line: &str) -> u64 {
 }
 
 #[test]
-fn a_new_project_builds_and_runs_on_its_board() {
+fn a_new_project_builds_conforms_and_runs_on_its_board() {
     let project = make("my-lamp");
     build(&project);
+    conform(&project);
     let board = run(&project);
     assert_running(&board, "my-lamp");
     board.run_for(Duration::from_secs(10));

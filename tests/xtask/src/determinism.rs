@@ -119,7 +119,7 @@ fn compare(
             command.args(&program[1..]).arg("conform").arg(&component);
             command.arg("--scenario").arg(folder.join("conform"));
             // The trace is of all that the checks begin with; they need not be run.
-            command.args(["--check=starts", "--seed=7", "--format=json"]);
+            command.args(["--check=starts", "--seed=7", "--json"]);
             let output = process::output_of(&mut command);
             let output = output.with_context(|| format!("`{name}` does not run on {machine}"))?;
             let report: serde_json::Value = serde_json::from_str(&output)?;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::check::Failure;
 use crate::workspace::Workspace;
-use crate::{Outcome, board_reference, contract_reference, help, no_arguments};
+use crate::{Outcome, board_reference, check_reference, contract_reference, help, no_arguments};
 
 /// A generated part of a document.
 struct Part {
@@ -44,6 +44,11 @@ const PARTS: &[Part] = &[
         document: "wit/REFERENCE.md",
         name: "interfaces",
         text: contract_reference::text,
+    },
+    Part {
+        document: "host/conform/README.md",
+        name: "checks",
+        text: check_reference::text,
     },
 ];
 

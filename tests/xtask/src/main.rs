@@ -9,6 +9,7 @@ mod bench;
 mod board_reference;
 mod build;
 mod check;
+mod check_reference;
 mod contract_reference;
 mod demo;
 mod determinism;

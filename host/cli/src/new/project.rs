@@ -18,6 +18,15 @@ const FILES: &[(&str, &str)] = &[
     ("README.md", include_str!("template/README.md")),
     ("board.toml", include_str!("template/board.toml")),
     ("src/lib.rs", include_str!("template/lib.rs")),
+    ("conform/counts.toml", include_str!("template/counts.toml")),
+    (
+        ".github/workflows/conform.yml",
+        include_str!("template/conform.yml"),
+    ),
+    (
+        "rust-toolchain.toml",
+        include_str!("../../../../rust-toolchain.toml"),
+    ),
 ];
 
 /// The SDK of the checkout that this program was built from.
@@ -41,7 +50,7 @@ impl Project<'_> {
     fn write(&self, path: &Path, template: &str) -> Result<()> {
         let text = template
             .replace("{{name}}", self.name.as_str())
-            .replace("{{crate}}", &self.name.as_str().replace('-', "_"))
+            .replace("{{crate}}", &self.name.artifact())
             .replace("{{sdk}}", &self.sdk.dependency());
         let parent = path.parent().unwrap_or(path);
         fs::create_dir_all(parent)
@@ -72,6 +81,11 @@ const NAME_MAX: usize = 64;
 impl Name {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What cargo calls the component that it builds.
+    pub(crate) fn artifact(&self) -> String {
+        self.0.replace('-', "_")
     }
 }
 
@@ -169,11 +183,15 @@ mod tests {
         project.make(folder.path()).unwrap();
         let read = |file: &str| fs::read_to_string(folder.path().join(file)).unwrap();
         for (file, _) in FILES {
-            assert!(!read(file).contains("{{"), "{file}");
+            // GitHub's own places are for GitHub.
+            let ours = read(file).replace("${{", "");
+            assert!(!ours.contains("{{"), "{file}");
         }
         let dependency = r#"loopgate-guest = { path = "/a \"b\"/guest-sdk" }"#;
         assert!(read("Cargo.toml").contains(dependency));
-        assert!(read("board.toml").contains("release/my_lamp.wasm"));
+        for file in ["board.toml", "README.md", ".github/workflows/conform.yml"] {
+            assert!(read(file).contains("release/my_lamp.wasm"), "{file}");
+        }
         let error = project.make(folder.path()).unwrap_err().to_string();
         assert!(error.contains("not empty; choose another"), "{error}");
     }

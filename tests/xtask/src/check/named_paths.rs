@@ -11,6 +11,8 @@ const DOCUMENTS: &[&str] = &[
     "sample-drivers/BOARD.md",
     "sample-drivers/RASPBERRY-PI.md",
     "wit/README.md",
+    "host/conform/README.md",
+    "host/conform/SCENARIOS.md",
     "fuzz/README.md",
 ];
 

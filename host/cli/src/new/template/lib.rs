@@ -28,7 +28,9 @@ impl Driver for Lamp {
             presses: 0,
             _press: cx.interrupt(&button.edges(Edges::Falling)?)?,
             _button: button,
-            _service: service.selector(1, "presses", "", "presses so far").publish()?,
+            _service: service
+                .selector(1, "presses", "", "presses so far")
+                .publish()?,
         };
         lamp.timer.set_timeout(PERIOD)?;
         info!("blinking every {PERIOD:?}");
@@ -37,8 +39,17 @@ impl Driver for Lamp {
 
     /// The timer expired. It fires once for each time that it is armed.
     fn timeout(&mut self, _: TimerId, expiry: Timeout) -> Result<()> {
-        self.led.toggle()?;
-        self.timer.wake_at(expiry.deadline + PERIOD)
+        // Counted from the deadline, so that lateness does not add up; after a
+        // long standstill the missed turns are skipped.
+        let next = expiry.deadline + PERIOD;
+        let next = if next > expiry.now {
+            next
+        } else {
+            expiry.now + PERIOD
+        };
+        // First: should the lamp fail, the next turn comes all the same.
+        self.timer.wake_at(next)?;
+        self.led.toggle()
     }
 
     /// The button was pressed, `event.count` times since the last call.
