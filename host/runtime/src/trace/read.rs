@@ -140,6 +140,11 @@ impl Trace {
         Ok(Self { bytes, begin })
     }
 
+    /// As it was written.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// What happened, in the order in which handlers returned.
     pub fn entries(&self) -> Entries<'_> {
         Entries {

@@ -198,8 +198,5 @@ fn is_there(file: &File) -> io::Result<()> {
     if file.metadata()?.nlink() > 0 {
         return Ok(());
     }
-    Err(io::Error::new(
-        io::ErrorKind::NotFound,
-        "it was removed",
-    ))
+    Err(io::Error::new(io::ErrorKind::NotFound, "it was removed"))
 }

@@ -73,6 +73,7 @@ pub(crate) fn put_number(number: u64, out: &mut Vec<u8>) {
 
 /// Recording is to cost next to nothing, and each handler has two times in it: all
 /// bytes at once up to 56 bits, which are two years in nanoseconds.
+#[inline]
 fn put_large(mut number: u64, out: &mut Vec<u8>) {
     while number >> 56 != 0 {
         out.push(number as u8 | 0x80);
