@@ -113,6 +113,7 @@ impl Found {
             outcome: Outcome::Failed(Failure {
                 message,
                 evidence,
+                schedule: Vec::new(),
                 scenario: None,
             }),
             runs,

@@ -89,6 +89,10 @@ pub struct Failure {
     pub message: String,
     /// What led there, a line each: of the board's time, the driver's calls and its log.
     pub evidence: Vec<String>,
+    /// The shortest schedule that was found to lead there, a line for each thing that
+    /// happens; where the check draws schedules.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schedule: Vec<String>,
     /// A scenario (TOML) that shows it again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scenario: Option<String>,

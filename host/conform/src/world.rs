@@ -120,7 +120,14 @@ impl World {
             State::Running => {
                 let lines = self.log().into_iter().rev();
                 let mut failures = lines.filter(|line| line.text.starts_with("failed"));
-                let cause = failures.next().map(|line| line.text);
+                // `failed, started again in 100 ms: trap: ...`: the cause alone, as of one
+                // that was not started again yet.
+                let cause = failures
+                    .next()
+                    .map(|line| match line.text.split_once(": ") {
+                        Some((_, cause)) => cause.to_owned(),
+                        None => line.text,
+                    });
                 Some(cause.unwrap_or_else(|| "it failed, and was started again".to_owned()))
             }
             state => Some(

@@ -74,6 +74,9 @@ pub(crate) const HOST_FRAMES: usize = 64 << 10;
 /// Address space that one linear memory reserves, and the most that `memory` can be.
 pub(crate) const MEMORY_RESERVATION: u64 = 16 << 20;
 
+/// The most that `handles` can be.
+pub(crate) const HANDLES_MAX: u32 = 65_536;
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -182,7 +185,7 @@ impl LimitsEntry {
             closing: span("closing", self.closing, default.closing, 10 * second)?,
             payload: bytes("payload", self.payload, default.payload, 256, 4 << 20)?,
             line_hold: span("line-hold", self.line_hold, default.line_hold, 60 * second)?,
-            handles: count("handles", self.handles, default.handles, 65_536)?,
+            handles: count("handles", self.handles, default.handles, HANDLES_MAX)?,
             occurrences: count(
                 "occurrences",
                 self.occurrences,

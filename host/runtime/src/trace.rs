@@ -29,6 +29,10 @@ pub(crate) use witness::{Traced, Witness};
 const MAGIC: &[u8; 14] = b"loopgate-trace";
 const VERSION: u64 = 1;
 
+/// No chunk is longer. A handler that makes so many calls that they take more is not
+/// recorded, and neither is what follows of its instance.
+const CHUNK_MAX: usize = 8 << 20;
+
 /// What a chunk is about.
 mod chunk {
     pub(super) const DRIVER: u8 = 1;
@@ -51,3 +55,28 @@ const CLOCKS: [(u8, &str); 2] = [
     (MONOTONIC, "wasi:clocks.monotonic-clock.now"),
     (WALL, "wasi:clocks.wall-clock.now"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::{CHUNK_MAX, VERSION, crossing, handlers};
+
+    /// The part of `TRACE.md` that is a table of numbers.
+    fn table(heads: &str, name: impl Fn(u8) -> Option<&'static str>) -> String {
+        let rows = (0..=u8::MAX).filter_map(|number| Some((number, name(number)?)));
+        let rows = rows.map(|(number, name)| format!("| {number} | `{name}` |\n"));
+        format!("{heads}\n|---|---|\n{}", rows.collect::<String>())
+    }
+
+    #[test]
+    fn the_document_has_every_number() {
+        let document = include_str!("../TRACE.md");
+        for table in [
+            table("| number | handler |", handlers::name),
+            table("| number | function |", crossing::name),
+        ] {
+            assert!(document.contains(&table), "`TRACE.md` is to have\n{table}");
+        }
+        assert!(document.contains(&format!("version, {VERSION}")));
+        assert!(document.contains(&format!("{} MiB", CHUNK_MAX >> 20)));
+    }
+}

@@ -14,16 +14,17 @@ use table::Row;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let json = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => false,
-        ["--json"] => true,
+    let (json, only) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => (false, ""),
+        ["--json"] => (true, ""),
+        ["--only", only] => (false, only),
         [driver_process::ARGUMENT] => return done(driver_process::answer().map(|()| true)),
         _ => {
-            eprintln!("usage: cargo xtask bench [--json]");
+            eprintln!("usage: cargo xtask bench [--json | --only ROW]");
             return ExitCode::from(2);
         }
     };
-    done(rows::measure_all(&target()).map(|rows| {
+    done(rows::measure_all(&target(), only).map(|rows| {
         table::print(&rows, json);
         rows.iter().all(Row::is_met)
     }))

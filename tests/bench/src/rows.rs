@@ -7,7 +7,8 @@ use crate::measure::{Measured, Rounds, ratio};
 use crate::table::{Row, Target};
 use anyhow::{Context as _, Result};
 use loopgate::board_file::ClockKind;
-use loopgate::{Board, BoardFile, Request};
+use loopgate::trace::{Recorder, Trace};
+use loopgate::{Board, BoardFile, Builder, Request};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,31 +31,48 @@ const PIECES: Rounds = Rounds {
     count: 400,
 };
 
+/// A board that is recorded is to be at most so much slower.
+const RECORDED: f64 = 1.05;
+
 /// Selectors of `probe_echo`.
 const ECHO: u32 = 1;
 const RELAY: u32 = 5;
 
-/// `target` is where `cargo xtask` leaves drivers and guests.
-pub(crate) fn measure_all(target: &Path) -> Result<Vec<Row>> {
+/// How a row is measured; the folder is the one of the guests.
+type Measure = fn(&Path) -> Result<Row>;
+
+/// Every row, by what `--only` calls it.
+const ROWS: [(&str, Measure); 7] = [
+    ("gate-call", gate_call),
+    ("interrupt", interrupt),
+    ("native-mutex", native_mutex),
+    ("driver-process", driver_process),
+    ("serial-echo", serial_echo),
+    ("recorded-call", recorded_call),
+    ("recorded-interrupt", recorded_interrupt),
+];
+
+/// `target` is where `cargo xtask` leaves drivers and guests; of the rows those whose
+/// name begins with `only`.
+pub(crate) fn measure_all(target: &Path, only: &str) -> Result<Vec<Row>> {
     let guests = &target.join("guests");
+    let wanted = ROWS.iter().filter(|(name, _)| name.starts_with(only));
+    wanted.map(|(_, measure)| measure(guests)).collect()
+}
+
+fn bare(guests: &Path) -> Result<Bare> {
     let path = guests.join("probe_echo.wasm");
-    let mut bare = Bare::new(&path).map_err(into).with_context(|| {
+    Bare::new(&path).map_err(into).with_context(|| {
         format!(
             "`{}`; `cargo xtask bench` builds the guests",
             path.display()
         )
-    })?;
-    Ok(vec![
-        gate_call(guests, &mut bare)?,
-        interrupt(guests, &mut bare)?,
-        native_mutex(guests)?,
-        driver_process(guests)?,
-        serial_echo(&target.join("drivers/serial_echo.wasm"))?,
-    ])
+    })
 }
 
 /// A client's thread through the gate into the driver and back.
-fn gate_call(guests: &Path, bare: &mut Bare) -> Result<Row> {
+fn gate_call(guests: &Path) -> Result<Row> {
+    let mut bare = bare(guests)?;
     let board = board(guests, ClockKind::Real)?;
     let bare_calls = |count| {
         for _ in 0..count {
@@ -76,20 +94,9 @@ fn gate_call(guests: &Path, bare: &mut Bare) -> Result<Row> {
 /// From the signal to the handler, on the thread that drains the loop (in
 /// virtual time this one): each interrupt is made by the handler of the one
 /// before, here as there.
-fn interrupt(guests: &Path, bare: &mut Bare) -> Result<Row> {
+fn interrupt(guests: &Path) -> Result<Row> {
+    let mut bare = bare(guests)?;
     let board = board(guests, ClockKind::Virtual)?;
-    let delivered = || board.status().drivers[0].counts.interrupts;
-    let relay = |count: u32| {
-        let before = delivered();
-        board.call("echo", Request::numbered(RELAY).scalar(u64::from(count)))?;
-        // Virtual seconds: as soon as there is nothing left they are over.
-        board.run_for(Duration::from_secs(10));
-        anyhow::ensure!(
-            delivered() - before == u64::from(count),
-            "interrupts are missing"
-        );
-        Ok(())
-    };
     let bare_relay = |count: u32| {
         bare.command(RELAY, u64::from(count), Vec::new())
             .map_err(into)?;
@@ -98,7 +105,7 @@ fn interrupt(guests: &Path, bare: &mut Bare) -> Result<Row> {
         }
         Ok(())
     };
-    let measured = ratio(CALLS, relay, bare_relay)?;
+    let measured = ratio(CALLS, |count| relay(&board, count), bare_relay)?;
     Ok(Row {
         name: "software interrupt to handler, on the draining thread",
         compared_with: "bare component call",
@@ -151,8 +158,9 @@ fn driver_process(guests: &Path) -> Result<Row> {
 
 /// Bytes through a pseudo-terminal, a sample driver and back. No target: most
 /// of it is the kernel's terminal, the same on both sides.
-fn serial_echo(component: &Path) -> Result<Row> {
-    let mut driver = Echo::driver(component)?;
+fn serial_echo(guests: &Path) -> Result<Row> {
+    let component = guests.with_file_name("drivers").join("serial_echo.wasm");
+    let mut driver = Echo::driver(&component)?;
     let mut cat = Echo::cat()?;
     // Rates are to each other as the times are the other way round.
     let measured = ratio(PIECES, |count| driver.echo(count), |count| cat.echo(count))?;
@@ -164,6 +172,90 @@ fn serial_echo(component: &Path) -> Result<Row> {
         target: Target::None,
         figure: (rate, "MB/s"),
     })
+}
+
+/// What a recording of every crossing costs a gate call.
+fn recorded_call(guests: &Path) -> Result<Row> {
+    let plain = board(guests, ClockKind::Real)?;
+    let recorded = Recorded::board(guests, ClockKind::Real)?;
+    let measured = ratio(
+        CALLS,
+        |count| calls(&recorded.board, count),
+        |count| calls(&plain, count),
+    )?;
+    recorded.end()?;
+    Ok(Row {
+        name: "gate call, 64 B in and out, recorded to a file",
+        compared_with: "the same, not recorded",
+        ratio: measured.ratio,
+        target: Target::AtMost(RECORDED),
+        figure: nanos(&measured),
+    })
+}
+
+/// And an interrupt.
+fn recorded_interrupt(guests: &Path) -> Result<Row> {
+    let plain = board(guests, ClockKind::Virtual)?;
+    let recorded = Recorded::board(guests, ClockKind::Virtual)?;
+    let measured = ratio(
+        CALLS,
+        |count| relay(&recorded.board, count),
+        |count| relay(&plain, count),
+    )?;
+    recorded.end()?;
+    Ok(Row {
+        name: "software interrupt to handler, recorded to a file",
+        compared_with: "the same, not recorded",
+        ratio: measured.ratio,
+        target: Target::AtMost(RECORDED),
+        figure: nanos(&measured),
+    })
+}
+
+/// A board that is recorded.
+struct Recorded {
+    board: Board,
+    recorder: Arc<Recorder>,
+    file: tempfile::NamedTempFile,
+}
+
+impl Recorded {
+    fn board(guests: &Path, clock: ClockKind) -> Result<Self> {
+        let file = tempfile::NamedTempFile::new()?;
+        let recorder = Recorder::to_file(file.path())?;
+        Ok(Self {
+            board: builder(guests, clock)?.trace(recorder.clone()).build()?,
+            recorder,
+            file,
+        })
+    }
+
+    /// What was left out has cost nothing.
+    fn end(self) -> Result<()> {
+        self.board.shutdown();
+        self.recorder.finish();
+        let trace = Trace::read(self.file.path())?;
+        let mut entries = trace.entries();
+        for entry in entries.by_ref() {
+            anyhow::ensure!(entry?.handler() != "lost", "the recording has a hole");
+        }
+        anyhow::ensure!(entries.is_whole(), "the recording was cut");
+        Ok(())
+    }
+}
+
+/// Has the driver interrupt itself so often.
+fn relay(board: &Board, count: u32) -> Result<()> {
+    let delivered = || board.status().drivers[0].counts.interrupts;
+    let before = delivered();
+    board.call("echo", Request::numbered(RELAY).scalar(u64::from(count)))?;
+    // Virtual seconds: as soon as there is nothing left they are over.
+    board.run_for(Duration::from_secs(10));
+    anyhow::ensure!(
+        delivered() - before == u64::from(count),
+        "interrupts are missing"
+    );
+    Ok(())
 }
 
 fn nanos(measured: &Measured) -> (f64, &'static str) {
@@ -179,13 +271,13 @@ fn calls(board: &Board, count: u32) -> Result<()> {
 }
 
 fn board(guests: &Path, clock: ClockKind) -> Result<Board> {
+    Ok(builder(guests, clock)?.build()?)
+}
+
+fn builder(guests: &Path, clock: ClockKind) -> Result<Builder> {
     let text = "[board]\nbackend = \"sim\"\n[[driver]]\nname = \"echo\"\ncomponent = \"probe_echo.wasm\"\nprovides = [\"echo\"]\n";
     let file = BoardFile::parse(text, guests.join("bench.toml"))?;
-    Ok(Board::builder()
-        .board(file)
-        .clock(clock)
-        .without_cache()
-        .build()?)
+    Ok(Board::builder().board(file).clock(clock).without_cache())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is for `map_err`")]

@@ -10,12 +10,16 @@ mod component;
 mod control;
 mod host_calls;
 mod input;
+mod scenario;
+mod trace;
 
 pub use board_file::board_file;
 pub use capture::capture;
 pub use component::component;
 pub use control::control;
 pub use host_calls::host_calls;
+pub use scenario::scenario;
+pub use trace::trace;
 
 /// What a target does with its bytes.
 pub type Target = fn(&[u8]);
@@ -27,6 +31,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("control", control),
     ("component", component),
     ("host_calls", host_calls),
+    ("trace", trace),
+    ("scenario", scenario),
 ];
 
 /// A file with these bytes, in memory where the machine has such a place.

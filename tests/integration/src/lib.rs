@@ -5,6 +5,7 @@
 pub mod fuzzing;
 pub mod hostile;
 pub mod log;
+pub mod mutants;
 pub mod program;
 mod random;
 

@@ -1,8 +1,12 @@
 //! The program itself, running a board of its own.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+/// Where its log goes, in its folder.
+const LOG: &str = "log";
 
 /// A running `loopgate run`, ended when dropped.
 pub struct Program {
@@ -49,6 +53,11 @@ impl Program {
     /// A path in the board's folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// What it has logged since it was begun.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.path(LOG)).expect("it logs text")
     }
 
     /// What `loopgate ARGUMENTS` prints; it must succeed.
@@ -127,7 +136,7 @@ fn spawn(folder: &Path, arguments: &[&str]) -> Child {
         .arg(folder.join("board.toml"))
         .args(arguments)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(File::create(folder.join(LOG)).expect("a file"))
         .spawn()
         .expect("the program runs")
 }

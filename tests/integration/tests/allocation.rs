@@ -2,7 +2,9 @@
 //! allocates nothing.
 
 use loopgate::Board;
-use loopgate_integration::{ask, entry, guest, virtual_board};
+use loopgate::board_file::ClockKind;
+use loopgate::trace::Recorder;
+use loopgate_integration::{ask, board_of, entry, guest, virtual_board};
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -71,6 +73,22 @@ fn an_edge_reaches_its_handler_without_an_allocation() {
     assert_eq!(ask(&board, "counter", "calls"), 1010);
     assert_eq!(ask(&board, "counter", "edges"), 1010);
     assert_eq!(counted, 0);
+}
+
+/// A recording's buffers grow to what they need, and are kept.
+#[test]
+fn a_recorded_edge_allocates_nothing_once_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = Recorder::to_file(&folder.path().join("edges.trace")).unwrap();
+    let rest = "provides = [\"counter\"]\n[driver.gpio]\n\
+        in = { line = \"IN\", direction = \"input\", edges = \"both\" }";
+    let drivers = entry("counter", &guest("probe_counter"), rest);
+    let board = board_of(drivers, ClockKind::Virtual).trace(recorder.clone());
+    let board = board.build().unwrap();
+    let counted = a_thousand_edges(&board);
+    // Two buffers, each doubled a few times.
+    assert!(counted <= 40, "{counted}");
+    assert_eq!(ask(&board, "counter", "edges"), 1010);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `bench` and `hostile`: programs of the tests that print what they measure.
+//! `bench`, `hostile` and `mutants`: programs of the tests that print what they measure.
 
 use std::process::Command;
 
@@ -15,6 +15,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<Outcome
 /// The hostile corpus.
 pub(crate) fn hostile(workspace: &Workspace, arguments: &[String]) -> Result<Outcome> {
     program(workspace, "loopgate-hostile", arguments)
+}
+
+/// The conformance kit, on drivers with a defect each.
+pub(crate) fn mutants(workspace: &Workspace, arguments: &[String]) -> Result<Outcome> {
+    program(workspace, "loopgate-mutants", arguments)
 }
 
 /// Standard output carries what the program prints and nothing else, so that

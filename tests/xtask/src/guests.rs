@@ -1,5 +1,5 @@
 //! Drivers as components: the samples in `target/drivers`, the test guests in
-//! `target/guests`.
+//! `target/guests`, those with a seeded defect in `target/mutants`.
 
 pub(crate) mod core_modules;
 mod hostile_modules;
@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::workspace::{Package, TEST_GUESTS, Workspace};
+use crate::workspace::{MUTANTS, Package, TEST_GUESTS, Workspace};
 use crate::{Outcome, process};
 use install::Folder;
 
@@ -48,6 +48,16 @@ pub(crate) fn build(workspace: &Workspace) -> Result<Outcome> {
     }
     samples.install(workspace)?;
     tests.install(workspace)?;
+    let mut compile = mutants(workspace, "build");
+    compile.arg("--message-format=json-render-diagnostics");
+    let Some(components) = compiled(&mut compile)? else {
+        return Ok(Outcome::Failed);
+    };
+    let mut mutants = Folder::new(workspace.target.join("mutants"));
+    for component in components {
+        mutants.add(&component.name, read(&component)?);
+    }
+    mutants.install(workspace)?;
     Ok(Outcome::Passed)
 }
 
@@ -83,6 +93,15 @@ pub(crate) fn command(workspace: &Workspace, subcommand: &str) -> Command {
         command.arg(format!("--package={}", package.name));
     }
     command.args(["--lib", "--examples"]);
+    command
+}
+
+/// As [`command`], for the drivers with a seeded defect: they are many, and have a
+/// profile that costs less.
+pub(crate) fn mutants(workspace: &Workspace, subcommand: &str) -> Command {
+    let mut command = process::cargo(&workspace.root);
+    command.args([subcommand, "--profile=mutant", "--target", TARGET]);
+    command.args(["--package", MUTANTS, "--lib", "--examples"]);
     command
 }
 

@@ -73,6 +73,11 @@ const TASKS: &[Task] = &[
         run: bench::hostile,
     },
     Task {
+        usage: "mutants [--all] [--json] [WORDS]",
+        about: "which seeded defects the conformance kit finds, each with the check meant for it",
+        run: bench::mutants,
+    },
+    Task {
         usage: "kernel [--arch NAME] [--json]",
         about: "the device suite and the program on kernels with simulated GPIO, under QEMU",
         run: kernel::run,

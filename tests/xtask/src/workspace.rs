@@ -41,6 +41,9 @@ pub(crate) enum Selection {
 /// exist as components, and are in no selection.
 pub(crate) const TEST_GUESTS: &str = "loopgate-test-guests";
 
+/// The package whose examples are drivers with a seeded defect each; as that one.
+pub(crate) const MUTANTS: &str = "loopgate-mutants";
+
 /// A package of the workspace.
 #[derive(Deserialize)]
 pub(crate) struct Package {

@@ -24,7 +24,7 @@ pub(crate) const BOUNDED: Check = Check {
     id: "bounded",
     rule: 13,
     title: "it needs no more memory, sources and requests the longer it runs",
-    explanation: "It was given the same things again and again, 20,000 handlers or more. In the second half it may need nothing that it did not need in the first.",
+    explanation: "It was given the same things again and again, 20,000 handlers or more. In the second half it may need nothing that it did not need in the first, and it had to answer at the end as at the begin.",
     remedy: "Something is kept for each event and never given back: a list that grows, a timer or handle that is created anew, a request that nobody answers.",
     run: bounded,
 };
@@ -80,7 +80,11 @@ fn bounded(ground: &Ground<'_>) -> Result<Found, Error> {
             );
         }
     }
-    Ok(Found::passed(1))
+    // One that has used up a limit needs no more, and does no more.
+    match ground.changed(&mut world) {
+        Some(complaint) => Found::failed(format!("after {calls} handlers {complaint}"), 1, world),
+        None => Ok(Found::passed(1)),
+    }
 }
 
 /// Everything at once.

@@ -4,7 +4,6 @@ use super::{Check, Found};
 use crate::action::Action;
 use crate::error::Error;
 use crate::ground::Ground;
-use loopgate::State;
 use std::time::Duration;
 
 pub(crate) const SURVIVES_PROVIDERS: Check = Check {
@@ -37,16 +36,8 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
             world.act(&Action::Start { driver }, at);
             world.play(after, at);
             runs += 1;
-            let status = world.status();
-            let complaint = match status.state {
-                State::Running => ground.changed(&mut world),
-                state => Some(format!(
-                    "it is {}: {}",
-                    state.name(),
-                    status.cause.unwrap_or_default()
-                )),
-            };
-            if let Some(complaint) = complaint {
+            let complaint = world.death().or_else(|| ground.changed(&mut world));
+            if let Some(complaint) = complaint.or_else(|| world.death()) {
                 let message =
                     format!("with `{provider}` stopped for a second and started, {complaint}");
                 return Found::failed(message, runs, world);

@@ -39,6 +39,7 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
         );
         let mut found = Found::failed(message, number + 1, world)?;
         if let Outcome::Failed(failure) = &mut found.outcome {
+            failure.schedule = order;
             failure.scenario = Some(crate::reproduce::scenario(ground, &shortest, seed)?);
         }
         return Ok(found);

@@ -48,8 +48,10 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
         let (before, after) = ground.workout.split_at(at);
         world.play(before, 0);
         let generation = world.status().generation;
+        let begun = world.time();
         world.act(&Action::Reload, usize::MAX);
         let moment = seconds(world.time());
+        let has_waited = world.time() > begun;
         runs += 1;
         if world.status().generation == generation {
             // It was refused, as one is while a request is with the driver.
@@ -70,7 +72,14 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
                 world,
             );
         }
-        if let Some(difference) = difference(&undisturbed, &world.seen()) {
+        // It was put off until a request was over: that is another moment, and what came
+        // after it came later.
+        let complaint = if has_waited {
+            ground.changed(&mut world)
+        } else {
+            difference(&undisturbed, &world.seen())
+        };
+        if let Some(difference) = complaint {
             let message = format!("reloaded at {moment}, {difference}");
             return Found::failed(message, runs, world);
         }

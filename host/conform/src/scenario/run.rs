@@ -438,6 +438,7 @@ impl<'a> Play<'a> {
                 Outcome::Failed(Failure {
                     message: format!("at {}, {text}{place}{more}", show(*at)),
                     evidence: around(&timeline),
+                    schedule: Vec::new(),
                     scenario: None,
                 })
             }

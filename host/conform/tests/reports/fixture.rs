@@ -34,6 +34,7 @@ pub(crate) fn hostile(text: &str) -> Report {
     let failure = Failure {
         message: text.to_owned(),
         evidence: vec![text.to_owned()],
+        schedule: Vec::new(),
         scenario: Some(text.to_owned()),
     };
     let mut checks = checks();
@@ -141,6 +142,7 @@ fn keyboard() -> Option<ScenarioResult> {
         outcome: Outcome::Failed(Failure {
             message: "expected a log line with `s`; there was none".to_owned(),
             evidence: Vec::new(),
+            schedule: Vec::new(),
             scenario: None,
         }),
         timeline: vec![moment(middle, MomentKind::Missed, missed)],
@@ -231,6 +233,7 @@ fn press() -> ScenarioResult {
             "  expected  GPIO27 low  400 ms .. 430 ms".to_owned(),
             "  seen      GPIO27 high since 31 ms".to_owned(),
         ],
+        schedule: Vec::new(),
         scenario: None,
     };
     ScenarioResult {
@@ -252,6 +255,7 @@ fn reply() -> ScenarioResult {
     let failure = Failure {
         message: "expected the bytes `0d 0a` by 1 s, within 500 ms; none came".to_owned(),
         evidence: Vec::new(),
+        schedule: Vec::new(),
         scenario: None,
     };
     let timeline = vec![
@@ -279,6 +283,7 @@ fn checks() -> Vec<CheckResult> {
             "  15 ms  stop".to_owned(),
             "  30 ms  timer `debounce` -> gpio.write GPIO27 high".to_owned(),
         ],
+        schedule: Vec::new(),
         scenario: Some(
             "title = \"A timer outlives its driver\"\n\n[[step]]\nat = \"10 ms\"\n\
              set = { line = \"GPIO17\", level = \"low\" }\n\n[[step]]\nat = \"15 ms\"\nstop = true\n"

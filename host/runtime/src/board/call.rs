@@ -55,20 +55,14 @@ impl Board {
         let Some(service) = self.services.get(service).or_else(once_started) else {
             return Err(self.no_service(service));
         };
-        let arguments = Arguments {
-            selector: select(&service, &request.selector)?,
-            scalars: request.scalars.into(),
-            data: request.data,
-        };
-        service
-            .check(&arguments)
-            .map_err(|(code, message)| RequestError::new(code, message))?;
         let circumstances = Circumstances {
             may_wait,
             immediate: request.immediate,
             reply_max: request.reply_max,
         };
-        let outcome = Context::with_current(|cx| match request.mode {
+        let mode = request.mode;
+        let arguments = arguments(&service, request)?;
+        let outcome = Context::with_current(|cx| match mode {
             Mode::Attempt => service.attempt(cx, circumstances, &arguments),
             Mode::Run(_) => {
                 if let Some(cancel) = cancel {
@@ -271,7 +265,19 @@ impl Client<'_> {
     }
 }
 
-pub(super) fn select(service: &Service, wanted: &SelectorName) -> Result<u32, RequestError> {
+/// What the driver is told of a request that the service takes.
+pub(super) fn arguments(service: &Service, request: Request) -> Result<Arguments, RequestError> {
+    let arguments = Arguments {
+        selector: select(service, &request.selector)?,
+        scalars: request.scalars.into(),
+        data: request.data,
+    };
+    let checked = service.check(&arguments);
+    checked.map_err(|(code, message)| RequestError::new(code, message))?;
+    Ok(arguments)
+}
+
+fn select(service: &Service, wanted: &SelectorName) -> Result<u32, RequestError> {
     let name = match wanted {
         SelectorName::Number(number) => return Ok(*number),
         SelectorName::Name(name) => name,

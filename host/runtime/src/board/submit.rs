@@ -1,9 +1,8 @@
 //! Clients outside that do not wait, in virtual time.
 
 use super::Board;
-use super::call::{describe, select};
+use super::call::{arguments, describe};
 use super::request::Request;
-use crate::bindings::loopgate::driver::request::Arguments;
 use crate::error::{ErrorCode, RequestError};
 use crate::requests::Reply;
 use crate::submission::{Mailbox, Sent, Submission};
@@ -53,14 +52,8 @@ impl Board {
             .services
             .get(service)
             .ok_or_else(|| self.no_service(service))?;
-        let arguments = Arguments {
-            selector: select(&service, &request.selector)?,
-            scalars: request.scalars.into(),
-            data: request.data,
-        };
-        service
-            .check(&arguments)
-            .map_err(|(code, message)| RequestError::new(code, message))?;
+        let reply_max = request.reply_max;
+        let arguments = arguments(&service, request)?;
         Context::with_current(|cx| service.open_queue(cx));
         let gone = || describe(ErrorCode::DriverDied, &service, false);
         let queue = service.queue.get().cloned().ok_or_else(gone)?;
@@ -74,7 +67,7 @@ impl Board {
             context: 0,
             service: service.clone(),
             arguments,
-            reply_max: request.reply_max,
+            reply_max,
             deadline: timeout.map(|timeout| self.time.now().saturating_add(timeout)),
             debt: Arc::default(),
         };

@@ -62,6 +62,16 @@ macro_rules! handlers {
             }
         )*}
 
+        /// As the contract calls the handler.
+        #[cfg(test)]
+        pub(super) fn name(number: u8) -> Option<&'static str> {
+            match number {
+                $($number => Some($label),)*
+                CONNECT => Some("connect"),
+                _ => None,
+            }
+        }
+
         /// A handler's call.
         pub(super) enum Event {
             $($case { $($argument: $kept),* },)*

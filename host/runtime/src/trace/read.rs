@@ -2,7 +2,7 @@
 
 use super::handlers::{self, Event};
 use super::wire::{take_bytes, take_number};
-use super::{ENDED, MAGIC, RETURNED, TRAPPED, VERSION, chunk, crossing};
+use super::{CHUNK_MAX, ENDED, MAGIC, RETURNED, TRAPPED, VERSION, chunk, crossing};
 use crate::engine::Digest;
 use crate::file;
 use loopgate_workloop::Instant;
@@ -138,6 +138,11 @@ impl Trace {
         }
         let begin = bytes.len() - rest.len();
         Ok(Self { bytes, begin })
+    }
+
+    /// As it was written.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// What happened, in the order in which handlers returned.
@@ -276,11 +281,17 @@ impl<'a> Iterator for Entries<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let mut rest = self.rest;
-            // Cut here, or at its end.
-            let body = take_bytes(&mut rest)?;
-            let offset = self.trace.offset(self.rest);
-            self.rest = rest;
-            match self.chunk(body) {
+            let offset = self.trace.offset(rest);
+            let length = take_number(&mut rest)?;
+            let chunk = if length <= CHUNK_MAX as u64 {
+                // Cut here, or at its end.
+                let (body, rest) = rest.split_at_checked(length as usize)?;
+                self.rest = rest;
+                self.chunk(body)
+            } else {
+                None
+            };
+            match chunk {
                 Some(Some(entry)) => return Some(Ok(entry)),
                 Some(None) => {}
                 None => {

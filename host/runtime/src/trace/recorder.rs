@@ -6,6 +6,7 @@ use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -21,6 +22,9 @@ const SLACK: usize = 64 << 10;
 /// A file is written at least as often, and when this much waits.
 const INTERVAL: Duration = Duration::from_millis(200);
 const ENOUGH: usize = 256 << 10;
+
+/// What a buffer keeps.
+const KEPT: usize = 4 << 20;
 
 /// Writes down what crosses the boundary of a board's drivers, see
 /// [`Builder::trace`](crate::Builder::trace). Never has a driver wait.
@@ -169,7 +173,7 @@ impl Shared {
             std::mem::swap(&mut batch, &mut waiting.bytes);
             let is_over = waiting.is_over;
             drop(waiting);
-            if let Err(error) = file.write_all(&batch) {
+            if let Err(error) = file.write_all(&batch).and_then(|()| is_there(&file)) {
                 let path = path.display();
                 tracing::error!(
                     "`{path}` cannot be written: {error}; the recording ends here, the board goes on"
@@ -180,9 +184,19 @@ impl Shared {
                 return;
             }
             batch.clear();
+            // What one flood has taken is not kept.
+            batch.shrink_to(KEPT);
             if is_over {
                 return;
             }
         }
     }
+}
+
+/// Nobody would find what is written to a file without a name.
+fn is_there(file: &File) -> io::Result<()> {
+    if file.metadata()?.nlink() > 0 {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::NotFound, "it was removed"))
 }

@@ -10,7 +10,7 @@ use crate::error::ComponentError;
 use crate::guest;
 use crate::interface::wasi::{self, Wasi};
 use crate::interface::{self, wasi_i2c};
-use crate::limits::Limits;
+use crate::limits::{HANDLES_MAX, Limits, MEMORY_RESERVATION};
 use crate::memory::MemoryLimiter;
 use crate::random::Random;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,9 @@ use wasmtime::{Result, Store, bail};
 
 /// Far more instructions than a handler may take: one that never ends is to end.
 const FUEL: u64 = 40_000_000_000;
+
+/// No limit of a board; far more than any driver of one is allowed.
+const TABLE_ELEMENTS_MAX: u64 = 1 << 20;
 
 /// As many calls before a divergence are told.
 const BEFORE: usize = 8;
@@ -361,10 +364,11 @@ impl Replay<'_> {
         [memory, table_elements, handles]: [u64; 3],
     ) -> std::result::Result<Option<Instance>, ReplayError> {
         self.summary.instances += 1;
+        // No board allows more, whatever the trace says.
         let limits = Limits {
-            memory,
-            table_elements,
-            handles: handles.try_into().unwrap_or(u32::MAX),
+            memory: memory.min(MEMORY_RESERVATION),
+            table_elements: table_elements.min(TABLE_ELEMENTS_MAX),
+            handles: handles.min(HANDLES_MAX.into()) as u32,
             ..Limits::default()
         };
         let data = Replayed::new(entry.driver(), entry.generation(), &limits);

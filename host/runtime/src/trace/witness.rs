@@ -3,16 +3,15 @@
 use super::faults::Faults;
 use super::recorder::Recorder;
 use super::wire::{Put, put_number};
-use super::{ENDED, RETURNED, TRAPPED, chunk};
+use super::{CHUNK_MAX, ENDED, RETURNED, TRAPPED, chunk};
 use crate::bindings::WitErrorCode;
 use crate::engine::Digest;
 use crate::guest::Guest;
 use crate::limits::LimitHit;
 use std::sync::Arc;
 
-/// A handler that makes so many calls that they take more is not recorded any more, and
-/// neither is its instance.
-const CHUNK_MAX: usize = 4 << 20;
+/// What the buffer of an instance keeps between handlers.
+const KEPT: usize = 64 << 10;
 
 /// What looks at a driver, whichever instance of it runs.
 #[derive(Clone, Default)]
@@ -61,6 +60,7 @@ pub(crate) struct Witness {
 
 impl Witness {
     /// Where what crosses is written.
+    #[inline]
     fn out(&mut self) -> Option<&mut Vec<u8>> {
         if self.is_lost || self.traced.recorder.is_none() {
             return None;
@@ -97,10 +97,13 @@ impl Witness {
         out.push(0);
         put_end(answer, out);
         if let Some(recorder) = &self.traced.recorder
-            && !recorder.write(&self.chunk)
+            && (self.chunk.len() > CHUNK_MAX || !recorder.write(&self.chunk))
         {
             self.lose();
         }
+        // What a large one has taken is not kept.
+        self.chunk.clear();
+        self.chunk.shrink_to(KEPT);
     }
 }
 

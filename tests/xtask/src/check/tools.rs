@@ -32,13 +32,16 @@ pub(super) fn lints(workspace: &Workspace) -> Result<Vec<Failure>> {
 
 /// The guests once more, for what only exists in a component.
 pub(super) fn guest_lints(workspace: &Workspace) -> Result<Vec<Failure>> {
-    let mut command = guests::command(workspace, "clippy");
-    command.args(["--", "--deny=warnings"]);
-    judge(
-        &mut command,
-        "clippy has warnings about guests",
-        MEND_WARNINGS,
-    )
+    let mut failures = Vec::new();
+    for mut command in [
+        guests::command(workspace, "clippy"),
+        guests::mutants(workspace, "clippy"),
+    ] {
+        command.args(["--", "--deny=warnings"]);
+        let what = "clippy has warnings about guests";
+        failures.extend(judge(&mut command, what, MEND_WARNINGS)?);
+    }
+    Ok(failures)
 }
 
 /// What boots in an emulated machine, which no test links.

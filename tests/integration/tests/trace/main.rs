@@ -1,5 +1,8 @@
 //! What crosses a driver's boundary is recorded, and done again without a board.
 
+mod drivers;
+mod program;
+
 use loopgate::board_file::ClockKind;
 use loopgate::trace::{Recorder, ReplayError, Summary, Trace, TraceError, replay};
 use loopgate::{Board, Request, State};

@@ -1,0 +1,4 @@
+#![no_main]
+//! See `loopgate_integration::fuzzing::scenario`.
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| loopgate_integration::fuzzing::scenario(bytes));

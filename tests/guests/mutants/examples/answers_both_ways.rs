@@ -1,0 +1,3 @@
+//! Completes a request and returns an answer as well.
+
+loopgate_mutants::mutant!(AnswersBothWays);

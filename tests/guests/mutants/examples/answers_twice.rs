@@ -1,0 +1,3 @@
+//! Answers a request by its id a second time.
+
+loopgate_mutants::mutant!(AnswersTwice);

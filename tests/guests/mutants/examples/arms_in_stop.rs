@@ -1,0 +1,3 @@
+//! Arms its timer in `stop`.
+
+loopgate_mutants::mutant!(ArmsInStop);

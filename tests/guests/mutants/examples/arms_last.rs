@@ -1,0 +1,3 @@
+//! Arms the next beat after what can fail.
+
+loopgate_mutants::mutant!(ArmsLast);

@@ -1,0 +1,3 @@
+//! Asserts that no interrupt is lost.
+
+loopgate_mutants::mutant!(AssertsNoLoss);

@@ -1,0 +1,3 @@
+//! Asserts that a beat is not late.
+
+loopgate_mutants::mutant!(AssertsOnTime);

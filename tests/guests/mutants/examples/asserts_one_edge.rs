@@ -1,0 +1,3 @@
+//! Asserts that each interrupt is one edge.
+
+loopgate_mutants::mutant!(AssertsOneEdge);

@@ -1,0 +1,3 @@
+//! Makes up for each beat that it missed.
+
+loopgate_mutants::mutant!(CatchesUp);

@@ -1,0 +1,3 @@
+//! Unwraps a setting that the board file may leave out.
+
+loopgate_mutants::mutant!(DemandsASetting);

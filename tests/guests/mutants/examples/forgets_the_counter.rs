@@ -1,0 +1,3 @@
+//! Does not restore the count of presses.
+
+loopgate_mutants::mutant!(ForgetsTheCounter);

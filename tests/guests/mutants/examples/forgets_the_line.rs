@@ -1,0 +1,3 @@
+//! Does not restore the begin of a line.
+
+loopgate_mutants::mutant!(ForgetsTheLine);

@@ -1,0 +1,3 @@
+//! Does not restore how long the lamp is to be on.
+
+loopgate_mutants::mutant!(ForgetsTheSetting);

@@ -1,0 +1,3 @@
+//! Switched on for good, it does not cancel the timer that puts the lamp out.
+
+loopgate_mutants::mutant!(ForgetsTheTimer);

@@ -1,0 +1,3 @@
+//! Refuses to start with a text that does not name the pin.
+
+loopgate_mutants::mutant!(HidesTheName);

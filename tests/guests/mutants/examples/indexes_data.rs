@@ -1,0 +1,3 @@
+//! Indexes a request's data unchecked.
+
+loopgate_mutants::mutant!(IndexesData);

@@ -1,0 +1,3 @@
+//! Drives the lamp inverted.
+
+loopgate_mutants::mutant!(InvertedLamp);

@@ -1,0 +1,3 @@
+//! Keeps the disk open when its driver goes.
+
+loopgate_mutants::mutant!(KeepsADeadClient);

@@ -1,0 +1,3 @@
+//! Opens the disk for each request and never closes it.
+
+loopgate_mutants::mutant!(KeepsEveryClient);

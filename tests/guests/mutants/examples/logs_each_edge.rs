@@ -1,0 +1,3 @@
+//! Logs each edge.
+
+loopgate_mutants::mutant!(LogsEachEdge);

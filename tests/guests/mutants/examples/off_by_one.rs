@@ -1,0 +1,3 @@
+//! Replies one press too few.
+
+loopgate_mutants::mutant!(OffByOne);

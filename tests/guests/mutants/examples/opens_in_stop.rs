@@ -1,0 +1,3 @@
+//! Opens the disk in `stop`.
+
+loopgate_mutants::mutant!(OpensInStop);

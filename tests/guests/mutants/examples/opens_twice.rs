@@ -1,0 +1,3 @@
+//! Opens its button's pin a second time.
+
+loopgate_mutants::mutant!(OpensTwice);

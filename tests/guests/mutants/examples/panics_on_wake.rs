@@ -1,0 +1,3 @@
+//! Takes for granted that the lamp was on when the board went to sleep.
+
+loopgate_mutants::mutant!(PanicsOnWake);

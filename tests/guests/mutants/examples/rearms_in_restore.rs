@@ -1,0 +1,3 @@
+//! Arms its heartbeat anew in `restore`.
+
+loopgate_mutants::mutant!(RearmsInRestore);

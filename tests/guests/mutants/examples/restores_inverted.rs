@@ -1,0 +1,3 @@
+//! Restores whether the button is held the wrong way round.
+
+loopgate_mutants::mutant!(RestoresInverted);

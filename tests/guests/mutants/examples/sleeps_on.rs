@@ -1,0 +1,3 @@
+//! Does not arm its heartbeat again when the board wakes.
+
+loopgate_mutants::mutant!(SleepsOn);

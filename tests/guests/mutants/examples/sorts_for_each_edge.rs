@@ -1,0 +1,3 @@
+//! Sorts all later edges of a call anew for each of them.
+
+loopgate_mutants::mutant!(SortsForEachEdge);

@@ -1,0 +1,3 @@
+//! Lets a cancelled request's timer run on, and asserts that somebody waits.
+
+loopgate_mutants::mutant!(StaleTimer);

@@ -1,0 +1,3 @@
+//! Refuses to start while the button is held.
+
+loopgate_mutants::mutant!(StartsReleasedOnly);

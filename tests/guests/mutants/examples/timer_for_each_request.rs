@@ -1,0 +1,3 @@
+//! Creates a timer for each request and never drops it.
+
+loopgate_mutants::mutant!(TimerForEachRequest);

@@ -1,0 +1,3 @@
+//! Unwraps what the disk answers.
+
+loopgate_mutants::mutant!(UnwrapsCompleted);

@@ -1,0 +1,3 @@
+//! Unwraps what `open` of its button gives.
+
+loopgate_mutants::mutant!(UnwrapsOpen);

@@ -1,0 +1,3 @@
+//! Unwraps what `publish` gives.
+
+loopgate_mutants::mutant!(UnwrapsPublish);

@@ -1,0 +1,3 @@
+//! Unwraps what `read` of the port gives.
+
+loopgate_mutants::mutant!(UnwrapsRead);

@@ -1,0 +1,3 @@
+//! Unwraps what `set` of the lamp gives.
+
+loopgate_mutants::mutant!(UnwrapsSet);

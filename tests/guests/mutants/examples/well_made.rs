@@ -1,0 +1,3 @@
+//! The driver as it should be.
+
+loopgate_mutants::mutant!(Nothing);

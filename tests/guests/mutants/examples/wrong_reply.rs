@@ -1,0 +1,3 @@
+//! Ends its answers with a carriage return, too.
+
+loopgate_mutants::mutant!(WrongReply);
