@@ -4,9 +4,10 @@ use crate::check::{CHECKS, Check, Found, STARTS};
 use crate::error::Error;
 use crate::ground::Ground;
 use crate::report::{Report, SCHEMA};
-use crate::schedule::{self, Random};
+use crate::schedule;
 use crate::subject::Subject;
 use crate::world::Made;
+use loopgate::Random;
 use loopgate::control::to_hex;
 use sha2::Digest as _;
 

@@ -5,7 +5,7 @@ use crate::action::{Action, Ask};
 use crate::error::Error;
 use crate::ground::{Ground, Profile};
 use crate::world::{Made, World};
-use loopgate::ErrorCode;
+use loopgate::{ErrorCode, Random};
 use std::time::Duration;
 
 /// The most things in one schedule.
@@ -14,29 +14,9 @@ const LENGTH_MAX: u64 = 24;
 /// How often a schedule is tried to be made shorter.
 const SHRINK_MAX: usize = 400;
 
-/// The generator `SplitMix64`: the same numbers for the same seed.
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit.max(1)
-    }
-
-    fn of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
-        all.get(self.below(all.len() as u64) as usize)
-    }
+/// `None` where there is none.
+fn one_of<'a, T>(all: &'a [T], random: &mut Random) -> Option<&'a T> {
+    all.get(random.below(all.len() as u64) as usize)
 }
 
 /// Draws a schedule.
@@ -60,13 +40,13 @@ pub(crate) fn draw(profile: &Profile, random: &mut Random) -> Vec<Action> {
 fn one(profile: &Profile, random: &mut Random, requests: usize) -> Option<Action> {
     Some(match random.below(16) {
         0..=3 => {
-            let line = random.of(&profile.inputs)?.clone();
+            let line = one_of(&profile.inputs, random)?.clone();
             let high = random.below(2) == 1;
             Action::Set { line, high }
         }
         4..=6 => Action::Ask(ask(profile, random)?),
         7 | 8 => {
-            let port = random.of(&profile.ports)?.clone();
+            let port = one_of(&profile.ports, random)?.clone();
             let length = 1 + random.below(40);
             let bytes = (0..length).map(|_| text(random)).collect();
             Action::Feed { port, bytes }
@@ -87,12 +67,12 @@ fn one(profile: &Profile, random: &mut Random, requests: usize) -> Option<Action
 
 fn ask(profile: &Profile, random: &mut Random) -> Option<Ask> {
     let offered: Vec<_> = profile.offers().collect();
-    let offered = random.of(&offered)?;
+    let offered = one_of(&offered, random)?;
     let scalars = [(); 4].map(|()| match random.below(4) {
         0 => 0,
         1 => random.below(4),
         2 => random.below(1000),
-        _ => random.next(),
+        _ => random.number(),
     });
     let length = match random.below(3) {
         0 => 0,
@@ -102,7 +82,7 @@ fn ask(profile: &Profile, random: &mut Random) -> Option<Ask> {
     let length = length.min(u64::from(offered.input_max));
     Some(Ask {
         service: offered.service.clone(),
-        selector: *random.of(&offered.selectors)?,
+        selector: *one_of(&offered.selectors, random)?,
         scalars,
         data: (0..length).map(|_| text(random)).collect(),
         timeout: (random.below(2) == 0).then(|| span(random)),
@@ -112,7 +92,7 @@ fn ask(profile: &Profile, random: &mut Random) -> Option<Ask> {
 /// Mostly what people write.
 fn text(random: &mut Random) -> u8 {
     match random.below(8) {
-        0 => random.next() as u8,
+        0 => random.number() as u8,
         1 => b'\n',
         _ => b' ' + random.below(95) as u8,
     }

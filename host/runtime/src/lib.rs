@@ -99,6 +99,7 @@ pub use limits::{LimitHit, Limits, LimitsEntry};
 pub use log::LogLine;
 pub use loopgate_devices as devices;
 pub use loopgate_workloop as workloop;
+pub use random::Random;
 pub use recording::VcdFile;
 pub use requests::Reply;
 pub use sandbox::{Sandbox, SandboxError, SandboxStatus};

@@ -160,7 +160,7 @@ fn a_year_of_a_minute_each_is_played_in_seconds() {
         seen.fetch_add(1, Relaxed);
     });
     let begun = std::time::Instant::now();
-    board.run_for(Duration::from_secs(365 * 24 * 3600));
+    board.run_for(Duration::from_hours(365 * 24));
     println!("a year took {:?}", begun.elapsed());
     assert_eq!(changes.load(Relaxed), 365 * 24 * 60);
     assert!(board.call("nobody", Request::numbered(1)).is_err());

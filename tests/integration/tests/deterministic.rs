@@ -145,10 +145,10 @@ fn order(seed: Option<u64>) -> Vec<String> {
     };
     let board = board.build().unwrap();
     let order = Arc::<Mutex<Vec<String>>>::default();
-    let seen = order.clone();
+    let writes = order.clone();
     board
         .sim()
-        .observe(move |change| seen.lock().unwrap().push(change.line.to_owned()));
+        .observe(move |change| writes.lock().unwrap().push(change.line.to_owned()));
     board.run_for(10 * MILLISECOND);
     let order = order.lock().unwrap().clone();
     assert_eq!(order.len(), 30);

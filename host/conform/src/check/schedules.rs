@@ -5,7 +5,8 @@ use crate::action::Action;
 use crate::error::Error;
 use crate::ground::Ground;
 use crate::report::Outcome;
-use crate::schedule::{self, Random};
+use crate::schedule;
+use loopgate::Random;
 
 pub(crate) const SURVIVES_SCHEDULES: Check = Check {
     id: "survives-schedules",

@@ -25,7 +25,7 @@ pub(super) struct Schedule(Option<Mutex<Random>>);
 impl Schedule {
     /// Without a seed, the first of them.
     pub(super) fn drawn_from(seed: Option<u64>) -> Self {
-        Self(seed.map(|seed| Mutex::new(Random::of(seed))))
+        Self(seed.map(|seed| Mutex::new(Random::new(seed))))
     }
 
     /// Rounds for each loop at one instant.
@@ -45,9 +45,9 @@ impl Schedule {
         };
         let busy: Vec<_> = busy.collect();
         let mut random = random.lock();
-        let chosen = random.next().checked_rem(busy.len() as u64)?;
-        let runs = 1 + random.next() % u64::from(RUNS_MAX);
-        Some((busy[chosen as usize], runs as u32))
+        let chosen = random.below(busy.len() as u64);
+        let runs = 1 + random.below(u64::from(RUNS_MAX));
+        Some((*busy.get(chosen as usize)?, runs as u32))
     }
 }
 

@@ -351,11 +351,11 @@ fn define_random<T: Wasi>(
     match name {
         "get-random-bytes" | "get-insecure-random-bytes" => counted(to, name, random_bytes),
         "get-random-u64" | "get-insecure-random-u64" => counted(to, name, |mut store, ()| {
-            Ok((store.data_mut().random().next(),))
+            Ok((store.data_mut().random().number(),))
         }),
         "insecure-seed" => counted(to, name, |mut store, ()| {
             let random = store.data_mut().random();
-            Ok(((random.next(), random.next()),))
+            Ok(((random.number(), random.number()),))
         }),
         _ => refuse(to, interface, name),
     }
@@ -374,7 +374,7 @@ fn random_bytes<T: Wasi>(
     }
     let words = length.div_ceil(8);
     let mut bytes: Vec<u8> = (0..words)
-        .flat_map(|_| guest.random().next().to_le_bytes())
+        .flat_map(|_| guest.random().number().to_le_bytes())
         .collect();
     bytes.truncate(length as usize);
     Ok((bytes,))

@@ -160,6 +160,13 @@ impl Trace {
     }
 }
 
+/// What a piece of a trace is.
+enum Chunk<'a> {
+    Entry(Entry<'a>),
+    /// Nothing that happened.
+    Aside,
+}
+
 /// Goes through a trace.
 pub struct Entries<'a> {
     trace: &'a Trace,
@@ -174,19 +181,19 @@ impl<'a> Entries<'a> {
         self.is_whole
     }
 
-    fn chunk(&mut self, mut body: &'a [u8]) -> Option<Option<Entry<'a>>> {
+    fn chunk(&mut self, mut body: &'a [u8]) -> Option<Chunk<'a>> {
         let bytes = body;
         let (&kind, rest) = body.split_first()?;
         body = rest;
         if kind == chunk::END {
             self.is_whole = true;
-            return Some(None);
+            return Some(Chunk::Aside);
         }
         let driver = take_number(&mut body)?;
         if kind == chunk::DRIVER {
             let name = std::str::from_utf8(take_bytes(&mut body)?).ok()?;
             self.names.insert(driver, name);
-            return Some(None);
+            return Some(Chunk::Aside);
         }
         let mut entry = Entry {
             driver: self.names.get(&driver)?,
@@ -199,7 +206,7 @@ impl<'a> Entries<'a> {
             bytes,
         };
         if kind == chunk::LOST {
-            return Some(Some(entry));
+            return Some(Chunk::Entry(entry));
         }
         entry.generation = take_number(&mut body)?;
         entry.time = Instant::from_nanos(take_number(&mut body)?);
@@ -227,7 +234,7 @@ impl<'a> Entries<'a> {
             Body::Handler { number, .. } => handlers::show_answer(*number, input).map(drop),
             _ => Some(()),
         })?;
-        body.is_empty().then_some(Some(entry))
+        body.is_empty().then_some(Chunk::Entry(entry))
     }
 }
 
@@ -292,8 +299,8 @@ impl<'a> Iterator for Entries<'a> {
                 None
             };
             match chunk {
-                Some(Some(entry)) => return Some(Ok(entry)),
-                Some(None) => {}
+                Some(Chunk::Entry(entry)) => return Some(Ok(entry)),
+                Some(Chunk::Aside) => {}
                 None => {
                     self.rest = &[];
                     return Some(Err(TraceError::Damaged { offset }));

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -163,7 +163,7 @@ impl Waiting {
 
 impl Shared {
     /// Until the end.
-    fn write_to(&self, mut file: File, path: &PathBuf) {
+    fn write_to(&self, mut file: File, path: &Path) {
         let mut batch = Vec::new();
         loop {
             let mut waiting = self.waiting.lock();

@@ -34,7 +34,9 @@ pub(crate) trait Put {
     where
         Self: Sized,
     {
-        list.iter().for_each(|entry| entry.put(out));
+        for entry in list {
+            entry.put(out);
+        }
     }
 }
 

@@ -60,7 +60,7 @@ fn a_death_and_the_restart_after_it_are_replayed() {
         &component,
         |board| {
             edges(board, 20);
-            board.run_for(Duration::from_secs(60));
+            board.run_for(Duration::from_mins(1));
         },
     );
     assert!(summary.instances > 2, "{summary:?}");

@@ -189,7 +189,11 @@ fn call(service: &str, selector: &str, scalars: &[u64], data: &[u8]) -> Request 
 
 /// What a client does in a round.
 fn requests(round: u64) -> [Request; 11] {
-    let key = if round % 2 == 0 { "press" } else { "release" };
+    let key = if round.is_multiple_of(2) {
+        "press"
+    } else {
+        "release"
+    };
     [
         call("button-led", "presses", &[], b""),
         call("ram-block", "write", &[512 * (round % 32)], b"hello"),

@@ -13,7 +13,8 @@ const HOST: &[(&str, &[&str])] = &[
     ("loopgate-workloop", &[]),
     ("loopgate-devices", &["loopgate-workloop"]),
     ("loopgate", &["loopgate-devices", "loopgate-workloop"]),
-    ("loopgate-cli", &["loopgate"]),
+    ("loopgate-conform", &["loopgate"]),
+    ("loopgate-cli", &["loopgate", "loopgate-conform"]),
 ];
 
 const SDK: &str = "loopgate-guest";
