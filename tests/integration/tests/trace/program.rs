@@ -143,7 +143,8 @@ fn all_samples() -> String {
     ];
     let others = others.map(|name| {
         let text = entries_of(&format!("sample-drivers/{name}/conform/board.toml"));
-        text.replace("work-loop = \"dedicated\"\n", "")
+        // A pseudo-terminal has no framing.
+        text.replace(", framing = \"8E1\"", "")
     });
     format!(
         "[board]\nbackend = \"sim\"\nclock = \"real\"\n{}{expander}{}",
@@ -210,6 +211,18 @@ fn requests(round: u64) -> [Request; 11] {
     ]
 }
 
+/// Lines that are moved, and in which rounds.
+const LINES: [(&str, u64); 8] = [
+    ("GPIO5", 1),
+    ("GPIO6", 2),
+    ("GPIO17", 40),
+    ("GPIO23", 3),
+    ("GPIO4", 5),
+    ("GPIO24", 7),
+    ("GPIO25", 11),
+    ("X0", 50),
+];
+
 const SENTENCE: &[u8] = b"$GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,*47\r\n";
 
 /// Clients call, somebody writes into the terminals, lines move: for so long.
@@ -240,7 +253,7 @@ fn busy(program: &Program, span: Duration) -> u64 {
                 if is_over() {
                     break;
                 }
-                for (line, every) in [("GPIO5", 1), ("GPIO6", 2), ("GPIO17", 40), ("GPIO23", 3)] {
+                for (line, every) in LINES {
                     let (line, high) = (line.to_owned(), round / every % 2 == 0);
                     assert!(ask(&mut client, &Request::SimSet { line, high }));
                 }
@@ -267,6 +280,11 @@ fn recorded_and_replayed(span: Duration) {
     let board = all_samples();
     let program = recorded(&board, &trace);
     let answered = busy(&program, span);
+    let status: serde_json::Value =
+        serde_json::from_str(&program.says(&["status", "--json"])).unwrap();
+    for driver in status["drivers"].as_array().unwrap() {
+        assert_eq!(driver["state"], "running", "{driver}");
+    }
     program.signal("-TERM");
     let mut program = program;
     until("it ends", || program.has_ended());
