@@ -151,8 +151,27 @@ impl Trace {
             trace: self,
             rest: &self.bytes[self.begin..],
             names: BTreeMap::new(),
+            only: None,
             is_whole: false,
         }
+    }
+
+    /// What happened to one driver. Of others only the begin of each chunk is looked at.
+    pub fn entries_of<'a>(&'a self, driver: &'a str) -> Entries<'a> {
+        Entries {
+            only: Some(driver),
+            ..self.entries()
+        }
+    }
+
+    /// The drivers, as their board calls them, in the order of their names.
+    pub fn drivers(&self) -> Vec<&str> {
+        let mut entries = self.entries_of("");
+        // What is damaged further on is told when it is come to.
+        while let Some(Ok(_)) = entries.next() {}
+        let mut names: Vec<_> = entries.names.into_values().collect();
+        names.sort_unstable();
+        names
     }
 
     fn offset(&self, rest: &[u8]) -> usize {
@@ -172,6 +191,7 @@ pub struct Entries<'a> {
     trace: &'a Trace,
     rest: &'a [u8],
     names: BTreeMap<u64, &'a str>,
+    only: Option<&'a str>,
     is_whole: bool,
 }
 
@@ -195,8 +215,12 @@ impl<'a> Entries<'a> {
             self.names.insert(driver, name);
             return Some(Chunk::Aside);
         }
+        let name = *self.names.get(&driver)?;
+        if self.only.is_some_and(|only| only != name) {
+            return Some(None);
+        }
         let mut entry = Entry {
-            driver: self.names.get(&driver)?,
+            driver: name,
             generation: 0,
             time: Instant::ZERO,
             body: Body::Lost,
@@ -430,5 +454,73 @@ impl std::fmt::Display for Entry<'_> {
             Some(answer) if answer.is_empty() => Ok(()),
             Some(answer) => write!(f, " -> {answer}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::put_number;
+    use super::*;
+
+    fn trace(chunks: &[&[u8]]) -> Trace {
+        let mut bytes = MAGIC.to_vec();
+        put_number(VERSION, &mut bytes);
+        for chunk in chunks {
+            put_number(chunk.len() as u64, &mut bytes);
+            bytes.extend_from_slice(chunk);
+        }
+        Trace::parse(bytes).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    const NAME: &[u8] = &[chunk::DRIVER, 0, 1, b'a'];
+    /// `stop`, at 5 ns, with one call of `work-loop.now`.
+    const STOP: &[u8] = &[chunk::HANDLER, 0, 1, 5, 2, 20, RETURNED, 9, 0, RETURNED];
+
+    #[test]
+    fn a_chunk_is_read_as_the_document_has_it() {
+        let trace = trace(&[NAME, STOP, &[chunk::LOST, 0], &[chunk::END]]);
+        let mut entries = trace.entries();
+        let stop = entries.next().unwrap().unwrap();
+        assert_eq!(
+            (stop.driver(), stop.generation(), stop.time().as_nanos()),
+            ("a", 1, 5)
+        );
+        assert_eq!(stop.to_string(), "stop()");
+        assert_eq!(stop.calls()[0].to_string(), "work-loop.now() -> 9");
+        assert_eq!(entries.next().unwrap().unwrap().handler(), "lost");
+        assert!(entries.next().is_none() && entries.is_whole());
+    }
+
+    #[test]
+    fn what_cannot_be_is_damaged_and_ends_it() {
+        let long = [STOP, &[0]].concat();
+        let unknown = [&STOP[..5], &[19], &STOP[6..]].concat();
+        for chunk in [
+            &long[..],
+            &unknown,
+            &[9, 0],
+            &[],
+            &[chunk::HANDLER, 7, 1, 5, 2, 0, 0],
+        ] {
+            let trace = trace(&[NAME, chunk, STOP]);
+            let mut entries = trace.entries();
+            let error = entries.next().unwrap().err().unwrap();
+            assert!(
+                matches!(error, TraceError::Damaged { offset: 20 }),
+                "{error}"
+            );
+            assert!(entries.next().is_none() && !entries.is_whole());
+        }
+    }
+
+    #[test]
+    fn a_length_that_no_chunk_has_is_damage_and_no_cut() {
+        let cut = |length: usize| {
+            let mut whole = trace(&[NAME]);
+            put_number(length as u64, &mut whole.bytes);
+            whole.entries().next().map(|entry| entry.is_err())
+        };
+        assert_eq!(cut(CHUNK_MAX), None);
+        assert_eq!(cut(CHUNK_MAX + 1), Some(true));
     }
 }

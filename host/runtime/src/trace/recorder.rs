@@ -121,6 +121,12 @@ impl Recorder {
         number
     }
 
+    fn name(&self, driver: u64) -> String {
+        let numbers = self.numbers.lock();
+        let found = numbers.iter().find(|(_, number)| **number == driver);
+        found.map(|(name, _)| name.clone()).unwrap_or_default()
+    }
+
     /// One more chunk; false where there is no room.
     pub(super) fn write(&self, body: &[u8]) -> bool {
         let mut waiting = self.shared.waiting.lock();
@@ -136,6 +142,10 @@ impl Recorder {
 
     /// What follows of a driver's instance is missing.
     pub(super) fn lost(&self, driver: u64) {
+        let name = self.name(driver);
+        tracing::warn!(
+            "{name}: there is more to record than is written in time; what this instance does from now on is left out"
+        );
         let mut waiting = self.shared.waiting.lock();
         if waiting.bytes.len() > self.max + SLACK {
             return;
@@ -199,4 +209,50 @@ fn is_there(file: &File) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::new(io::ErrorKind::NotFound, "it was removed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Trace;
+    use super::*;
+
+    #[test]
+    fn a_driver_has_one_number_and_one_chunk_of_its_name() {
+        let recorder = Recorder::in_memory(1_000);
+        assert_eq!(["a", "b", "a"].map(|name| recorder.driver(name)), [0, 1, 0]);
+        let bytes = recorder.take();
+        assert_eq!(
+            &bytes[MAGIC.len()..],
+            [1, 4, 1, 0, 1, b'a', 4, 1, 1, 1, b'b']
+        );
+        assert_eq!(recorder.name(1), "b");
+    }
+
+    #[test]
+    fn what_has_no_room_is_refused_and_told_of() {
+        let recorder = Recorder::in_memory(100);
+        let driver = recorder.driver("a");
+        assert!(!recorder.write(&[0; 200]));
+        recorder.lost(driver);
+        recorder.finish();
+        recorder.finish();
+        let trace = Trace::parse(recorder.take()).unwrap();
+        let mut entries = trace.entries();
+        let lost: Vec<_> = entries
+            .by_ref()
+            .map(|entry| entry.unwrap().handler())
+            .collect();
+        assert_eq!(lost, ["lost"]);
+        assert!(entries.is_whole());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_given_up() {
+        let recorder = Recorder::to_file(Path::new("/dev/full")).unwrap();
+        let driver = recorder.driver("a");
+        recorder.finish();
+        assert!(recorder.write(&[0; 200]) && recorder.take().is_empty());
+        recorder.lost(driver);
+        assert!(recorder.take().is_empty());
+    }
 }

@@ -13,7 +13,7 @@ use crate::interface::{self, wasi_i2c};
 use crate::limits::{HANDLES_MAX, Limits, MEMORY_RESERVATION};
 use crate::memory::MemoryLimiter;
 use crate::random::Random;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -272,20 +272,14 @@ pub fn replay(
 
 /// The driver that is meant.
 fn which(trace: &Trace, wanted: Option<&str>) -> std::result::Result<String, ReplayError> {
-    let mut names = BTreeSet::new();
-    let mut entries = trace.entries();
-    // What is damaged further on is told when it is come to.
-    while let Some(Ok(entry)) = entries.next() {
-        names.insert(entry.driver().to_owned());
-    }
+    let names = trace.drivers();
     let listed = || {
         let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
         names.join(", ")
     };
     let found = match wanted {
-        Some(wanted) => names.get(wanted).cloned(),
-        None if names.len() == 1 => names.first().cloned(),
-        None if names.is_empty() => None,
+        Some(wanted) => names.iter().find(|name| **name == wanted),
+        None if names.len() <= 1 => names.first(),
         None => {
             return Err(ReplayError::Driver(format!(
                 "the trace has several drivers, {}; say which with `--driver`",
@@ -293,7 +287,7 @@ fn which(trace: &Trace, wanted: Option<&str>) -> std::result::Result<String, Rep
             )));
         }
     };
-    found.ok_or_else(|| {
+    found.map(|name| (*name).to_owned()).ok_or_else(|| {
         ReplayError::Driver(if names.is_empty() {
             "the trace has no driver in it".to_owned()
         } else {
@@ -322,13 +316,11 @@ struct Instance {
 
 impl Replay<'_> {
     fn run(mut self, trace: &Trace) -> std::result::Result<Summary, ReplayError> {
-        let mut entries = trace.entries();
+        let driver = self.summary.driver.clone();
+        let mut entries = trace.entries_of(&driver);
         let mut instances = BTreeMap::new();
         for entry in entries.by_ref() {
             let entry = entry?;
-            if entry.driver() != self.summary.driver {
-                continue;
-            }
             match &entry.body {
                 Body::Instance { digest, limits } => {
                     self.summary.is_other_component |= *digest != self.digest;

@@ -119,6 +119,61 @@ fn a_removed_file_is_told_of_once() {
     ends(program);
 }
 
+/// A disk that takes nothing for a while is a pipe that nobody reads.
+#[test]
+fn what_a_slow_disk_does_not_take_is_left_out_and_told_of_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, trace) = (folder.path().join("pipe"), folder.path().join("trace"));
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let mut reader = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&pipe)
+        .unwrap();
+    let port = "provides = [\"echo\"]\n[driver.serial]\n\
+        port = { pty = \"run/echo\", baud = 115200, buffer = \"64 KiB\" }";
+    let board = blink() + &entry("echo", &driver("serial_echo"), port);
+    let program = recorded(&board, &pipe);
+    let lost = "echo: there is more to record than is written in time";
+    let tty = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(program.path("run/echo"));
+    let mut tty = tty.unwrap();
+    let mut echoed = || {
+        tty.write_all(&[7; 2_048]).unwrap();
+        tty.read_exact(&mut [0; 2_048]).unwrap();
+    };
+    // Each byte is in it twice: as it was read, and as it was written.
+    for _ in 0..(20 << 20) / 4_096 {
+        echoed();
+    }
+    until("it is logged", || program.log().contains(lost));
+    goes_on(&program);
+    echoed();
+    program.signal("-TERM");
+    // The disk is back.
+    let mut file = std::fs::File::create(&trace).unwrap();
+    let mut bytes = vec![0; 1 << 16];
+    let mut program = program;
+    let reads = std::thread::spawn(move || {
+        while let Ok(read) = reader.read(&mut bytes) {
+            file.write_all(&bytes[..read]).unwrap();
+            // The end of a recording, which is no answer of these drivers' last chunks.
+            if bytes[..read].ends_with(&[1, 5]) {
+                break;
+            }
+        }
+    });
+    until("it ends", || program.has_ended());
+    reads.join().unwrap();
+    assert_eq!(program.log().matches(lost).count(), 1);
+    let (text, same) = replayed(&program, &trace, "echo", &driver("serial_echo"));
+    assert!(same && text.contains("left out"), "{text}");
+    assert!(!text.contains("cut off"), "{text}");
+}
+
 /// A board's file without its head, with a place for what has none.
 fn entries_of(path: &str) -> String {
     let text = std::fs::read_to_string(root().join(path)).unwrap();
@@ -143,7 +198,8 @@ fn all_samples() -> String {
     ];
     let others = others.map(|name| {
         let text = entries_of(&format!("sample-drivers/{name}/conform/board.toml"));
-        text.replace("work-loop = \"dedicated\"\n", "")
+        // A pseudo-terminal has no framing.
+        text.replace(", framing = \"8E1\"", "")
     });
     format!(
         "[board]\nbackend = \"sim\"\nclock = \"real\"\n{}{expander}{}",
@@ -214,6 +270,18 @@ fn requests(round: u64) -> [Request; 11] {
     ]
 }
 
+/// Lines that are moved, and in which rounds.
+const LINES: [(&str, u64); 8] = [
+    ("GPIO5", 1),
+    ("GPIO6", 2),
+    ("GPIO17", 40),
+    ("GPIO23", 3),
+    ("GPIO4", 5),
+    ("GPIO24", 7),
+    ("GPIO25", 11),
+    ("X0", 50),
+];
+
 const SENTENCE: &[u8] = b"$GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,*47\r\n";
 
 /// Clients call, somebody writes into the terminals, lines move: for so long.
@@ -244,7 +312,7 @@ fn busy(program: &Program, span: Duration) -> u64 {
                 if is_over() {
                     break;
                 }
-                for (line, every) in [("GPIO5", 1), ("GPIO6", 2), ("GPIO17", 40), ("GPIO23", 3)] {
+                for (line, every) in LINES {
                     let (line, high) = (line.to_owned(), round / every % 2 == 0);
                     assert!(ask(&mut client, &Request::SimSet { line, high }));
                 }
@@ -271,6 +339,11 @@ fn recorded_and_replayed(span: Duration) {
     let board = all_samples();
     let program = recorded(&board, &trace);
     let answered = busy(&program, span);
+    let status: serde_json::Value =
+        serde_json::from_str(&program.says(&["status", "--json"])).unwrap();
+    for driver in status["drivers"].as_array().unwrap() {
+        assert_eq!(driver["state"], "running", "{driver}");
+    }
     program.signal("-TERM");
     let mut program = program;
     until("it ends", || program.has_ended());
