@@ -217,7 +217,7 @@ impl<'a> Entries<'a> {
         }
         let name = *self.names.get(&driver)?;
         if self.only.is_some_and(|only| only != name) {
-            return Some(None);
+            return Some(Chunk::Aside);
         }
         let mut entry = Entry {
             driver: name,
