@@ -14,7 +14,9 @@ mod state;
 use crate::error::Error;
 use crate::ground::Ground;
 use crate::report::{CheckResult, Failure, Outcome};
-use crate::world::World;
+use crate::world::{World, seconds};
+use loopgate::LogLine;
+use std::time::Duration;
 
 /// Lines of what led to a failure.
 const EVIDENCE: usize = 24;
@@ -90,13 +92,31 @@ impl Found {
         }
     }
 
+    /// That too much crosses the boundary to be looked at.
+    pub(crate) fn too_much(runs: u64) -> Self {
+        Self::failed_over(
+            "it makes so many calls in one handler, or in all, that they cannot be recorded",
+            runs,
+            Vec::new(),
+        )
+    }
+
     /// With the latest of what the driver did.
     pub(crate) fn failed(
         message: impl Into<String>,
         runs: u64,
         world: World,
     ) -> Result<Self, Error> {
+        let log = world.log();
         let mut evidence = world.end()?.last(EVIDENCE);
+        if evidence.is_empty() {
+            let last = log.iter().skip(log.len().saturating_sub(EVIDENCE));
+            let line = |line: &LogLine| {
+                let at = seconds(Duration::from_nanos(line.time_ns));
+                format!("{at}  log {}: {}", line.level, line.text)
+            };
+            evidence = last.map(line).collect();
+        }
         for line in &mut evidence {
             *line = loopgate::printable(line).into_owned();
         }

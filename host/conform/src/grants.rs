@@ -8,6 +8,9 @@ use loopgate::trace::{Asked, Called};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+/// More than these are not granted by themselves.
+const ASKED_MAX: usize = 64;
+
 /// As often as something new is asked for.
 const ROUNDS_MAX: usize = 64;
 
@@ -25,9 +28,18 @@ impl Subject {
             let before = asked.len();
             for entry in crossed.entries() {
                 let calls = entry.calls().iter().filter(|call| call.has_failed());
-                asked.extend(calls.filter_map(Called::asked));
+                asked.extend(calls.filter_map(Called::asked).filter(can_be_granted));
             }
-            if asked.len() == before {
+            // A pin that it wants both ways is an output.
+            let outputs: BTreeSet<_> = asked.iter().filter_map(output).collect();
+            asked.retain(|asked| match asked {
+                Asked::Pin {
+                    name,
+                    output: false,
+                } => !outputs.contains(name),
+                _ => true,
+            });
+            if asked.len() == before || asked.len() > ASKED_MAX {
                 break;
             }
             let text = self.text(&asked);
@@ -90,4 +102,23 @@ impl Subject {
         }
         text
     }
+}
+
+fn output(asked: &Asked) -> Option<String> {
+    match asked {
+        Asked::Pin { name, output: true } => Some(name.clone()),
+        _ => None,
+    }
+}
+
+/// Names that a board file has.
+fn can_be_granted(asked: &Asked) -> bool {
+    let (Asked::Pin { name, .. }
+    | Asked::Port(name)
+    | Asked::I2c(name)
+    | Asked::Spi(name)
+    | Asked::Service(name)
+    | Asked::Publish(name)) = asked;
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    (1..=64).contains(&name.len()) && name.chars().all(is_plain)
 }

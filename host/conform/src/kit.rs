@@ -100,6 +100,7 @@ impl Kit {
     /// # Errors
     /// What keeps it from finding out. That the driver fails stands in the report.
     pub fn run(&self) -> Result<Report, Error> {
+        self.is_used_well()?;
         let (component, sha256) = self.digest()?;
         let mut report = Report {
             schema: SCHEMA,
@@ -138,6 +139,27 @@ impl Kit {
             report.checks.push(check.result((check.run)(&ground)?));
         }
         Ok(report)
+    }
+
+    /// Whether there are the checks and the part that are asked for.
+    fn is_used_well(&self) -> Result<(), Error> {
+        let invalid = |message| {
+            let place = "the kit".to_owned();
+            Err(Error::Invalid { place, message })
+        };
+        let (index, count) = self.shard;
+        if !(1..=count).contains(&index) {
+            return invalid(format!(
+                "there is no part {index} of {count}; the first is 1"
+            ));
+        }
+        let mut only = self.only.iter();
+        match only.find(|id| !Self::checks().any(|known| known == id.as_str())) {
+            Some(unknown) => invalid(format!(
+                "there is no check `{unknown}`; `Kit::checks` has them all"
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Whether it is this part's.

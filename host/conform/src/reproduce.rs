@@ -15,7 +15,9 @@ pub(crate) fn scenario(
     seed: u64,
 ) -> Result<String, Error> {
     let mut text = format!(
-        "title = \"Schedule {seed}, shortened\"\nboard = \"board.toml\"\ndriver = {}\n",
+        "# `loopgate conform` shows it again with `--check survives-schedules --seed {seed} --schedules 1`.\n\
+         # This does the same things at the same times; what no scenario can do is a comment.\n\
+         title = \"Schedule {seed}, shortened\"\nboard = \"board.toml\"\ndriver = {}\n",
         quoted(ground.subject.driver())
     );
     let mut world = ground.world_with(Made {

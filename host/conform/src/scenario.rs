@@ -58,6 +58,11 @@ impl Scenario {
         }
         let file: File = toml::from_str(text).map_err(|error| unreadable(path, text, &error))?;
         let folder = path.parent().unwrap_or(Path::new(""));
+        let files = bytes::Folder::new(folder);
+        if file.steps.is_empty() {
+            let message = "a scenario without a step shows nothing; write a [[step]]";
+            return Err(invalid(path, 1, message));
+        }
         if file.steps.len() > STEPS_MAX {
             let message = format!("a scenario has at most {STEPS_MAX} steps; divide it");
             return Err(invalid(path, 1, message));
@@ -65,7 +70,7 @@ impl Scenario {
         let mut steps = Vec::new();
         for entry in file.steps {
             let line = line_of(text, &entry.at.span());
-            let step = Step::new(entry, line, folder);
+            let step = Step::new(entry, line, &files);
             let step = step.map_err(|message| invalid(path, line, message))?;
             if step.end() > LENGTH_MAX.as_nanos() as u64 {
                 let message = "this ends more than 366 days after the begin; end earlier";

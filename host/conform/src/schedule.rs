@@ -5,7 +5,7 @@ use crate::action::{Action, Ask};
 use crate::error::Error;
 use crate::ground::{Ground, Profile};
 use crate::world::{Made, World};
-use loopgate::{ErrorCode, Random};
+use loopgate::Random;
 use std::time::Duration;
 
 /// The most things in one schedule.
@@ -125,12 +125,7 @@ fn complaint(ground: &Ground<'_>, world: &mut World) -> Option<String> {
     if let Some(death) = world.death() {
         return Some(death);
     }
-    let lost = world.requests().iter().find(|asked| {
-        let waits = asked.outcome.is_none() || asked.outcome == Some(Err(ErrorCode::TimedOut));
-        let same = (asked.service.clone(), asked.selector);
-        waits && ground.answered.contains(&same)
-    });
-    let lost = lost.map(|asked| (asked.action, asked.service.clone(), asked.selector));
+    let asked = world.requests().len();
     let changed = ground.changed(world);
     if let Some(death) = world.death() {
         return Some(death);
@@ -139,16 +134,15 @@ fn complaint(ground: &Ground<'_>, world: &mut World) -> Option<String> {
         return changed;
     }
     // One with a deadline may have been too early.
-    let (action, service, selector) = lost?;
-    let asked = world
-        .requests()
-        .iter()
-        .find(|asked| asked.action == action)?;
-    asked.outcome.is_none().then(|| {
-        format!(
-            "request {selector} of `{service}`, which it answers undisturbed, is never answered"
-        )
-    })
+    let mut asked = world.requests()[..asked].iter();
+    let lost = asked.find(|asked| {
+        let same = (asked.service.clone(), asked.selector);
+        asked.outcome.is_none() && ground.answered.contains(&same)
+    })?;
+    Some(format!(
+        "request {} of `{}`, which it answers undisturbed, is never answered",
+        lost.selector, lost.service
+    ))
 }
 
 /// The shortest of its parts, in the same order, over which the driver fails as well.

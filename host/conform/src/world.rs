@@ -14,6 +14,9 @@ use std::time::Duration;
 /// What a trace may take; a driver that does more is not traced further.
 const TRACE_MAX: usize = 256 << 20;
 
+/// As much of what comes out is kept.
+const SEEN_MAX: usize = 1_000_000;
+
 /// How a world is made.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Made {
@@ -76,7 +79,9 @@ impl World {
         board.sim().observe(move |change| {
             let at = change.timestamp.saturating_since(begun);
             let change = Seen::Line(at, change.line.to_owned(), change.high);
-            if let Ok(mut seen) = seen.lock() {
+            if let Ok(mut seen) = seen.lock()
+                && seen.len() < SEEN_MAX
+            {
                 seen.push(change);
             }
         });
@@ -96,6 +101,10 @@ impl World {
         &self.board
     }
 
+    fn is_overfull(&self) -> bool {
+        self.changes.lock().is_ok_and(|seen| seen.len() >= SEEN_MAX)
+    }
+
     pub(crate) fn faults(&self) -> &Faults {
         &self.faults
     }
@@ -113,10 +122,15 @@ impl World {
 
     /// Why it is not what it should be: running, as the same instance that was started.
     pub(crate) fn death(&self) -> Option<String> {
+        if self.is_overfull() {
+            return Some(format!(
+                "it changes its outputs so often that more than {SEEN_MAX} changes came out"
+            ));
+        }
         let status = self.status();
         match status.state {
-            State::Stopped if self.is_stopped => None,
-            State::Running if status.restarts.made == 0 => None,
+            State::Stopped if self.is_stopped && status.counts.deaths == 0 => None,
+            State::Running if status.counts.deaths == 0 => None,
             State::Running => {
                 let lines = self.log().into_iter().rev();
                 let mut failures = lines.filter(|line| line.text.starts_with("failed"));
@@ -279,6 +293,15 @@ pub(crate) struct Crossed {
 }
 
 impl Crossed {
+    /// Whether all of it was recorded: else what is not there says nothing.
+    pub(crate) fn is_whole(&self) -> bool {
+        let mut entries = self.trace.entries();
+        let whole = entries.by_ref().all(|entry| {
+            entry.is_ok_and(|entry| entry.driver() != self.driver || entry.handler() != "lost")
+        });
+        whole && entries.is_whole()
+    }
+
     /// Its handlers, in order.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         let entries = self.trace.entries().map_while(Result::ok);

@@ -91,6 +91,11 @@ impl CallClock {
         self.host >= self.cpu
     }
 
+    /// As [`executed`](Self::executed), without those that it called.
+    pub(crate) fn executed_itself(&self) -> Duration {
+        self.executed + self.host
+    }
+
     /// What it has taken so far that no virtual clock shows.
     pub(crate) fn executed(&self) -> Duration {
         self.executed + self.host + self.executed_down

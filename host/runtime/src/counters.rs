@@ -22,6 +22,7 @@ pub(crate) struct Counters {
     timeouts: AtomicU64,
     commands: AtomicU64,
     calls: AtomicU64,
+    deaths: AtomicU64,
     measured: AtomicU64,
     total_ns: AtomicU64,
     longest_ns: AtomicU64,
@@ -97,26 +98,38 @@ impl Counters {
     }
 
     /// A call ends; `spanned` is its length where it was still running at a
-    /// tick. Those are no fair sample, so the mean leaves them out. `counted` is its
-    /// length where instructions are counted.
-    pub(crate) fn end(
-        &self,
-        begun: Option<Instant>,
-        spanned: Option<Duration>,
-        counted: Option<Duration>,
-    ) {
-        let measured = counted.or_else(|| begun.map(|begun| begun.elapsed()));
-        let measured = measured.map(|length| length.as_nanos() as u64);
-        if let Some(nanos) = measured {
-            add(&self.measured, 1);
-            add(&self.total_ns, nanos);
+    /// tick. Those are no fair sample, so the mean leaves them out.
+    pub(crate) fn end(&self, begun: Option<Instant>, spanned: Option<Duration>) {
+        let measured = begun.map(|begun| begun.elapsed());
+        if let Some(length) = measured {
+            self.measured(length);
         }
+        let measured = measured.map(|length| length.as_nanos() as u64);
         let spanned = spanned.map(|length| length.as_nanos() as u64);
         if let Some(nanos) = measured.or(spanned)
             && nanos > self.longest_ns.load(Relaxed)
         {
             self.longest_ns.store(nanos, Relaxed);
         }
+    }
+
+    /// As that, where instructions are counted; whether it may be the longest.
+    pub(crate) fn counted(&self, length: Duration, counts: bool) {
+        self.measured(length);
+        let nanos = length.as_nanos() as u64;
+        if counts && nanos > self.longest_ns.load(Relaxed) {
+            self.longest_ns.store(nanos, Relaxed);
+        }
+    }
+
+    fn measured(&self, length: Duration) {
+        add(&self.measured, 1);
+        add(&self.total_ns, length.as_nanos() as u64);
+    }
+
+    /// An instance has failed.
+    pub(crate) fn died(&self) {
+        self.deaths.fetch_add(1, Relaxed);
     }
 
     /// What the instance uses, as of the end of its latest call.
@@ -152,6 +165,7 @@ impl Counters {
             timeouts: self.timeouts.load(Relaxed),
             commands: self.commands.load(Relaxed),
             calls: self.calls.load(Relaxed),
+            deaths: self.deaths.load(Relaxed),
         }
     }
 

@@ -369,8 +369,13 @@ impl Driver {
             self.quota.charge(length);
         }
         let clock = &store.data().clock;
-        let counted = clock.is_counted().then(|| clock.executed());
-        self.counters.end(timing, spanned, counted);
+        if clock.is_counted() {
+            // `start` has a limit of its own.
+            let counts = handler != Handler::Start;
+            self.counters.counted(clock.executed_itself(), counts);
+        } else {
+            self.counters.end(timing, spanned);
+        }
         if let Some(own) = own {
             let calls = store.data_mut().calls.give_back(own);
             self.for_another.add(calls);

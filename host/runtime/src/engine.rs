@@ -183,12 +183,12 @@ impl Engine {
         (digest, meant): (Digest, Option<Digest>),
     ) -> Result<Arc<Loaded>, ComponentError> {
         verify(path, meant, digest)?;
-        if let Some(known) = self
-            .kept
-            .as_ref()
-            .and_then(|kept| kept.lock().get(&digest).cloned())
+        // Another board may have vouched for compiled code, which this one does not.
+        let may_be_known = meant.is_some() || !precompiled::is_code(bytes);
+        if let Some(kept) = self.kept.as_ref().filter(|_| may_be_known)
+            && let Some(known) = kept.lock().get(&digest)
         {
-            return Ok(known);
+            return Ok(known.clone());
         }
         let name = path.display().to_string();
         let (component, filters) = if precompiled::is_code(bytes) {

@@ -77,6 +77,9 @@ pub(crate) const MEMORY_RESERVATION: u64 = 16 << 20;
 /// The most that `handles` can be.
 pub(crate) const HANDLES_MAX: u32 = 65_536;
 
+/// The most that a board file may allow for one list.
+pub(crate) const PAYLOAD_MAX: u64 = 4 << 20;
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -183,7 +186,7 @@ impl LimitsEntry {
             )?,
             start: span("start", self.start, default.start, 600 * second)?,
             closing: span("closing", self.closing, default.closing, 10 * second)?,
-            payload: bytes("payload", self.payload, default.payload, 256, 4 << 20)?,
+            payload: bytes("payload", self.payload, default.payload, 256, PAYLOAD_MAX)?,
             line_hold: span("line-hold", self.line_hold, default.line_hold, 60 * second)?,
             handles: count("handles", self.handles, default.handles, HANDLES_MAX)?,
             occurrences: count(

@@ -292,6 +292,8 @@ pub struct Counts {
     pub commands: u64,
     /// Calls into the driver, of every kind.
     pub calls: u64,
+    /// Instances that have failed.
+    pub deaths: u64,
 }
 
 /// How long handlers take. The first 256 calls are measured, then one in 64;

@@ -12,7 +12,7 @@ pub(crate) const SURVIVES_FAULTS: Check = Check {
     id: "survives-faults",
     rule: 13,
     title: "whichever call fails, it goes on, or says why it cannot start",
-    explanation: "Each call of the host that a device, a full table or a late provider can fail was failed once, the n-th for every n. In `start` the driver may refuse; afterwards it has to live, to answer what it answers undisturbed, and not to fall silent.",
+    explanation: "Each call of the host that a device, a full table or a late provider can fail was failed once, the n-th for every n (of more than 400, every so many of them). In `start` the driver may refuse; afterwards it has to live, to answer what it answers undisturbed, and not to fall silent.",
     remedy: "Return errors with `?` instead of unwrapping them; and arm the next timer before what can fail, so that one error does not end the driver's own work.",
     run,
 };

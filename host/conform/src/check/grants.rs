@@ -11,7 +11,7 @@ pub(crate) const REFUSES_GRACEFULLY: Check = Check {
     id: "refuses-gracefully",
     rule: 12,
     title: "without a grant it says which, or does without it",
-    explanation: "Each grant of its board entry was withheld in turn. The driver may refuse to start, with a text that names what is missing, or run without it; it must not trap.",
+    explanation: "Each pin, port, device and service of its own that its board entry grants was withheld in turn. The driver may refuse to start, with a text that names what is missing, or run without it; it must not trap.",
     remedy: "Hand the error of `open` and `publish` out of `start` (`?`); the SDK's text has the name in it.",
     run,
 };
@@ -24,7 +24,7 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
     }
     for (kind, name) in names {
         let mut subject: Subject = ground.subject.clone();
-        withhold(subject.entry_mut(), &name);
+        withhold(subject.entry_mut(), kind, &name);
         let mut world = World::new(&subject, Made::default())?;
         runs += 1;
         if world.death().is_none() {
@@ -32,7 +32,11 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
         }
         let Some(death) = world.death() else { continue };
         let complaint = match refused(&world) {
-            Some(text) if text.contains(&name) => continue,
+            Some(text)
+                if text.contains(&format!("`{name}`")) || text.contains(&format!("\"{name}\"")) =>
+            {
+                continue;
+            }
             Some(text) => format!(
                 "without the {kind} `{name}` its `start` refuses with `{text}`, which does not name it"
             ),
@@ -55,10 +59,12 @@ fn granted(entry: &DriverEntry) -> Vec<(&'static str, String)> {
     names
 }
 
-fn withhold(entry: &mut DriverEntry, name: &str) {
-    entry.gpio.remove(name);
-    entry.serial.remove(name);
-    entry.i2c.remove(name);
-    entry.spi.remove(name);
-    entry.provides.retain(|service| service.get_ref() != name);
+fn withhold(entry: &mut DriverEntry, kind: &str, name: &str) {
+    match kind {
+        "pin" => drop(entry.gpio.remove(name)),
+        "port" => drop(entry.serial.remove(name)),
+        "I2C device" => drop(entry.i2c.remove(name)),
+        "SPI device" => drop(entry.spi.remove(name)),
+        _ => entry.provides.retain(|service| service.get_ref() != name),
+    }
 }

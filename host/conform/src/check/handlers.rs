@@ -3,6 +3,7 @@
 use super::{Check, Found};
 use crate::error::Error;
 use crate::ground::Ground;
+use loopgate::trace::Called;
 use std::time::Duration;
 
 /// What a data sheet asks for, and more.
@@ -18,7 +19,7 @@ pub(crate) const UP_CALLS_RETURN: Check = Check {
 };
 
 fn up_calls_return(ground: &Ground<'_>) -> Result<Found, Error> {
-    const DOWN: [&str; 8] = [
+    const DOWN: [&str; 11] = [
         "instantiate",
         "connect",
         "start",
@@ -26,21 +27,23 @@ fn up_calls_return(ground: &Ground<'_>) -> Result<Found, Error> {
         "save-state",
         "restore-state",
         "command",
+        "pin-read",
+        "pin-write",
+        "pin-configure",
         "lost",
     ];
     let mut world = ground.world()?;
     world.play(&ground.workout, 0);
     world.board().run_for(crate::ground::AFTERWARDS);
     let crossed = world.end()?;
+    if !crossed.is_whole() {
+        return Ok(Found::too_much(1));
+    }
     for entry in crossed.entries() {
         if DOWN.contains(&entry.handler()) {
             continue;
         }
-        let delays = entry.calls().iter();
-        let delays = delays.filter(|call| call.name() == "work-loop.delay");
-        let nanos: u64 = delays
-            .filter_map(|call| call.arguments().parse::<u64>().ok())
-            .sum();
+        let nanos = entry.calls().iter().map(delay).fold(0, u64::saturating_add);
         let delayed = Duration::from_nanos(nanos);
         if delayed > DELAY_MAX {
             let message = format!("in {entry} it delays for {delayed:?}");
@@ -52,6 +55,17 @@ fn up_calls_return(ground: &Ground<'_>) -> Result<Found, Error> {
         }
     }
     Ok(Found::passed(1))
+}
+
+/// Nanoseconds that a call waited.
+fn delay(call: &Called<'_>) -> u64 {
+    let arguments = call.arguments();
+    let span = match call.name() {
+        "work-loop.delay" if !call.has_failed() => Some(arguments.as_str()),
+        "wasi:i2c.delay.delay-ns" => arguments.split(", ").nth(1),
+        _ => None,
+    };
+    span.and_then(|span| span.parse().ok()).unwrap_or(0)
 }
 
 pub(crate) const IN_TIME: Check = Check {

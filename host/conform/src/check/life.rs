@@ -83,11 +83,20 @@ pub(crate) const QUIET_STOP: Check = Check {
 };
 
 fn quiet_stop(ground: &Ground<'_>) -> Result<Found, Error> {
-    const BEGIN: [&str; 10] = [
+    const BEGIN: [&str; 19] = [
         "timer-event-source.set-timeout",
         "timer-event-source.wake-at",
         "work-loop.add-event-source",
+        "interrupt-event-source.create",
+        "interrupt-event-source.create-filtered",
+        "timer-event-source.create",
+        "command-gate.create",
         "gpio.pin.open",
+        "gpio.pin.interrupt",
+        "serial.port.readable",
+        "serial.port.writable",
+        "published-pins.publish-pins",
+        "request.client.run-command",
         "serial.port.open",
         "i2c.device.open",
         "spi.device.open",
@@ -103,6 +112,9 @@ fn quiet_stop(ground: &Ground<'_>) -> Result<Found, Error> {
         world.act(&Action::Stop { driver }, end);
         runs += 1;
         let crossed = world.end()?;
+        if !crossed.is_whole() {
+            return Ok(Found::too_much(runs));
+        }
         let entries = crossed.entries();
         let stops = entries.filter(|entry| entry.handler() == "stop");
         for entry in stops {

@@ -11,7 +11,7 @@ pub(crate) const SLEEPS_AND_WAKES: Check = Check {
     id: "sleeps-and-wakes",
     rule: 10,
     title: "after a sleep it goes on, and answers who asked before it",
-    explanation: "The board slept and woke at rest, at each moment of the driver's work, and with requests that were waiting. Afterwards it had to answer and to go on as before.",
+    explanation: "The board slept for a minute and woke: at rest, at every fourth moment of the driver's work, and whenever a request was waiting. Afterwards it had to answer and to go on as before.",
     remedy: "Arm in `set-power-state(on)` what was disarmed in `set-power-state(sleep)`; return an error from it rather than unwrap.",
     run,
 };

@@ -10,7 +10,7 @@ pub(crate) const SURVIVES_PROVIDERS: Check = Check {
     id: "survives-its-providers",
     rule: 15,
     title: "with its provider back, it goes on",
-    explanation: "Each driver whose services it uses was stopped and started, and reloaded, at rest and at each moment of its work.",
+    explanation: "Each driver whose services it uses was stopped for a second and started, at rest and at each moment of its work.",
     remedy: "Close what is open in `structural(provider-terminated)`, and open it again in `start` or `structural(provider-published)`.",
     run,
 };

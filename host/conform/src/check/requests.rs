@@ -115,6 +115,9 @@ fn answers_once(ground: &Ground<'_>) -> Result<Found, Error> {
             return Found::failed(said, runs, world);
         }
         let crossed = world.end()?;
+        if !crossed.is_whole() {
+            return Ok(Found::too_much(runs));
+        }
         if let Some(message) = of_none(&crossed) {
             return Ok(Found::failed_over(
                 message,

@@ -42,7 +42,7 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
     world.play(&ground.workout, 0);
     let undisturbed = world.seen();
     let step = (ground.workout.len() + 1).div_ceil(RUNS_MAX);
-    let mut runs = 1;
+    let mut runs = 0;
     for at in (0..=ground.workout.len()).step_by(step) {
         let mut world = ground.world()?;
         let (before, after) = ground.workout.split_at(at);
@@ -52,7 +52,6 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
         world.act(&Action::Reload, usize::MAX);
         let moment = seconds(world.time());
         let has_waited = world.time() > begun;
-        runs += 1;
         if world.status().generation == generation {
             // It was refused, as one is while a request is with the driver.
             if let Some(complaint) = refusal(ground, &world) {
@@ -64,6 +63,7 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
             }
             continue;
         }
+        runs += 1;
         world.play(after, at);
         if let Some(death) = world.death() {
             return Found::failed(
@@ -83,6 +83,11 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
             let message = format!("reloaded at {moment}, {difference}");
             return Found::failed(message, runs, world);
         }
+    }
+    if runs == 0 {
+        return Ok(Found::skipped(
+            "it is busy at every moment, and cannot be reloaded then",
+        ));
     }
     Ok(Found::passed(runs))
 }

@@ -2,26 +2,51 @@
 
 use super::read;
 use loopgate::printable;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 /// How much is shown of them.
 const SHOWN_MAX: usize = 60;
+
+/// All the files of a scenario together may have so many bytes.
+const FILES_MAX: u64 = 16 << 20;
+
+/// Where a scenario's files are.
+pub(super) struct Folder<'a> {
+    path: &'a Path,
+    left: Cell<u64>,
+}
+
+impl<'a> Folder<'a> {
+    pub(super) fn new(path: &'a Path) -> Self {
+        Self {
+            path,
+            left: Cell::new(FILES_MAX),
+        }
+    }
+
+    fn read(&self, file: &Path) -> Result<Vec<u8>, String> {
+        let bytes = read(&self.path.join(file)).map_err(|error| error.to_string())?;
+        let left = self.left.get().checked_sub(bytes.len() as u64);
+        let too_many =
+            || format!("a scenario's files have at most {FILES_MAX} bytes together; divide it");
+        self.left.set(left.ok_or_else(too_many)?);
+        Ok(bytes)
+    }
+}
 
 /// The one of `text`, `hex` and `file` that is given, if any.
 pub(super) fn given(
     text: Option<String>,
     hex: Option<String>,
     file: Option<PathBuf>,
-    folder: &Path,
+    folder: &Folder<'_>,
 ) -> Result<Option<Vec<u8>>, String> {
     match (text, hex, file) {
         (None, None, None) => Ok(None),
         (Some(text), None, None) => Ok(Some(text.into_bytes())),
         (None, Some(hex), None) => from_hex(&hex).map(Some),
-        (None, None, Some(file)) => {
-            let bytes = read(&folder.join(file));
-            bytes.map(Some).map_err(|error| error.to_string())
-        }
+        (None, None, Some(file)) => folder.read(&file).map(Some),
         _ => Err("write one of `text`, `hex` and `file`, and not several".to_owned()),
     }
 }
@@ -31,7 +56,7 @@ pub(super) fn needed(
     text: Option<String>,
     hex: Option<String>,
     file: Option<PathBuf>,
-    folder: &Path,
+    folder: &Folder<'_>,
 ) -> Result<Vec<u8>, String> {
     let missing = || "the bytes are missing; write `text`, `hex` or `file`".to_owned();
     given(text, hex, file, folder)?.ok_or_else(missing)

@@ -392,7 +392,7 @@ impl<'a> Play<'a> {
         let allowed = self.scenario.restarts;
         for driver in self.board.status().drivers {
             let has_failed = matches!(driver.state, State::Failed | State::Quarantined);
-            let failures = driver.restarts.made + u64::from(has_failed);
+            let failures = driver.counts.deaths;
             if failures <= allowed && !has_failed {
                 continue;
             }

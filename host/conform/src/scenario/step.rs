@@ -1,6 +1,6 @@
 //! The steps of a scenario, checked.
 
-use super::bytes;
+use super::bytes::{self, Folder};
 use super::expectation::Expectation;
 use super::format::{
     CallEntry, CountEntry, Drive, EdgesEntry, ExpectEntry, FeedEntry, LogEntry, Power, PulseEntry,
@@ -9,7 +9,6 @@ use super::format::{
 use loopgate::board_file::Level;
 use loopgate::units::Span;
 use loopgate::{ErrorCode, PowerState, Reply, Request};
-use std::path::Path;
 use std::time::Duration;
 
 /// What a call may take unless the scenario says.
@@ -83,7 +82,7 @@ pub(super) enum Answer {
 
 impl Step {
     /// Of the entry at this line of the file, whose paths are relative to `folder`.
-    pub(super) fn new(entry: StepEntry, line: usize, folder: &Path) -> Result<Self, String> {
+    pub(super) fn new(entry: StepEntry, line: usize, folder: &Folder<'_>) -> Result<Self, String> {
         let at = nanos(*entry.at.get_ref());
         let StepEntry {
             at: _,
@@ -269,13 +268,13 @@ fn quiet_of(entry: QuietEntry) -> Result<Kind, String> {
     }
 }
 
-fn fed(entry: FeedEntry, folder: &Path) -> Result<Kind, String> {
+fn fed(entry: FeedEntry, folder: &Folder<'_>) -> Result<Kind, String> {
     let bytes = bytes::needed(entry.text, entry.hex, entry.file, folder)?;
     let port = entry.port;
     Ok(Kind::Do(Action::Feed { port, bytes }))
 }
 
-fn sent_of(entry: SentEntry, folder: &Path) -> Result<Kind, String> {
+fn sent_of(entry: SentEntry, folder: &Folder<'_>) -> Result<Kind, String> {
     let bytes = bytes::needed(entry.text, entry.hex, entry.file, folder)?;
     if bytes.is_empty() {
         return Err(
@@ -290,7 +289,7 @@ fn sent_of(entry: SentEntry, folder: &Path) -> Result<Kind, String> {
     }))
 }
 
-fn called(entry: CallEntry, folder: &Path) -> Result<Kind, String> {
+fn called(entry: CallEntry, folder: &Folder<'_>) -> Result<Kind, String> {
     let limit = entry.within.map_or(CALL, |span| span.0);
     let (name, mut request) = match entry.selector {
         SelectorEntry::Number(number) => (number.to_string(), Request::numbered(number)),
@@ -324,7 +323,7 @@ fn called(entry: CallEntry, folder: &Path) -> Result<Kind, String> {
     }))
 }
 
-fn reply_of(entry: Option<ReplyEntry>, folder: &Path) -> Result<Answer, String> {
+fn reply_of(entry: Option<ReplyEntry>, folder: &Folder<'_>) -> Result<Answer, String> {
     let Some(entry) = entry else {
         return Ok(Answer::Reply {
             scalar: None,

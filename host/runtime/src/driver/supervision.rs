@@ -257,6 +257,7 @@ impl Driver {
 
     /// As [`die`](Self::die), for an instance that may not have begun.
     pub(super) fn bury(self: &Arc<Self>, cx: &Context, remains: Remains, death: &Death) {
+        self.counters.died();
         let Remains {
             mut store,
             loaded,

@@ -9,6 +9,9 @@ use loopgate_workloop::Instant;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// More drivers than any board has.
+const DRIVERS_MAX: u64 = 4096;
+
 /// A larger file is not read.
 const FILE_MAX: u64 = 1 << 30;
 
@@ -66,7 +69,7 @@ pub struct Entry<'a> {
 pub(super) enum Body {
     Instance {
         digest: Digest,
-        limits: [u64; 3],
+        limits: [u64; 4],
     },
     Handler {
         number: u8,
@@ -212,6 +215,10 @@ impl<'a> Entries<'a> {
         let driver = take_number(&mut body)?;
         if kind == chunk::DRIVER {
             let name = std::str::from_utf8(take_bytes(&mut body)?).ok()?;
+            // Numbers come in order, and no board has so many.
+            if driver != self.names.len() as u64 || driver >= DRIVERS_MAX {
+                return None;
+            }
             self.names.insert(driver, name);
             return Some(Chunk::Aside);
         }
@@ -238,7 +245,7 @@ impl<'a> Entries<'a> {
             chunk::INSTANCE => {
                 let (digest, rest) = body.split_first_chunk()?;
                 body = rest;
-                let mut limits = [0; 3];
+                let mut limits = [0; 4];
                 for limit in &mut limits {
                     *limit = take_number(&mut body)?;
                 }

@@ -10,9 +10,10 @@ use crate::error::ComponentError;
 use crate::guest;
 use crate::interface::wasi::{self, Wasi};
 use crate::interface::{self, wasi_i2c};
-use crate::limits::{HANDLES_MAX, Limits, MEMORY_RESERVATION};
+use crate::limits::{HANDLES_MAX, Limits, MEMORY_RESERVATION, PAYLOAD_MAX};
 use crate::memory::MemoryLimiter;
 use crate::random::Random;
+use crate::text::printable;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -97,7 +98,7 @@ impl fmt::Display for Divergence {
         writeln!(
             f,
             "driver `{}` (generation {}) diverges at {:.9} s, in its handler {}, {}:",
-            self.driver,
+            printable(&self.driver),
             self.generation,
             Duration::from_nanos(self.time_ns).as_secs_f64(),
             self.handlers + 1,
@@ -229,7 +230,10 @@ impl Wasi for Replayed {
         self.payload
     }
 
-    fn output(&mut self, _: bool, _: &[u8]) -> Result<()> {
+    fn output(&mut self, _: bool, bytes: &[u8]) -> Result<()> {
+        if bytes.len() > guest::fuel(self.payload) {
+            bail!("the host refuses so much at once");
+        }
         Ok(())
     }
 }
@@ -288,6 +292,9 @@ fn which(trace: &Trace, wanted: Option<&str>) -> std::result::Result<String, Rep
         }
     };
     found.map(|name| (*name).to_owned()).ok_or_else(|| {
+        if let Some(Err(damaged)) = trace.entries().find(Result::is_err) {
+            return damaged.into();
+        }
         ReplayError::Driver(if names.is_empty() {
             "the trace has no driver in it".to_owned()
         } else {
@@ -353,7 +360,7 @@ impl Replay<'_> {
     fn instantiate(
         &mut self,
         entry: &Entry<'_>,
-        [memory, table_elements, handles]: [u64; 3],
+        [memory, table_elements, handles, payload]: [u64; 4],
     ) -> std::result::Result<Option<Instance>, ReplayError> {
         self.summary.instances += 1;
         // No board allows more, whatever the trace says.
@@ -361,6 +368,7 @@ impl Replay<'_> {
             memory: memory.min(MEMORY_RESERVATION),
             table_elements: table_elements.min(TABLE_ELEMENTS_MAX),
             handles: handles.min(HANDLES_MAX.into()) as u32,
+            payload: payload.min(PAYLOAD_MAX),
             ..Limits::default()
         };
         let data = Replayed::new(entry.driver(), entry.generation(), &limits);

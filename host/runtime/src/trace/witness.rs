@@ -132,7 +132,12 @@ impl Guest {
     pub(crate) fn instance_begins(&mut self, digest: &Digest) {
         let (generation, time) = (self.generation, self.driver.time.now().as_nanos());
         let limits = &self.driver.limits;
-        let limits = [limits.memory, limits.table_elements, limits.handles.into()];
+        let limits = [
+            limits.memory,
+            limits.table_elements,
+            limits.handles.into(),
+            limits.payload,
+        ];
         let Some(witness) = &mut self.witness else {
             return;
         };
