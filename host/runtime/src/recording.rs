@@ -83,9 +83,9 @@ impl Recorder {
     }
 }
 
-/// Changes of lines wait for the file, and drivers for them: so nothing that may
-/// never be read.
-fn create(path: &Path) -> io::Result<File> {
+/// The host waits for the file, in its end at the latest: so nothing that may never be
+/// read.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
     // Before it is opened, which would wait for a reader as well.
     if std::fs::metadata(path).is_ok_and(|meta| meta.file_type().is_fifo()) {
         return Err(io::Error::other(

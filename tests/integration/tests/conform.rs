@@ -4,6 +4,7 @@ use loopgate::Request;
 use loopgate_conform::report::Outcome;
 use loopgate_conform::scenario::{self, Scenario};
 use loopgate_conform::{Kit, Report, Style, Subject};
+use loopgate_integration::hostile::ALL;
 use loopgate_integration::{driver, entry, guest, root, virtual_board};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -125,28 +126,22 @@ fn what_does_not_start_is_told_and_the_rest_skipped() {
 
 #[test]
 fn hostile_drivers_end_the_kit_in_no_way_but_a_report() {
-    for name in [
-        "hostile_spin",
-        "hostile_flood",
-        "hostile_log",
-        "hostile_requests",
-        "hostile_handles",
-        "hostile_sources",
-    ] {
-        let mut subject = Subject::new(&guest(name), None, None).unwrap();
-        subject.grant_what_it_asks().unwrap();
-        for when in ["start", "timeout", "command"] {
-            let mut subject = subject.clone();
-            subject.entry_mut().config = vec![
-                ("when".to_owned(), when.to_owned()),
-                ("service".to_owned(), "hostile".to_owned()),
-            ];
-            let report = Kit::new(subject).schedules(5).run().unwrap();
-            println!(
-                "{name} {when}: {}",
-                report.to_text(Style::Plain).lines().last().unwrap()
-            );
-        }
+    let folder = tempfile::tempdir().unwrap();
+    let board = folder.path().join("board.toml");
+    for hostile in ALL.iter().filter(|hostile| hostile.how != "clients") {
+        let name = hostile.name();
+        let entry = hostile.entry(&name, "command", "");
+        std::fs::write(&board, format!("[board]\nbackend = \"sim\"\n{entry}")).unwrap();
+        let subject = Subject::new(&guest(hostile.guest), Some(&board), Some(&name)).unwrap();
+        let few = [
+            "answers-once",
+            "refuses-unknown-requests",
+            "survives-schedules",
+        ];
+        let report = Kit::new(subject).schedules(3).only(few).run().unwrap();
+        assert_eq!(report.checks[0].outcome, Outcome::Passed, "{name} starts");
+        let text = report.to_text(Style::Plain);
+        println!("{name}: {}", text.lines().last().unwrap_or_default());
     }
 }
 

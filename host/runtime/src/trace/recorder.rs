@@ -2,6 +2,7 @@
 
 use super::wire::{Put as _, put_number};
 use super::{MAGIC, VERSION, chunk};
+use crate::recording;
 use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -56,11 +57,7 @@ impl Recorder {
     /// # Errors
     /// The file cannot be created, or the thread.
     pub fn to_file(path: &Path) -> io::Result<Arc<Self>> {
-        // Before it is opened, which would wait for a pipe's reader.
-        if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
-            return Err(io::Error::other("it is no regular file"));
-        }
-        let file = File::create(path)?;
+        let file = recording::create(path)?;
         let recorder = Self::with(WAITING_MAX);
         let (shared, path) = (recorder.shared.clone(), path.to_owned());
         let thread = std::thread::Builder::new().name("trace".into());

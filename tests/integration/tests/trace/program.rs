@@ -1,6 +1,7 @@
 //! `loopgate run --record` and `loopgate replay`, with what can befall a file.
 
 use loopgate::control::{Call, Client, Place, Request, Response, Selector};
+use loopgate::trace::Recorder;
 use loopgate_integration::program::Program;
 use loopgate_integration::{driver, entry, root, until};
 use std::fs::OpenOptions;
@@ -119,59 +120,14 @@ fn a_removed_file_is_told_of_once() {
     ends(program);
 }
 
-/// A disk that takes nothing for a while is a pipe that nobody reads.
 #[test]
-fn what_a_slow_disk_does_not_take_is_left_out_and_told_of_once() {
+fn a_pipe_is_refused_which_would_wait_for_a_reader() {
     let folder = tempfile::tempdir().unwrap();
-    let (pipe, trace) = (folder.path().join("pipe"), folder.path().join("trace"));
+    let pipe = folder.path().join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     assert!(made.unwrap().success());
-    let mut reader = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(&pipe)
-        .unwrap();
-    let port = "provides = [\"echo\"]\n[driver.serial]\n\
-        port = { pty = \"run/echo\", baud = 115200, buffer = \"64 KiB\" }";
-    let board = blink() + &entry("echo", &driver("serial_echo"), port);
-    let program = recorded(&board, &pipe);
-    let lost = "echo: there is more to record than is written in time";
-    let tty = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(program.path("run/echo"));
-    let mut tty = tty.unwrap();
-    let mut echoed = || {
-        tty.write_all(&[7; 2_048]).unwrap();
-        tty.read_exact(&mut [0; 2_048]).unwrap();
-    };
-    // Each byte is in it twice: as it was read, and as it was written.
-    for _ in 0..(20 << 20) / 4_096 {
-        echoed();
-    }
-    until("it is logged", || program.log().contains(lost));
-    goes_on(&program);
-    echoed();
-    program.signal("-TERM");
-    // The disk is back.
-    let mut file = std::fs::File::create(&trace).unwrap();
-    let mut bytes = vec![0; 1 << 16];
-    let mut program = program;
-    let reads = std::thread::spawn(move || {
-        while let Ok(read) = reader.read(&mut bytes) {
-            file.write_all(&bytes[..read]).unwrap();
-            // The end of a recording, which is no answer of these drivers' last chunks.
-            if bytes[..read].ends_with(&[1, 5]) {
-                break;
-            }
-        }
-    });
-    until("it ends", || program.has_ended());
-    reads.join().unwrap();
-    assert_eq!(program.log().matches(lost).count(), 1);
-    let (text, same) = replayed(&program, &trace, "echo", &driver("serial_echo"));
-    assert!(same && text.contains("left out"), "{text}");
-    assert!(!text.contains("cut off"), "{text}");
+    let refused = Recorder::to_file(&pipe).err().unwrap().to_string();
+    assert!(refused.starts_with("it is a pipe"), "{refused}");
 }
 
 /// A board's file without its head, with a place for what has none.
