@@ -21,6 +21,9 @@ const JUMP: Duration = Duration::from_hours(365 * 24);
 /// Handlers in the second after a jump that would be catching up.
 const CATCH_UP: u64 = 2_000;
 
+/// One of the things that a driver needs.
+type Need = fn(&Usage) -> u64;
+
 pub(crate) const BOUNDED: Check = Check {
     id: "bounded",
     rule: 13,
@@ -61,8 +64,8 @@ fn bounded(ground: &Ground<'_>) -> Result<Found, Error> {
     if first.is_empty() {
         return Ok(Found::skipped("it is called too rarely to tell"));
     }
-    let most = |of: fn(&Usage) -> u64| first.iter().map(|(_, usage)| of(usage)).max();
-    let needs: [(&str, fn(&Usage) -> u64); 4] = [
+    let most = |of: Need| first.iter().map(|(_, usage)| of(usage)).max();
+    let needs: [(&str, Need); 4] = [
         ("bytes of memory", |usage| usage.memory),
         ("sources", |usage| usage.sources as u64),
         ("requests", |usage| usage.requests as u64),
