@@ -45,7 +45,7 @@ pub(crate) const CHECKS: [&Check; 17] = [
     &life::STARTS_AGAIN,
     &life::QUIET_STOP,
     &grants::REFUSES_GRACEFULLY,
-    &requests::REFUSES_UNKNOWN,
+    &requests::SURVIVES_REQUESTS,
     &requests::ANSWERS_ONCE,
     &requests::SURVIVES_ORDERS,
     &handlers::UP_CALLS_RETURN,

@@ -5,8 +5,8 @@ use crate::action::{Action, Ask};
 use crate::error::Error;
 use crate::subject::Subject;
 use crate::world::{Made, World};
+use loopgate::State;
 use loopgate::board_file::PinDirection;
-use loopgate::{ErrorCode, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -226,9 +226,4 @@ pub(crate) fn refused(world: &World) -> Option<String> {
     cause
         .find(begin)
         .map(|at| cause[at + begin.len()..].to_owned())
-}
-
-/// What a driver may answer for a request that it does not know.
-pub(crate) fn is_refusal(code: ErrorCode) -> bool {
-    matches!(code, ErrorCode::BadArgument | ErrorCode::Unsupported)
 }

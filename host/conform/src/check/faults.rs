@@ -47,19 +47,17 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
             let message = format!(
                 "call {fault} of the {all} that can fail was failed ({which}): {complaint}"
             );
-            return Ok(Found::failed_over(message, runs, evidence(&crossed)));
+            return Ok(Found::failed_over(
+                message,
+                runs,
+                crossed.last(super::EVIDENCE),
+            ));
         }
     }
     Ok(Found::passed(runs))
 }
 
-/// The handler with the fault, and what came next.
-fn evidence(crossed: &crate::world::Crossed) -> Vec<String> {
-    crossed.last(super::EVIDENCE)
-}
-
-/// The call that was failed, in words: the first that was answered with an error that it
-/// is not, undisturbed.
+/// The call that was failed, in words: the one with this number of those that can fail.
 fn failed(crossed: &crate::world::Crossed, fault: u64) -> String {
     let mut count = 0;
     for entry in crossed.entries() {

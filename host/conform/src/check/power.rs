@@ -1,9 +1,9 @@
 //! Sleep.
 
 use super::{Check, Found};
-use crate::action::Action;
+use crate::action::{Action, Ask};
 use crate::error::Error;
-use crate::ground::Ground;
+use crate::ground::{AFTERWARDS, Ground};
 use loopgate::PowerState;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub(crate) const SLEEPS_AND_WAKES: Check = Check {
     id: "sleeps-and-wakes",
     rule: 10,
     title: "after a sleep it goes on, and answers who asked before it",
-    explanation: "The board slept for a minute and woke: at rest, at every fourth moment of the driver's work, and whenever a request was waiting. Afterwards it had to answer and to go on as before.",
+    explanation: "The board slept for a minute and woke: at rest, at every fourth moment of the driver's work, and whenever a request was waiting. Afterwards it had to answer and to go on as before; and what it answers undisturbed it had to answer as well where it was asked right before the sleep, by clients who wait for it.",
     remedy: "Arm in `set-power-state(on)` what was disarmed in `set-power-state(sleep)`; return an error from it rather than unwrap.",
     run,
 };
@@ -43,5 +43,43 @@ fn run(ground: &Ground<'_>) -> Result<Found, Error> {
             return Found::failed(message, runs, world);
         }
     }
-    Ok(Found::passed(runs))
+    stalled(ground, runs + 1)
+}
+
+/// Clients without a deadline, whom the sleep comes upon.
+fn stalled(ground: &Ground<'_>, runs: u64) -> Result<Found, Error> {
+    let mut world = ground.world()?;
+    world.play(&ground.workout, 0);
+    let before = world.requests().len();
+    for action in &ground.workout {
+        if let Action::Ask(ask) = action
+            && ground
+                .answered
+                .contains(&(ask.service.clone(), ask.selector))
+        {
+            let timeout = None;
+            let ask = Ask {
+                timeout,
+                ..ask.clone()
+            };
+            world.act(&Action::Ask(ask), usize::MAX);
+        }
+    }
+    // What does not allow it goes on.
+    world.act(&Action::Sleep, usize::MAX);
+    world.act(&Action::Wait(Duration::from_mins(1)), usize::MAX);
+    world.act(&Action::Wake, usize::MAX);
+    world.act(&Action::Wait(AFTERWARDS), usize::MAX);
+    let mut asked = world.requests()[before..].iter();
+    let complaint = match asked.find(|asked| asked.outcome.is_none()) {
+        Some(asked) => Some(format!(
+            "request {} of `{}`, which it answers undisturbed, is not answered after a sleep",
+            asked.selector, asked.service
+        )),
+        None => world.death(),
+    };
+    match complaint {
+        Some(complaint) => Found::failed(complaint, runs, world),
+        None => Ok(Found::passed(runs)),
+    }
 }

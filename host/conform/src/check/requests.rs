@@ -3,54 +3,26 @@
 use super::{Check, Found};
 use crate::action::{Action, Ask};
 use crate::error::Error;
-use crate::ground::{Ground, is_refusal};
+use crate::ground::Ground;
 use crate::world::{Crossed, World};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-pub(crate) const REFUSES_UNKNOWN: Check = Check {
-    id: "refuses-unknown-requests",
-    rule: 10,
-    title: "what it does not know it refuses with `bad-argument` or `unsupported`",
-    explanation: "Every service was asked selectors that it does not list, and those that it lists with the largest numbers, no data and the longest data.",
-    remedy: "End the `match` over selectors with `_ => Err(ErrorCode::BadArgument.into())`, and check lengths and numbers before they are used.",
-    run: refuses_unknown,
+pub(crate) const SURVIVES_REQUESTS: Check = Check {
+    id: "survives-any-request",
+    rule: 13,
+    title: "no number and no length in a request harms it",
+    explanation: "Every selector that it lists was asked with the largest numbers, with no data and with as much as it takes. (Selectors that it does not list, and longer data, the host refuses.)",
+    remedy: "Check lengths and numbers before they are used: `get` in place of an index, `checked_add`, and a bound for what is allocated.",
+    run: survives_requests,
 };
 
-fn refuses_unknown(ground: &Ground<'_>) -> Result<Found, Error> {
+fn survives_requests(ground: &Ground<'_>) -> Result<Found, Error> {
     if ground.profile.own.is_empty() {
         return Ok(Found::skipped("it publishes no service"));
     }
     let mut runs = 0;
     for offered in &ground.profile.own {
-        let known = |selector: &u32| offered.selectors.contains(selector);
-        let after = offered
-            .selectors
-            .iter()
-            .max()
-            .map_or(1, |max| max.wrapping_add(1));
-        let unknown = [0, after, u32::MAX - 1, u32::MAX];
-        for selector in unknown.into_iter().filter(|selector| !known(selector)) {
-            let mut world = ground.world()?;
-            runs += 1;
-            ask(&mut world, &offered.service, selector, [0; 4], 0);
-            let outcome = world
-                .requests()
-                .last()
-                .and_then(|asked| asked.outcome.clone());
-            let complaint = match (world.death(), outcome) {
-                (Some(death), _) => format!("it fails: {death}"),
-                (None, Some(Err(code))) if is_refusal(code) => continue,
-                (None, Some(Err(code))) => format!("it answers {code}"),
-                (None, Some(Ok(_))) => "it answers as if it knew it".to_owned(),
-                (None, None) => "it does not answer".to_owned(),
-            };
-            let message = format!(
-                "asked for selector {selector} of `{}`, {complaint}",
-                offered.service
-            );
-            return Found::failed(message, runs, world);
-        }
         for &selector in &offered.selectors {
             for (scalar, length) in [
                 (0, 0),
