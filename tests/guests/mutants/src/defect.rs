@@ -90,6 +90,8 @@ pub enum Defect {
     ForgetsTheLine,
     /// Does not arm its heartbeat again when the board wakes.
     SleepsOn,
+    /// Forgets who waits when the board goes to sleep.
+    ForgetsWhoWaits,
     /// Takes for granted that the lamp was on when the board went to sleep.
     PanicsOnWake,
     /// Keeps the disk open when its driver goes.

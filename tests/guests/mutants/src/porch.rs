@@ -253,6 +253,10 @@ impl Porch {
         match state {
             PowerState::Sleep => {
                 self.heart.cancel_timeout();
+                if self.has(Defect::ForgetsWhoWaits) {
+                    // Dropped, they would be answered.
+                    std::mem::forget(self.waiting.take());
+                }
                 if self.has(Defect::PanicsOnWake) && self.lamp.is_high()? {
                     self.spoilt.slept = Some(now());
                 }

@@ -238,6 +238,11 @@ pub static MUTANTS: &[Mutant] = &[
     ),
     check(
         "sleeps-and-wakes",
+        "forgets_who_waits",
+        "forgets who waits when the board goes to sleep",
+    ),
+    check(
+        "sleeps-and-wakes",
         "panics_on_wake",
         "takes for granted that the lamp was on when the board went to sleep",
     ),

@@ -1,0 +1,3 @@
+//! Forgets who waits when the board goes to sleep.
+
+loopgate_mutants::mutant!(ForgetsWhoWaits);
